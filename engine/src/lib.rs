@@ -1,0 +1,17 @@
+//! The pure core of driftlead.
+//!
+//! A [`baseline`] freezes sorted edges per feature; a window's whole state is integer counts between them
+//! ([`accumulate`]); every [`statistic`] is a function of two sets of counts; [`policy`] turns scores into verdicts.
+//! Nothing here reads a file, a clock, an environment variable or a random source.
+
+pub mod accumulate;
+pub mod baseline;
+pub mod compat;
+pub mod error;
+pub mod kernel;
+pub mod metric;
+pub mod policy;
+pub mod statistic;
+
+pub use error::{Error, ErrorKind, Result};
+pub use metric::Metric;

@@ -1,0 +1,157 @@
+//! The names of everything driftlead measures: the keys of reports and of threshold rules.
+
+use std::fmt;
+
+/// A measure of one feature in one window, compared with the baseline.
+///
+/// Definitions stand in `docs/statistics`, one page each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Population stability index, `sum (q-p) ln(q/p)` with Jeffreys smoothing, in nats.
+    Psi,
+    /// Kullback-Leibler divergence `KL(q || p)` with Jeffreys smoothing, in nats.
+    Kl,
+    /// Jensen-Shannon distance, base 2, in `[0, 1]`.
+    Js,
+    /// Hellinger distance, in `[0, 1]`.
+    Hellinger,
+    /// Total variation distance, in `[0, 1]`.
+    Tvd,
+    /// Largest difference of a cell's share, in `[0, 1]`.
+    Linf,
+    /// Two-sample Kolmogorov-Smirnov distance, in `[0, 1]`.
+    Ks,
+    /// Wasserstein-1 distance, in the feature's unit.
+    Wasserstein,
+    /// Wasserstein-1 distance divided by the baseline's standard deviation.
+    WassersteinNormalized,
+    /// Pearson's chi-squared statistic of the 2 x B table.
+    Chi2,
+    /// Difference of means in baseline standard deviations.
+    MeanShift,
+    /// Logarithm of the ratio of standard deviations, `ln(sd_window / sd_baseline)`.
+    SdShift,
+    /// Share of non-null rows whose category the baseline has never seen.
+    NewCategoryRate,
+    /// Share of rows that are null.
+    NullRate,
+    /// Share of rows that are NaN.
+    NanRate,
+    /// Share of non-null rows below the baseline's minimum or above its maximum.
+    OutOfRangeRate,
+    /// Share of rows whose value could not be read as the feature's type.
+    TypeErrorRate,
+    /// Rows in the window, of the window as a whole.
+    RowCount,
+}
+
+/// Every metric, in the order of reports.
+pub const ALL: [Metric; 18] = [
+    Metric::Psi,
+    Metric::Kl,
+    Metric::Js,
+    Metric::Hellinger,
+    Metric::Tvd,
+    Metric::Linf,
+    Metric::Ks,
+    Metric::Wasserstein,
+    Metric::WassersteinNormalized,
+    Metric::Chi2,
+    Metric::MeanShift,
+    Metric::SdShift,
+    Metric::NewCategoryRate,
+    Metric::NullRate,
+    Metric::NanRate,
+    Metric::OutOfRangeRate,
+    Metric::TypeErrorRate,
+    Metric::RowCount,
+];
+
+impl Metric {
+    /// The key in reports and rules, such as `psi`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Psi => "psi",
+            Self::Kl => "kl",
+            Self::Js => "js",
+            Self::Hellinger => "hellinger",
+            Self::Tvd => "tvd",
+            Self::Linf => "linf",
+            Self::Ks => "ks",
+            Self::Wasserstein => "wasserstein",
+            Self::WassersteinNormalized => "wasserstein_normalized",
+            Self::Chi2 => "chi2",
+            Self::MeanShift => "mean_shift",
+            Self::SdShift => "sd_shift",
+            Self::NewCategoryRate => "new_category_rate",
+            Self::NullRate => "null_rate",
+            Self::NanRate => "nan_rate",
+            Self::OutOfRangeRate => "out_of_range_rate",
+            Self::TypeErrorRate => "type_error_rate",
+            Self::RowCount => "row_count",
+        }
+    }
+
+    /// The metric of that key, if there is one.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// The least and the greatest value that the metric can take; a bound outside can never fire.
+    #[must_use]
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::Js
+            | Self::Hellinger
+            | Self::Tvd
+            | Self::Linf
+            | Self::Ks
+            | Self::NewCategoryRate
+            | Self::NullRate
+            | Self::NanRate
+            | Self::OutOfRangeRate
+            | Self::TypeErrorRate => (0.0, 1.0),
+            Self::MeanShift | Self::SdShift => (f64::NEG_INFINITY, f64::INFINITY),
+            Self::Psi
+            | Self::Kl
+            | Self::Wasserstein
+            | Self::WassersteinNormalized
+            | Self::Chi2
+            | Self::RowCount => (0.0, f64::INFINITY),
+        }
+    }
+
+    /// Whether the metric is a share of rows, judged by the hard checks of SEMANTICS S3a.
+    #[must_use]
+    pub fn is_rate(self) -> bool {
+        matches!(
+            self,
+            Self::NewCategoryRate
+                | Self::NullRate
+                | Self::NanRate
+                | Self::OutOfRangeRate
+                | Self::TypeErrorRate
+        )
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_parse_back() {
+        for metric in ALL {
+            assert_eq!(Metric::parse(metric.name()), Some(metric));
+        }
+        assert_eq!(Metric::parse("PSI"), None);
+    }
+}
