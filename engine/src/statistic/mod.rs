@@ -1,1 +1,5 @@
-//! statistic
+//! Statistics: functions of two sets of finished counts.
+
+mod score;
+
+pub use score::{Direction, Score};
