@@ -7,11 +7,15 @@
 pub mod accumulate;
 pub mod baseline;
 pub mod compat;
+pub mod digest;
 pub mod error;
+pub mod feature;
 pub mod kernel;
+pub mod kind;
 pub mod metric;
 pub mod policy;
 pub mod statistic;
 
 pub use error::{Error, ErrorKind, Result};
+pub use kind::Kind;
 pub use metric::Metric;

@@ -1,1 +1,33 @@
-//! accumulate
+//! Accumulators: what a window knows, as integers that add up in any order.
+//!
+//! The laws, each with a property test: merging is commutative and associative, any split of the rows gives the same
+//! state, and adding then subtracting gives back what was there (I-COUNTS, I-GROUP).
+
+mod accumulator;
+mod categorical;
+mod cells;
+mod column;
+mod names;
+mod newcomers;
+mod numeric;
+
+pub use accumulator::{Accumulator, Column, FeatureState, SlotKey};
+pub use categorical::CategoricalState;
+pub use cells::CellCounts;
+pub(crate) use column::{Values, numeric_values, validity};
+pub(crate) use names::for_each_name;
+pub use newcomers::Newcomers;
+pub(crate) use numeric::NumericCounter;
+pub use numeric::NumericState;
+
+/// A row that belongs to no slot of a grouping.
+pub const NO_SLOT: u32 = u32::MAX;
+
+/// One grouping of a batch's rows: which slot (pane and segment) each row belongs to.
+#[derive(Clone, Copy, Debug)]
+pub enum Slots<'a> {
+    /// Every row belongs to this slot.
+    All(u32),
+    /// Each row's slot, or [`NO_SLOT`].
+    Each(&'a [u32]),
+}

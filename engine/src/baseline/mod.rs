@@ -1,1 +1,165 @@
-//! baseline
+//! Baselines: what the past looked like, frozen.
+//!
+//! A baseline is made in two readings of its rows: a seeded sample decides where to cut, then every row is counted
+//! (SEMANTICS S5). It never changes afterwards; its id is a hash of what it holds, never of where that came from.
+
+mod builder;
+mod census;
+mod cuts;
+mod draft;
+mod freeze;
+mod sample;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use builder::{Counter, FeatureSpec, Plan, Sampler};
+pub use cuts::QUANTILE_CUTS;
+pub use sample::{SAMPLE_ROWS, sample_plan};
+
+use crate::accumulate::{Accumulator, FeatureState};
+use crate::feature::FeatureCells;
+
+/// A frozen baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    rows: u64,
+    features: Vec<BaselineFeature>,
+    skipped: Vec<Skipped>,
+    failed: Vec<Skipped>,
+    segments: BTreeMap<Arc<str>, u64>,
+}
+
+/// A column that is no feature, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The column.
+    pub name: String,
+    /// Why, as a lowercase fragment.
+    pub reason: String,
+}
+
+/// One feature of a baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BaselineFeature {
+    name: String,
+    cells: Arc<FeatureCells>,
+    cutset_id: String,
+    whole: FeatureState,
+    segments: BTreeMap<Arc<str>, FeatureState>,
+    /// How much more the panes of the baseline vary than independent rows would; `None` if not known.
+    pub design_effect: Option<f64>,
+}
+
+impl BaselineFeature {
+    /// A feature with its frozen cells and its state over the whole baseline.
+    #[must_use]
+    pub fn new(name: String, cells: FeatureCells, whole: FeatureState) -> Self {
+        let cutset_id = cells.cutset_id();
+        Self {
+            name,
+            cells: Arc::new(cells),
+            cutset_id,
+            whole,
+            segments: BTreeMap::new(),
+            design_effect: None,
+        }
+    }
+
+    /// The column.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The frozen cells.
+    #[must_use]
+    pub fn cells(&self) -> &Arc<FeatureCells> {
+        &self.cells
+    }
+
+    /// The name of the cells: states of other names never combine (I-EDGES).
+    #[must_use]
+    pub fn cutset_id(&self) -> &str {
+        &self.cutset_id
+    }
+
+    /// The baseline's state: of a segment, or of the whole.
+    #[must_use]
+    pub fn state(&self, segment: Option<&str>) -> Option<&FeatureState> {
+        match segment {
+            None => Some(&self.whole),
+            Some(segment) => self.segments.get(segment),
+        }
+    }
+
+    /// The states of the segments.
+    #[must_use]
+    pub fn segments(&self) -> &BTreeMap<Arc<str>, FeatureState> {
+        &self.segments
+    }
+
+    /// Gives the feature the baseline's state of a segment.
+    pub fn set_segment(&mut self, segment: Arc<str>, state: FeatureState) {
+        self.segments.insert(segment, state);
+    }
+}
+
+impl Baseline {
+    /// A baseline of `rows` rows.
+    #[must_use]
+    pub fn new(
+        rows: u64,
+        features: Vec<BaselineFeature>,
+        skipped: Vec<Skipped>,
+        failed: Vec<Skipped>,
+    ) -> Self {
+        Self { rows, features, skipped, failed, segments: BTreeMap::new() }
+    }
+
+    /// All rows, whatever they hold.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The features, in the order of their columns.
+    #[must_use]
+    pub fn features(&self) -> &[BaselineFeature] {
+        &self.features
+    }
+
+    /// The features, to give them segments or design effects.
+    pub fn features_mut(&mut self) -> &mut [BaselineFeature] {
+        &mut self.features
+    }
+
+    /// Columns that are no features, and why.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// Columns that should have been features but could not be read.
+    #[must_use]
+    pub fn failed(&self) -> &[Skipped] {
+        &self.failed
+    }
+
+    /// Rows per segment.
+    #[must_use]
+    pub fn segments(&self) -> &BTreeMap<Arc<str>, u64> {
+        &self.segments
+    }
+
+    /// Sets the rows per segment.
+    pub fn set_segments(&mut self, segments: BTreeMap<Arc<str>, u64>) {
+        self.segments = segments;
+    }
+
+    /// An empty accumulator on this baseline's cells.
+    #[must_use]
+    pub fn accumulator(&self) -> Accumulator {
+        Accumulator::new(self.features.iter().map(|feature| feature.cells.clone()))
+    }
+}

@@ -1,0 +1,214 @@
+//! Columns as category names: each distinct name of a batch once, with the rows that hold it.
+//!
+//! Dictionary columns are grouped by key, so that a name is hashed once a batch and not once a row. A name is the text
+//! of the value: `true`, `-7`, and floats without a fraction as integers, because pandas stores nullable integers as
+//! floats (SEMANTICS S4).
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
+use arrow_buffer::ArrowNativeType;
+use arrow_schema::DataType;
+
+use crate::accumulate::column::{Values, numeric_values};
+use crate::feature::{Family, HashIndex, category_hash};
+use crate::{Error, ErrorKind, Result};
+
+/// The rows of a batch that hold one name.
+pub(crate) enum NameRows<'a> {
+    /// These rows.
+    Listed(&'a [u32]),
+    /// This row alone.
+    One(usize),
+}
+
+impl NameRows<'_> {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Listed(rows) => rows.len() as u64,
+            Self::One(_) => 1,
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let (listed, one) = match self {
+            Self::Listed(rows) => (*rows, None),
+            Self::One(row) => (&[][..], Some(*row)),
+        };
+        listed.iter().map(|row| *row as usize).chain(one)
+    }
+}
+
+/// Rows without a name.
+#[derive(Debug, Default)]
+pub(crate) struct Unnamed {
+    pub(crate) nulls: u64,
+    pub(crate) nans: u64,
+    pub(crate) nan_rows: Vec<usize>,
+}
+
+/// Calls `f` with names and their rows until every row that has a name was seen once. A name may come more than once.
+///
+/// # Errors
+///
+/// `Schema` if the column's values are not of `family`.
+pub(crate) fn for_each_name(
+    array: &dyn Array,
+    family: Family,
+    mut f: impl FnMut(&str, NameRows<'_>),
+) -> Result<Unnamed> {
+    use DataType as D;
+    let mut unnamed = Unnamed { nulls: array.logical_null_count() as u64, ..Unnamed::default() };
+    match (array.data_type(), family) {
+        (D::Utf8, Family::Text) => each(array, |row| array.as_string::<i32>().value(row), &mut f),
+        (D::LargeUtf8, Family::Text) => each(array, |row| array.as_string::<i64>().value(row), &mut f),
+        (D::Utf8View, Family::Text) => each(array, |row| array.as_string_view().value(row), &mut f),
+        (D::Boolean, Family::Bool) => {
+            let values = array.as_boolean();
+            let (mut yes, mut no) = (Vec::new(), Vec::new());
+            for row in (0..array.len()).filter(|row| array.is_valid(*row)) {
+                #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+                if values.value(row) { yes.push(row as u32) } else { no.push(row as u32) }
+            }
+            f("true", NameRows::Listed(&yes));
+            f("false", NameRows::Listed(&no));
+        }
+        (D::Dictionary(key, _), family) => {
+            let values = array.as_any_dictionary().values();
+            if ValuesFamily::of(values.data_type()) != Some(family) {
+                return Err(wrong_family(array.data_type(), family));
+            }
+            let keys = rows_by_key(array, key);
+            let inner = for_each_name(values.as_ref(), family, |name, entries| {
+                for entry in entries.iter() {
+                    if let Some(rows) = keys.get(entry).filter(|rows| !rows.is_empty()) {
+                        f(name, NameRows::Listed(rows));
+                    }
+                }
+            })?;
+            for entry in inner.nan_rows {
+                unnamed.nan_rows.extend(keys[entry].iter().map(|row| *row as usize));
+            }
+            unnamed.nans = unnamed.nan_rows.len() as u64;
+        }
+        (data_type, Family::Number) if ValuesFamily::of(data_type) == Some(Family::Number) => {
+            numbers(array, &mut unnamed, &mut f)?;
+        }
+        (data_type, family) => return Err(wrong_family(data_type, family)),
+    }
+    Ok(unnamed)
+}
+
+fn wrong_family(found: &DataType, expected: Family) -> Error {
+    Error::new(
+        ErrorKind::Schema,
+        format!(
+            "type changed: the baseline holds `{}`, found `{found}`; convert the column or make a new baseline",
+            expected.name()
+        ),
+    )
+}
+
+struct ValuesFamily;
+
+impl ValuesFamily {
+    fn of(data_type: &DataType) -> Option<Family> {
+        crate::feature::ValueType::of(data_type).ok().map(|value_type| value_type.family)
+    }
+}
+
+fn each<'a>(array: &dyn Array, value: impl Fn(usize) -> &'a str, f: &mut impl FnMut(&str, NameRows<'_>)) {
+    // Group by hash first where names repeat: columns of categories mostly do.
+    let mut rows_of: HashIndex<Vec<u32>> = HashIndex::default();
+    let mut order = Vec::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            continue;
+        }
+        let rows = rows_of.entry(category_hash(value(row))).or_default();
+        if rows.is_empty() {
+            order.push(row);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+        rows.push(row as u32);
+    }
+    for row in order {
+        let name = value(row);
+        if let Some(rows) = rows_of.get(&category_hash(name)) {
+            f(name, NameRows::Listed(rows));
+        }
+    }
+}
+
+/// For each entry of the dictionary, the rows that hold it.
+fn rows_by_key(array: &dyn Array, key: &DataType) -> Vec<Vec<u32>> {
+    fn by<K: ArrowDictionaryKeyType>(array: &dyn Array) -> Vec<Vec<u32>> {
+        let dictionary = array.as_dictionary::<K>();
+        let mut rows_of = vec![Vec::new(); dictionary.values().len()];
+        for (row, key) in dictionary.keys().values().iter().enumerate() {
+            if dictionary.keys().is_valid(row) {
+                #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+                rows_of[key.as_usize()].push(row as u32);
+            }
+        }
+        rows_of
+    }
+    match key {
+        DataType::Int8 => by::<Int8Type>(array),
+        DataType::Int16 => by::<Int16Type>(array),
+        DataType::Int32 => by::<Int32Type>(array),
+        DataType::Int64 => by::<Int64Type>(array),
+        DataType::UInt8 => by::<UInt8Type>(array),
+        DataType::UInt16 => by::<UInt16Type>(array),
+        DataType::UInt32 => by::<UInt32Type>(array),
+        _ => by::<UInt64Type>(array),
+    }
+}
+
+fn numbers(array: &dyn Array, unnamed: &mut Unnamed, f: &mut impl FnMut(&str, NameRows<'_>)) -> Result<()> {
+    let values = numeric_values(array)?;
+    let integer = |row: usize| -> Option<i128> {
+        match &values {
+            Values::F32(x) => whole(f64::from(x[row])),
+            Values::F64(x) => whole(x[row]),
+            Values::I32(x) => Some(i128::from(x[row])),
+            Values::I64(x) => Some(i128::from(x[row])),
+            Values::I128(x) => Some(x[row]),
+        }
+    };
+    let nan = |row: usize| match &values {
+        Values::F32(x) => x[row].is_nan(),
+        Values::F64(x) => x[row].is_nan(),
+        _ => false,
+    };
+    let mut rows_of: std::collections::BTreeMap<i128, Vec<u32>> = std::collections::BTreeMap::new();
+    for row in (0..array.len()).filter(|row| array.is_valid(*row)) {
+        if nan(row) {
+            unnamed.nans += 1;
+            unnamed.nan_rows.push(row);
+        } else if let Some(integer) = integer(row) {
+            #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+            rows_of.entry(integer).or_default().push(row as u32);
+        } else {
+            let name = match &values {
+                Values::F32(x) => x[row].to_string(),
+                Values::F64(x) => x[row].to_string(),
+                _ => continue,
+            };
+            f(&name, NameRows::One(row));
+        }
+    }
+    for (integer, rows) in rows_of {
+        f(&integer.to_string(), NameRows::Listed(&rows));
+    }
+    Ok(())
+}
+
+/// The integer that a float is, if it is one.
+fn whole(x: f64) -> Option<i128> {
+    #[expect(clippy::cast_possible_truncation, reason = "checked: an integer below 2^63")]
+    (x.fract() == 0.0 && x.abs() < 9_223_372_036_854_775_808.0).then_some(x as i128)
+}

@@ -1,0 +1,537 @@
+//! The state of one numeric feature, and the counter that fills it from columns of any width.
+
+use arrow_array::Array;
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::DataType;
+
+use crate::accumulate::column::{Values, for_values, numeric_values, validity};
+use crate::accumulate::{CellCounts, NO_SLOT, Slots};
+use crate::feature::{Edges, Narrowing, NumericCells, Scale, ValueType};
+use crate::kernel::{self, Locator, NAN_CELL, NULL_CELL, Native, Validity};
+use crate::{Error, ErrorKind, Result};
+
+/// What a window (or a baseline) knows of one numeric feature: integers only (I-COUNTS), and its extent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumericState {
+    /// Rows per cell of the baseline's edges.
+    pub cells: CellCounts,
+    /// All rows, whatever they hold.
+    pub rows: u64,
+    /// Rows without a value.
+    pub nulls: u64,
+    /// Rows whose value is NaN.
+    pub nans: u64,
+    /// Rows whose value could not be read as the feature's type.
+    pub type_errors: u64,
+    /// Infinite rows below and above, where they have no cells of their own (integer baselines).
+    pub infinities: (u64, u64),
+    /// Sum of the finite rows' distances from the center, and of their squares, scaled (SEMANTICS S1).
+    pub sums: (i128, i128),
+    /// Summands too large for the two sums.
+    pub overflow: (u64, u64),
+    /// The part of the first sum that lies in the lowest and in the highest unbounded cell.
+    pub tails: (i128, i128),
+    /// The least and the greatest value, infinities included, in steps of the feature's unit; unknown after a
+    /// subtraction.
+    pub extent: Option<(f64, f64)>,
+    /// Whether any row was float32 against a float64 baseline (SEMANTICS S4).
+    pub narrowed: bool,
+}
+
+impl NumericState {
+    /// No rows.
+    #[must_use]
+    pub fn empty(n_cells: usize) -> Self {
+        Self {
+            cells: CellCounts::zero(n_cells),
+            rows: 0,
+            nulls: 0,
+            nans: 0,
+            type_errors: 0,
+            infinities: (0, 0),
+            sums: (0, 0),
+            overflow: (0, 0),
+            tails: (0, 0),
+            extent: None,
+            narrowed: false,
+        }
+    }
+
+    /// Rows that have a value: those in a cell.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        self.rows - self.nulls - self.nans - self.type_errors
+    }
+
+    /// Adds another state.
+    ///
+    /// # Errors
+    ///
+    /// `Mismatch` if the number of cells differs.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        self.cells.merge(&other.cells)?;
+        self.rows += other.rows;
+        self.nulls += other.nulls;
+        self.nans += other.nans;
+        self.type_errors += other.type_errors;
+        self.infinities = pair(self.infinities, other.infinities, |a, b| a + b);
+        self.sums = pair(self.sums, other.sums, |a, b| a + b);
+        self.overflow = pair(self.overflow, other.overflow, |a, b| a + b);
+        self.tails = pair(self.tails, other.tails, |a, b| a + b);
+        if let Some((low, high)) = other.extent {
+            self.stretch(low, high);
+        }
+        self.narrowed |= other.narrowed;
+        Ok(())
+    }
+
+    /// Takes a state away that was added before. The extent is unknown afterwards, since it cannot be taken away.
+    ///
+    /// # Errors
+    ///
+    /// `Mismatch` if the number of cells differs or the other state was never added; then nothing is changed.
+    pub fn subtract(&mut self, other: &Self) -> Result<()> {
+        let counters = |s: &Self| [s.rows, s.nulls, s.nans, s.type_errors, s.infinities.0, s.infinities.1];
+        if counters(self).iter().zip(counters(other)).any(|(own, other)| *own < other) {
+            return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
+        }
+        self.cells.subtract(&other.cells)?;
+        self.rows -= other.rows;
+        self.nulls -= other.nulls;
+        self.nans -= other.nans;
+        self.type_errors -= other.type_errors;
+        self.infinities = pair(self.infinities, other.infinities, |a, b| a - b);
+        self.sums = pair(self.sums, other.sums, |a, b| a - b);
+        self.overflow = pair(self.overflow, other.overflow, |a, b| a.saturating_sub(b));
+        self.tails = pair(self.tails, other.tails, |a, b| a - b);
+        self.extent = None;
+        Ok(())
+    }
+
+    fn stretch(&mut self, low: f64, high: f64) {
+        // -0.0 becomes 0.0, so that the order of rows cannot show.
+        let (low, high) = (low + 0.0, high + 0.0);
+        self.extent = Some(match self.extent {
+            Some((own_low, own_high)) => (own_low.min(low), own_high.max(high)),
+            None => (low, high),
+        });
+    }
+
+    fn add_sum(&mut self, x: f64, scale: &Scale) {
+        match scale.summand(x) {
+            Some(summand) => self.sums.0 += summand,
+            None => self.overflow.0 += 1,
+        }
+        match scale.square(x) {
+            Some(square) => self.sums.1 += square,
+            None => self.overflow.1 += 1,
+        }
+    }
+}
+
+fn pair<T>(a: (T, T), b: (T, T), f: impl Fn(T, T) -> T) -> (T, T) {
+    (f(a.0, b.0), f(a.1, b.1))
+}
+
+/// Counts columns of one Arrow type into the cells of one feature.
+#[derive(Debug)]
+pub(crate) struct NumericCounter {
+    data_type: DataType,
+    reader: Reader,
+    /// What one step of the column is worth in steps of the feature.
+    ratio: f64,
+    narrowed: bool,
+    scratch: Scratch,
+}
+
+#[derive(Debug)]
+enum Reader {
+    F32(Placed<f32>),
+    F64(Placed<f64>),
+    I32(Placed<i32>),
+    I64(Placed<i64>),
+    I128(Placed<i128>),
+}
+
+/// A locator, and how its cells become the feature's.
+#[derive(Debug)]
+struct Placed<T> {
+    locator: Locator<T>,
+    /// Edges below everything the column can hold were left out; cells begin here.
+    skip: usize,
+    /// Where cells merged (float32 rows): the feature's cell for each of the locator's.
+    stands_for: Option<Vec<u16>>,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    counts: Vec<u64>,
+    cells: Vec<u16>,
+}
+
+impl NumericCounter {
+    /// A counter for columns of `data_type`.
+    ///
+    /// # Errors
+    ///
+    /// `Schema` if such a column cannot be compared with the baseline; says what was expected and found (S4).
+    pub(crate) fn new(feature: &NumericCells, data_type: &DataType) -> Result<Self> {
+        let own = feature.value_type;
+        let found = ValueType::of(data_type)?;
+        if found.family != own.family || matches!(data_type, DataType::Dictionary(..)) {
+            return Err(Error::new(
+                ErrorKind::Schema,
+                format!(
+                    "type changed: the baseline holds `{own}`, found `{data_type}`; convert the column or make a new baseline"
+                ),
+            ));
+        }
+        let core = feature.core.clone();
+        let mut narrowed = false;
+        let reader = match (native_domain(data_type), &feature.edges) {
+            (NativeType::F32 | NativeType::F64, Edges::F32(edges)) => {
+                Reader::F32(Placed::direct(edges, core))
+            }
+            (NativeType::F32, Edges::F64(edges)) => {
+                narrowed = true;
+                let narrowing = Narrowing::new(edges);
+                let inner = |edge: usize| narrowing.edges.partition_point(|e| f64::from(*e) < edges[edge]);
+                let core = if core.is_empty() {
+                    0..narrowing.edges.len()
+                } else {
+                    inner(core.start)..(inner(core.end - 1) + 1).min(narrowing.edges.len())
+                };
+                Reader::F32(Placed {
+                    locator: Locator::with_core(narrowing.edges, core),
+                    skip: 0,
+                    stands_for: Some(narrowing.stands_for),
+                })
+            }
+            (NativeType::F32 | NativeType::F64, Edges::F64(edges)) => {
+                Reader::F64(Placed::direct(edges, core))
+            }
+            (NativeType::F32 | NativeType::F64, edges) => {
+                Reader::F64(Placed::direct(&edges.to_doubles(own), core))
+            }
+            (NativeType::I32, edges) => Reader::I32(Placed::integers(
+                &edges.floor_to_integers(own, found.unit),
+                core,
+                i128::from(i32::MIN)..=i128::from(i32::MAX),
+                |e| i32::try_from(e).unwrap_or(i32::MAX),
+            )),
+            (NativeType::I64, edges) => Reader::I64(Placed::integers(
+                &edges.floor_to_integers(own, found.unit),
+                core,
+                i128::from(i64::MIN)..=i128::from(i64::MAX),
+                |e| i64::try_from(e).unwrap_or(i64::MAX),
+            )),
+            (NativeType::I128, edges) => Reader::I128(Placed::integers(
+                &edges.floor_to_integers(own, found.unit),
+                core,
+                i128::MIN..=i128::MAX,
+                |e| e,
+            )),
+        };
+        let ratio = if found.unit == own.unit { 1.0 } else { found.unit.ratio() / own.unit.ratio() };
+        Ok(Self { data_type: data_type.clone(), reader, ratio, narrowed, scratch: Scratch::default() })
+    }
+
+    /// Whether this counter reads columns of `data_type`.
+    pub(crate) fn reads(&self, data_type: &DataType) -> bool {
+        self.data_type == *data_type
+    }
+
+    /// Adds a column. `errors` marks rows that are null because their value could not be read.
+    ///
+    /// Each of `slots` gives each row one of `states` (or none).
+    pub(crate) fn update(
+        &mut self,
+        feature: &NumericCells,
+        array: &dyn Array,
+        errors: Option<&BooleanBuffer>,
+        slots: &[Slots<'_>],
+        states: &mut [NumericState],
+    ) -> Result<()> {
+        let values = numeric_values(array)?;
+        let mask = validity(array);
+        let values = match (&self.reader, values) {
+            #[expect(clippy::cast_possible_truncation, reason = "the baseline's type decides (S4)")]
+            (Reader::F32(_), Values::F64(wide)) => Values::F32(wide.iter().map(|x| *x as f32).collect()),
+            (Reader::F64(_), Values::F32(narrow)) => {
+                Values::F64(narrow.iter().map(|x| f64::from(*x)).collect())
+            }
+            (_, values) => values,
+        };
+        let unscaled: Vec<f64>;
+        let rescaled = if self.ratio == 1.0 {
+            None
+        } else {
+            unscaled = for_values!(&values, slice => slice.iter().map(|x| x.widen() * self.ratio).collect());
+            Some(unscaled.as_slice())
+        };
+        let row = Rows { mask, errors, slots, rescaled, narrowed: self.narrowed };
+        let scratch = &mut self.scratch;
+        match (&self.reader, &values) {
+            (Reader::F32(placed), Values::F32(slice)) => placed.update(feature, slice, &row, scratch, states),
+            (Reader::F64(placed), Values::F64(slice)) => placed.update(feature, slice, &row, scratch, states),
+            (Reader::I32(placed), Values::I32(slice)) => placed.update(feature, slice, &row, scratch, states),
+            (Reader::I64(placed), Values::I64(slice)) => placed.update(feature, slice, &row, scratch, states),
+            (Reader::I128(placed), Values::I128(slice)) => {
+                placed.update(feature, slice, &row, scratch, states)
+            }
+            _ => Err(Error::new(
+                ErrorKind::Schema,
+                format!("expected a column of type `{}`, found `{}`", self.data_type, array.data_type()),
+            )),
+        }
+    }
+}
+
+/// One column's rows, apart from their values.
+struct Rows<'a> {
+    mask: Option<Validity<'a>>,
+    errors: Option<&'a BooleanBuffer>,
+    slots: &'a [Slots<'a>],
+    /// The values in steps of the feature, where the column's steps differ.
+    rescaled: Option<&'a [f64]>,
+    narrowed: bool,
+}
+
+impl<T: Number> Placed<T> {
+    fn direct(edges: &[T], core: std::ops::Range<usize>) -> Self {
+        Self { locator: Locator::with_core(edges.to_vec(), core), skip: 0, stands_for: None }
+    }
+
+    /// Integer edges for a column whose values lie in `range`.
+    fn integers(
+        edges: &[i128],
+        core: std::ops::Range<usize>,
+        range: std::ops::RangeInclusive<i128>,
+        to: impl Fn(i128) -> T,
+    ) -> Self {
+        // Edges below the range are below every row; edges above it are never below a row, and neither is the greatest.
+        let skip = edges.partition_point(|e| e < range.start());
+        let native: Vec<T> = edges[skip..].iter().map(|e| to((*e).min(*range.end()))).collect();
+        let core = core.start.saturating_sub(skip).min(native.len())
+            ..core.end.saturating_sub(skip).min(native.len());
+        Self { locator: Locator::with_core(native, core), skip, stands_for: None }
+    }
+
+    fn update(
+        &self,
+        feature: &NumericCells,
+        values: &[T],
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+        states: &mut [NumericState],
+    ) -> Result<()> {
+        let whole = rows.slots.iter().any(|slots| matches!(slots, Slots::All(_)));
+        if let ([Slots::All(slot)], None) = (rows.slots, &self.stands_for) {
+            // The usual case, without windows and segments: straight into the one state.
+            let state = &mut states[*slot as usize];
+            return self.count_into(feature, values, rows, state, scratch);
+        }
+        if whole {
+            let mut partial = NumericState::empty(feature.n_cells());
+            self.count_into(feature, values, rows, &mut partial, scratch)?;
+            for slots in rows.slots {
+                if let Slots::All(slot) = slots {
+                    states[*slot as usize].merge(&partial)?;
+                }
+            }
+        }
+        if rows.slots.iter().any(|slots| matches!(slots, Slots::Each(_))) {
+            self.scatter(feature, values, rows, scratch, states);
+        }
+        Ok(())
+    }
+
+    /// Counts every row into one state.
+    fn count_into(
+        &self,
+        feature: &NumericCells,
+        values: &[T],
+        rows: &Rows<'_>,
+        state: &mut NumericState,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let counts = &mut scratch.counts;
+        counts.clear();
+        counts.resize(self.locator.n_cells(), 0);
+        let tally = self.locator.count(values, rows.mask, counts);
+        let (low, high) = self.unbounded(feature);
+        let has_tail = counts.get(low).is_some_and(|n| *n > 0) || counts.get(high).is_some_and(|n| *n > 0);
+        match &self.stands_for {
+            None => state.cells.add_counts_at(self.skip, counts),
+            Some(stands_for) => {
+                for (cell, count) in stands_for.iter().zip(counts.iter()) {
+                    state.cells.add(*cell, *count);
+                }
+            }
+        }
+        state.rows += values.len() as u64;
+        let n_errors = rows.errors.map_or(0, |errors| errors.count_set_bits() as u64);
+        state.nulls += tally.nulls - n_errors;
+        state.type_errors += n_errors;
+        state.nans += tally.nans;
+        state.narrowed |= rows.narrowed;
+
+        let scale = &feature.scale;
+        let (sums, extent) = match rows.rescaled {
+            None => (
+                kernel::sums(values, rows.mask, scale.center, scale.exponent_x, scale.exponent_xx),
+                kernel::extent(values, rows.mask).map(|(low, high)| (low.widen(), high.widen())),
+            ),
+            Some(values) => (
+                kernel::sums(values, rows.mask, scale.center, scale.exponent_x, scale.exponent_xx),
+                kernel::extent(values, rows.mask),
+            ),
+        };
+        state.sums.0 += sums.x;
+        state.sums.1 += sums.xx;
+        state.overflow.0 += sums.overflow_x;
+        state.overflow.1 += sums.overflow_xx;
+        if let Some((low, high)) = extent {
+            state.stretch(low, high);
+        }
+        if has_tail {
+            self.add_tails(feature, values, rows, state);
+        }
+        Ok(())
+    }
+
+    /// Adds the rows beyond the outermost edges to the tails: rare, so row by row.
+    fn add_tails(&self, feature: &NumericCells, values: &[T], rows: &Rows<'_>, state: &mut NumericState) {
+        let (low, high) = self.unbounded(feature);
+        for (i, x) in values.iter().enumerate() {
+            if rows.mask.is_some_and(|mask| !mask.is_valid(i)) || x.is_nan() {
+                continue;
+            }
+            let cell = self.locator.cell(*x);
+            if cell == low || cell == high {
+                let x = rows.rescaled.map_or_else(|| x.widen(), |values| values[i]);
+                add_tail(feature, cell == low && low != high, x, state);
+            }
+        }
+    }
+
+    /// Adds each row to the state that its slot names.
+    fn scatter(
+        &self,
+        feature: &NumericCells,
+        values: &[T],
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+        states: &mut [NumericState],
+    ) {
+        let cells = &mut scratch.cells;
+        cells.clear();
+        cells.resize(values.len(), NULL_CELL);
+        self.locator.locate(values, rows.mask, cells);
+        let (low, high) = self.unbounded(feature);
+        for slots in rows.slots {
+            let Slots::Each(slots) = slots else { continue };
+            for (i, (slot, cell)) in slots.iter().zip(cells.iter()).enumerate() {
+                if *slot == NO_SLOT {
+                    continue;
+                }
+                let state = &mut states[*slot as usize];
+                state.rows += 1;
+                state.narrowed |= rows.narrowed;
+                match *cell {
+                    NULL_CELL if rows.errors.is_some_and(|errors| errors.value(i)) => state.type_errors += 1,
+                    NULL_CELL => state.nulls += 1,
+                    NAN_CELL => state.nans += 1,
+                    cell => {
+                        let x = rows.rescaled.map_or_else(|| values[i].widen(), |values| values[i]);
+                        if usize::from(cell) == low || usize::from(cell) == high {
+                            add_tail(feature, usize::from(cell) == low && low != high, x, state);
+                        }
+                        state.stretch(x, x);
+                        if x.is_finite() {
+                            state.add_sum(x, &feature.scale);
+                        }
+                        #[expect(clippy::cast_possible_truncation, reason = "at most 65,533 edges")]
+                        let cell = match &self.stands_for {
+                            Some(stands_for) => stands_for[usize::from(cell)],
+                            None => cell + self.skip as u16,
+                        };
+                        state.cells.add_one(cell);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The unbounded cells, as the locator numbers them.
+    fn unbounded(&self, feature: &NumericCells) -> (usize, usize) {
+        match &self.stands_for {
+            // Float32 rows against float64 edges: the first and last cells stand for the infinities there too.
+            Some(stands_for) => (1.min(stands_for.len() - 1), stands_for.len().saturating_sub(2)),
+            None => {
+                let (low, high) = feature.unbounded();
+                (if low >= self.skip { low - self.skip } else { usize::MAX }, high - self.skip)
+            }
+        }
+    }
+}
+
+fn add_tail(feature: &NumericCells, is_low: bool, x: f64, state: &mut NumericState) {
+    if x.is_infinite() {
+        // Only where infinities have no cells: the unbounded cells of float edges are finite.
+        if x < 0.0 {
+            state.infinities.0 += 1
+        } else {
+            state.infinities.1 += 1
+        }
+        return;
+    }
+    let summand = feature.scale.summand(x).unwrap_or(0);
+    if is_low { state.tails.0 += summand } else { state.tails.1 += summand }
+}
+
+/// A native number that turns into a double.
+trait Number: Native {
+    fn widen(self) -> f64;
+    fn is_nan(self) -> bool;
+}
+
+macro_rules! number {
+    ($($t:ident: $nan:expr),*) => {$(
+        impl Number for $t {
+            #[allow(clippy::cast_precision_loss, clippy::cast_lossless, clippy::unnecessary_cast, reason = "one macro")]
+            fn widen(self) -> f64 {
+                self as f64
+            }
+            fn is_nan(self) -> bool {
+                let nan: fn(Self) -> bool = $nan;
+                nan(self)
+            }
+        }
+    )*};
+}
+
+number!(f32: |x| x != x, f64: |x| x != x, i32: |_| false, i64: |_| false, i128: |_| false);
+
+#[derive(Clone, Copy)]
+enum NativeType {
+    F32,
+    F64,
+    I32,
+    I64,
+    I128,
+}
+
+/// The native type in which [`numeric_values`] shows a column.
+fn native_domain(data_type: &DataType) -> NativeType {
+    use DataType as D;
+    match data_type {
+        D::Float16 | D::Float32 => NativeType::F32,
+        D::Float64 => NativeType::F64,
+        D::Int8 | D::Int16 | D::Int32 | D::UInt8 | D::UInt16 | D::Date32 | D::Decimal32(..) => {
+            NativeType::I32
+        }
+        D::UInt64 | D::Decimal128(..) => NativeType::I128,
+        _ => NativeType::I64,
+    }
+}
