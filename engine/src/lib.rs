@@ -8,10 +8,14 @@ pub mod accumulate;
 pub mod baseline;
 pub mod compat;
 pub mod error;
+pub mod id;
 pub mod kernel;
+pub mod kind;
 pub mod metric;
 pub mod policy;
 pub mod statistic;
+pub mod window;
 
 pub use error::{Error, ErrorKind, Result};
+pub use kind::Kind;
 pub use metric::Metric;
