@@ -10,11 +10,13 @@ pub mod compat;
 pub mod digest;
 pub mod error;
 pub mod feature;
+pub mod id;
 pub mod kernel;
 pub mod kind;
 pub mod metric;
 pub mod policy;
 pub mod statistic;
+pub mod window;
 
 pub use error::{Error, ErrorKind, Result};
 pub use kind::Kind;

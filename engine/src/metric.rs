@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::kind::Kind;
+
 /// A measure of one feature in one window, compared with the baseline.
 ///
 /// Definitions stand in `docs/statistics`, one page each.
@@ -120,6 +122,52 @@ impl Metric {
             | Self::WassersteinNormalized
             | Self::Chi2
             | Self::RowCount => (0.0, f64::INFINITY),
+        }
+    }
+
+    /// Whether the metric has a sign, which says the direction; its size is compared with bounds.
+    #[must_use]
+    pub fn is_signed(self) -> bool {
+        matches!(self, Self::MeanShift | Self::SdShift)
+    }
+
+    /// Whether a small value can be bad news. A small distance never is, a small count or share can be:
+    /// `below` bounds on any other metric's value are refused (SEMANTICS S11).
+    #[must_use]
+    pub fn small_can_be_bad(self) -> bool {
+        self.is_rate() || self == Self::RowCount
+    }
+
+    /// Whether the metric is published less what sampling alone adds on average (`Score::corrected`).
+    #[must_use]
+    pub fn has_corrected(self) -> bool {
+        matches!(self, Self::Psi | Self::Kl)
+    }
+
+    /// Whether every row of the window enters the metric, or only the rows that carry a value (neither null nor
+    /// NaN nor of a wrong type). It decides which rows count against `min_rows` (SEMANTICS S6).
+    #[must_use]
+    pub fn counts_all_rows(self) -> bool {
+        matches!(self, Self::NullRate | Self::NanRate | Self::TypeErrorRate | Self::RowCount)
+    }
+
+    /// Whether the metric can be computed for features of `kind`. `row_count` belongs to a window, not to a feature,
+    /// and applies to none.
+    #[must_use]
+    pub fn applies_to(self, kind: Kind) -> bool {
+        match self {
+            Self::NullRate | Self::NanRate | Self::TypeErrorRate => true,
+            Self::Psi | Self::Kl | Self::Js | Self::Hellinger | Self::Tvd | Self::Linf | Self::Chi2 => {
+                kind != Kind::Embedding
+            }
+            Self::Ks
+            | Self::Wasserstein
+            | Self::WassersteinNormalized
+            | Self::MeanShift
+            | Self::SdShift
+            | Self::OutOfRangeRate => kind == Kind::Numeric,
+            Self::NewCategoryRate => kind == Kind::Categorical,
+            Self::RowCount => false,
         }
     }
 

@@ -7,6 +7,8 @@
 pub struct Score {
     /// The estimate, in the metric's unit.
     pub value: Option<f64>,
+    /// The baseline's own value, where the metric compares two values of one kind: the `p` of SEMANTICS S3a for rates.
+    pub baseline: Option<f64>,
     /// The estimate less what sampling alone adds on average (psi, kl).
     pub corrected: Option<f64>,
     /// A certified lower bound (wasserstein).
