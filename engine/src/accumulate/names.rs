@@ -60,12 +60,16 @@ pub(crate) fn for_each_name(
     family: Family,
     mut f: impl FnMut(&str, NameRows<'_>),
 ) -> Result<Unnamed> {
+    visit(array, family, &mut f)
+}
+
+fn visit(array: &dyn Array, family: Family, f: &mut dyn FnMut(&str, NameRows<'_>)) -> Result<Unnamed> {
     use DataType as D;
     let mut unnamed = Unnamed { nulls: array.logical_null_count() as u64, ..Unnamed::default() };
     match (array.data_type(), family) {
-        (D::Utf8, Family::Text) => each(array, |row| array.as_string::<i32>().value(row), &mut f),
-        (D::LargeUtf8, Family::Text) => each(array, |row| array.as_string::<i64>().value(row), &mut f),
-        (D::Utf8View, Family::Text) => each(array, |row| array.as_string_view().value(row), &mut f),
+        (D::Utf8, Family::Text) => each(array, |row| array.as_string::<i32>().value(row), f),
+        (D::LargeUtf8, Family::Text) => each(array, |row| array.as_string::<i64>().value(row), f),
+        (D::Utf8View, Family::Text) => each(array, |row| array.as_string_view().value(row), f),
         (D::Boolean, Family::Bool) => {
             let values = array.as_boolean();
             let (mut yes, mut no) = (Vec::new(), Vec::new());
@@ -82,7 +86,7 @@ pub(crate) fn for_each_name(
                 return Err(wrong_family(array.data_type(), family));
             }
             let keys = rows_by_key(array, key);
-            let inner = for_each_name(values.as_ref(), family, |name, entries| {
+            let inner = visit(values.as_ref(), family, &mut |name, entries| {
                 for entry in entries.iter() {
                     if let Some(rows) = keys.get(entry).filter(|rows| !rows.is_empty()) {
                         f(name, NameRows::Listed(rows));
@@ -95,7 +99,7 @@ pub(crate) fn for_each_name(
             unnamed.nans = unnamed.nan_rows.len() as u64;
         }
         (data_type, Family::Number) if ValuesFamily::of(data_type) == Some(Family::Number) => {
-            numbers(array, &mut unnamed, &mut f)?;
+            numbers(array, &mut unnamed, f)?;
         }
         (data_type, family) => return Err(wrong_family(data_type, family)),
     }
@@ -120,7 +124,7 @@ impl ValuesFamily {
     }
 }
 
-fn each<'a>(array: &dyn Array, value: impl Fn(usize) -> &'a str, f: &mut impl FnMut(&str, NameRows<'_>)) {
+fn each<'a>(array: &dyn Array, value: impl Fn(usize) -> &'a str, f: &mut dyn FnMut(&str, NameRows<'_>)) {
     // Group by hash first where names repeat: columns of categories mostly do.
     let mut rows_of: HashIndex<Vec<u32>> = HashIndex::default();
     let mut order = Vec::new();
@@ -168,7 +172,7 @@ fn rows_by_key(array: &dyn Array, key: &DataType) -> Vec<Vec<u32>> {
     }
 }
 
-fn numbers(array: &dyn Array, unnamed: &mut Unnamed, f: &mut impl FnMut(&str, NameRows<'_>)) -> Result<()> {
+fn numbers(array: &dyn Array, unnamed: &mut Unnamed, f: &mut dyn FnMut(&str, NameRows<'_>)) -> Result<()> {
     let values = numeric_values(array)?;
     let integer = |row: usize| -> Option<i128> {
         match &values {

@@ -188,7 +188,7 @@ impl NumericCounter {
         }
         let core = feature.core.clone();
         let mut narrowed = false;
-        let reader = match (native_domain(data_type), &feature.edges) {
+        let reader = match (native_type(data_type), &feature.edges) {
             (NativeType::F32 | NativeType::F64, Edges::F32(edges)) => {
                 Reader::F32(Placed::direct(edges, core))
             }
@@ -207,9 +207,7 @@ impl NumericCounter {
                     stands_for: Some(narrowing.stands_for),
                 })
             }
-            (NativeType::F32 | NativeType::F64, Edges::F64(edges)) => {
-                Reader::F64(Placed::direct(edges, core))
-            }
+            (NativeType::F64, Edges::F64(edges)) => Reader::F64(Placed::direct(edges, core)),
             (NativeType::F32 | NativeType::F64, edges) => {
                 Reader::F64(Placed::direct(&edges.to_doubles(own), core))
             }
@@ -523,7 +521,7 @@ enum NativeType {
 }
 
 /// The native type in which [`numeric_values`] shows a column.
-fn native_domain(data_type: &DataType) -> NativeType {
+fn native_type(data_type: &DataType) -> NativeType {
     use DataType as D;
     match data_type {
         D::Float16 | D::Float32 => NativeType::F32,

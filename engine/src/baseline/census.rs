@@ -8,7 +8,7 @@ use crate::accumulate::{CategoricalState, CellCounts, for_each_name};
 use crate::feature::{Categories, HashIndex, ValueType, category_hash};
 
 /// More distinct categories than this are not followed.
-pub const MAX_CATEGORIES: usize = 256 * 1024;
+pub(crate) const MAX_CATEGORIES: usize = 256 * 1024;
 
 /// What the counting pass knows of one categorical feature.
 #[derive(Debug)]

@@ -9,19 +9,19 @@ use std::collections::{BTreeMap, BinaryHeap};
 use crate::feature::Value;
 
 /// Quantile cuts; the a-priori bound of KS is one over one more.
-pub const QUANTILE_CUTS: usize = 512;
+pub(crate) const QUANTILE_CUTS: usize = 512;
 
 /// Cuts that halve the stretch with the largest width times mass.
 const TRANSPORT_CUTS: usize = 512;
 
 /// More distinct values than this are cut; up to this many are atoms, and everything is exact.
-pub const MAX_ATOMS: usize = 4096;
+pub(crate) const MAX_ATOMS: usize = 4096;
 
 /// Sorted, distinct edges for a sorted sample of finite values, with the `extra` edges that somebody asked for.
 ///
 /// An empty sample gives the extra edges alone.
 #[must_use]
-pub fn cuts<T: Value>(sample: &[T], extra: &[T]) -> Vec<T> {
+pub(crate) fn cuts<T: Value>(sample: &[T], extra: &[T]) -> Vec<T> {
     let mut edges: BTreeMap<i128, T> = BTreeMap::new();
     let mut add = |edge: T| {
         edges.insert(edge.order_key(), edge);
@@ -51,7 +51,7 @@ pub fn cuts<T: Value>(sample: &[T], extra: &[T]) -> Vec<T> {
 }
 
 /// The distinct values of a sorted slice with their counts.
-pub fn runs<T: Value>(sorted: &[T]) -> impl Iterator<Item = (T, usize)> {
+pub(crate) fn runs<T: Value>(sorted: &[T]) -> impl Iterator<Item = (T, usize)> {
     sorted.chunk_by(|a, b| a == b).map(|run| (run[0], run.len()))
 }
 
@@ -112,7 +112,7 @@ fn transport_cuts<T: Value>(sample: &[T], edges: &[T]) -> Vec<T> {
 /// Edges beyond both ends, so that drift out of the baseline's range stays resolved: 32 steps that double, from a
 /// thirty-second of the range to 2^26 times it.
 #[must_use]
-pub fn guards<T: Value>(min: T, max: T) -> Vec<T> {
+pub(crate) fn guards<T: Value>(min: T, max: T) -> Vec<T> {
     const STEPS: i32 = 32;
     let span = max.to_f64() - min.to_f64();
     let span = if span > 0.0 && span.is_finite() { span } else { max.to_f64().abs().max(1.0) };

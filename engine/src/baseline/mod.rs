@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use builder::{Counter, FeatureSpec, Plan, Sampler};
-pub use cuts::QUANTILE_CUTS;
+
 pub use sample::{SAMPLE_ROWS, sample_plan};
 
 use crate::accumulate::{Accumulator, FeatureState};

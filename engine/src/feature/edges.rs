@@ -123,7 +123,6 @@ macro_rules! for_edges {
         }
     };
 }
-pub(crate) use for_edges;
 
 impl Edges {
     /// How many edges.

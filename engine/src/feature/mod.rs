@@ -8,7 +8,6 @@ mod value_type;
 
 pub use categories::{Categories, Category};
 pub(crate) use categories::{HashIndex, category_hash};
-pub(crate) use edges::for_edges;
 pub use edges::{Edges, Value};
 pub use narrowing::Narrowing;
 pub(crate) use numeric::power_of_two;
