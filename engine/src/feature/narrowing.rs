@@ -35,8 +35,12 @@ impl Narrowing {
             }
         }
         let mut stands_for = vec![edges.len() as u16; narrow.len() + 1];
-        let cells: Vec<usize> =
-            (0..edges.len()).map(|j| narrow.partition_point(|e| *e < target(j))).collect();
+        // The rows of an atom round to the atom; the edge of any other cell goes where the edge went.
+        let right = |j: usize| match j.checked_sub(1) {
+            Some(left) if edges[j].pred() == edges[left] => edges[j] as f32,
+            _ => target(j),
+        };
+        let cells: Vec<usize> = (0..edges.len()).map(|j| narrow.partition_point(|e| *e < right(j))).collect();
         for (j, cell) in cells.iter().enumerate() {
             stands_for[*cell] = j as u16;
         }
