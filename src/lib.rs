@@ -1,1 +1,54 @@
-//! driftlead
+//! The driver of driftlead: command line, configuration, reports, and the loops in which engine and connectors meet.
+//!
+//! [`run`] is the whole program as a function of its arguments, so that tests drive what people run.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod exit;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
+pub mod report;
+pub mod time;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use self::cli::{Cli, Command};
+use self::exit::code;
+
+/// Runs one command line, program name first, and returns its exit code (SEMANTICS S12).
+///
+/// Reports go to standard output, everything else to standard error.
+pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed standard output, as in `driftlead --help | head -1`, is no error.
+            drop(error.print());
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => code::OK,
+                _ => code::INPUT,
+            };
+        }
+    };
+    interrupt::listen();
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&format!("driftlead: {}", error.chain()));
+            error.code()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> exit::Result<u8> {
+    match command {
+        Command::Validate(args) => commands::validate::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+        _ => todo!(),
+    }
+}

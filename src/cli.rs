@@ -1,0 +1,343 @@
+//! The command line, exactly as typed.
+//!
+//! Nothing here opens a file, reads the environment or applies a default that a model file could change. The one thing
+//! that is decided is what a word is: [`Check::target`] tells a model file from data.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValue;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::Compat;
+use crate::exit::{Error, Result};
+use crate::report::FailOn;
+use crate::time::Timestamp;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  no drift (or less than `--fail-on` asks)
+  1  drift
+  2  bad usage, configuration or data
+  3  the run failed
+  130  interrupted";
+
+/// Watches models for drift: compares live data with a frozen baseline.
+///
+/// A baseline freezes the distribution of every feature once; each later window of data is compared with it by PSI, KS
+/// and other measures, and judged with the sample size in mind. The first look needs no configuration:
+///
+///   driftlead check --baseline train.parquet live.parquet
+#[derive(Clone, Debug, Parser)]
+#[command(name = "driftlead", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Write a model file for a data set.
+    Init(Init),
+    /// Freeze the baseline of a model into a file.
+    Baseline(Baseline),
+    /// Compare data with a baseline and report drift.
+    Check(Box<Check>),
+    /// Show what is in a baseline, a report or a data file.
+    Inspect(Inspect),
+    /// Check a model file and show what it means.
+    Validate(Validate),
+    /// Write a completion script for a shell.
+    Completions(Completions),
+    /// Make a small data set that drifts, and check it.
+    Demo,
+}
+
+/// `driftlead init`
+///
+/// Looks at the columns and a sample of the rows, infers a kind for each, and writes a commented model file to standard
+/// output, ready to edit.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftlead init train.parquet > flights.yaml
+  driftlead init 'az://ml/flights/2001-01/*.parquet' > flights.yaml")]
+pub struct Init {
+    /// The data: a file, a pattern in quotes, a folder or a URL.
+    #[arg(value_name = "DATA")]
+    pub data: String,
+}
+
+/// `driftlead baseline`
+///
+/// Reads the baseline rows that the model file names and writes one small file with their frozen distribution. A `check`
+/// that uses this file does not read the rows again.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftlead baseline flights.yaml
+  driftlead baseline flights.yaml -o baselines/flights-2001-01.parquet")]
+pub struct Baseline {
+    /// The model file.
+    #[arg(value_name = "MODEL.yaml")]
+    pub model: PathBuf,
+    /// The file to write; by default MODEL.baseline.parquet beside the model file.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Threads to use; by default one a core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+/// `driftlead check`
+///
+/// The baseline and the rules come from a model file, or from --baseline with every default. The first word is a model
+/// file if it ends in .yaml or .yml; everything else is data. Data may be Parquet, CSV, NDJSON or Arrow IPC: files,
+/// patterns in quotes, folders or URLs (az://, abfss://, s3://, gs://).
+///
+/// Where both a model file and an option say something, the option wins.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftlead check --baseline train.parquet live.parquet
+  driftlead check flights.yaml live.parquet
+  driftlead check flights.yaml 'live/2001-02-*.parquet' --since 2001-02-01 --until 2001-02-08
+  driftlead check flights.yaml live.parquet --format json --reproducible > report.json
+  driftlead check flights.yaml live.parquet --format markdown --fail-on warn
+
+Exit codes:
+  0  no drift (or less than `--fail-on` asks)
+  1  drift
+  2  bad usage, configuration or data, or a feature in error
+  3  the run failed
+  130  interrupted")]
+pub struct Check {
+    /// A model file, then the data to judge; without a model file, the data alone.
+    #[arg(value_name = "MODEL.yaml | DATA")]
+    pub words: Vec<String>,
+    /// What to compare with: raw rows, or a file made by `driftlead baseline`. One path or pattern each; may be repeated.
+    #[arg(long, value_name = "REF")]
+    pub baseline: Vec<String>,
+    /// Leave out rows before this time (UTC unless it has a zone).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Timestamp>,
+    /// Leave out rows at or after this time.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Timestamp>,
+    /// The lowest verdict that makes the exit code 1.
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    pub fail_on: FailOn,
+    /// Leave out of JSON what differs between equal runs: durations, paths, versions.
+    #[arg(long)]
+    pub reproducible: bool,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Columns never to judge, with commas between.
+    #[arg(long, value_name = "COLS", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// Threads to use; by default one a core. The numbers do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// An SQL condition that rows of baseline and data must meet.
+    #[arg(long = "where", value_name = "SQL")]
+    pub filter: Option<String>,
+    /// Report another tool's metrics too, computed exactly as it does.
+    #[arg(long, value_name = "TOOL", value_enum)]
+    pub compat: Vec<Compat>,
+}
+
+/// `driftlead inspect`
+///
+/// For a baseline file: its features with their edges, counts and a histogram of each.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftlead inspect flights.baseline.parquet")]
+pub struct Inspect {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `driftlead validate`
+///
+/// Reports every problem of the file with its line and column, and exits 2; or prints what the file means, with the
+/// defaults that it leaves unsaid. No data is read.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftlead validate flights.yaml")]
+pub struct Validate {
+    /// The model file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `driftlead completions`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftlead completions bash > /etc/bash_completion.d/driftlead
+  driftlead completions zsh > ~/.zfunc/_driftlead
+  driftlead completions fish > ~/.config/fish/completions/driftlead.fish")]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person at a terminal.
+    #[default]
+    Table,
+    /// For programs: the contract `driftlead.report/1`.
+    Json,
+    /// For pull requests and chats.
+    Markdown,
+}
+
+/// What `check` is told to compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The model file, if the first word is one.
+    pub model: Option<PathBuf>,
+    /// The data to judge, as typed; empty if the model file is to say.
+    pub data: Vec<String>,
+}
+
+impl Check {
+    /// Tells the model file from the data among the words.
+    ///
+    /// A word is a model file iff its last extension is `yaml` or `yml` in any case. That holds for files that do not
+    /// exist too, so that a typing error is reported as a missing model file, and never depends on what the folder
+    /// happens to contain. Only the first word can be one.
+    ///
+    /// # Errors
+    ///
+    /// A model file after the first word; neither a model file nor a baseline; no data and no model file to name some.
+    pub fn target(&self) -> Result<Target> {
+        let (model, data) = match self.words.split_first() {
+            Some((first, rest)) if is_model_file(first) => (Some(PathBuf::from(first)), rest),
+            _ => (None, self.words.as_slice()),
+        };
+        if let Some(late) = data.iter().find(|word| is_model_file(word)) {
+            return Err(Error::input(match model {
+                Some(first) => format!(
+                    "two model files: `{}` and `{late}`: check one model at a time, and name its data after it",
+                    first.display()
+                ),
+                None => format!("the model file `{late}` must come first: driftlead check {late} DATA..."),
+            }));
+        }
+        if model.is_none() && self.baseline.is_empty() {
+            return Err(Error::input(
+                "nothing to compare with: name a model file first (`driftlead check MODEL.yaml DATA`) or a baseline \
+                 (`driftlead check --baseline REF.parquet CUR.parquet`)",
+            ));
+        }
+        if model.is_none() && data.is_empty() {
+            return Err(Error::input(format!(
+                "no data to judge: name it after the baseline (`driftlead check --baseline {} CUR.parquet`)",
+                self.baseline[0]
+            )));
+        }
+        if let (Some(since), Some(until)) = (self.since, self.until) {
+            if since >= until {
+                return Err(Error::input(format!("no time lies from `--since {since}` to `--until {until}`")));
+            }
+        }
+        Ok(Target { model, data: data.to_vec() })
+    }
+}
+
+fn is_model_file(word: &str) -> bool {
+    // Of a URL with a query (a signed link to data), only the path counts.
+    let path = word.split(['?', '#']).next().unwrap_or(word);
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
+}
+
+impl ValueEnum for Compat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn check(words: &[&str]) -> Check {
+        let line = ["driftlead", "check"].iter().chain(words);
+        match Cli::try_parse_from(line).map(|cli| cli.command) {
+            Ok(Command::Check(check)) => *check,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_baseline_takes_one_word_and_leaves_the_data() {
+        let check = check(&["--baseline", "ref.parquet", "cur.parquet", "--exclude", "a,b"]);
+        assert_eq!(check.baseline, ["ref.parquet"]);
+        assert_eq!(check.exclude, ["a", "b"]);
+        let target = check.target().expect("target");
+        assert_eq!(target, Target { model: None, data: vec!["cur.parquet".to_owned()] });
+    }
+
+    #[test]
+    fn the_extension_alone_makes_a_model_file() {
+        for (word, is_model) in [
+            ("flights.yaml", true),
+            ("models/FLIGHTS.YML", true),
+            ("does-not-exist.yml", true),
+            ("yaml", false),
+            ("a.yaml.parquet", false),
+            ("https://x.org/a.parquet?sig=b.yaml", false),
+            ("az://ml/models/flights.yaml", true),
+            ("live/", false),
+        ] {
+            assert_eq!(is_model_file(word), is_model, "{word}");
+        }
+        let target = check(&["m.yaml", "a.parquet", "b.csv"]).target().expect("target");
+        assert_eq!(target.model.as_deref(), Some(Path::new("m.yaml")));
+        assert_eq!(target.data, ["a.parquet", "b.csv"]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_a_way_out() {
+        for (words, expected) in [
+            (&["a.parquet", "m.yaml"][..], "must come first: driftlead check m.yaml DATA"),
+            (&["m.yaml", "n.yaml"], "two model files"),
+            (&["a.parquet"], "nothing to compare with"),
+            (&[], "nothing to compare with"),
+            (&["--baseline", "r.parquet"], "--baseline r.parquet CUR.parquet"),
+            (&["m.yaml", "--since", "2001-02-02", "--until", "2001-02-01"], "no time lies"),
+        ] {
+            let error = check(words).target().expect_err("refused");
+            assert!(error.to_string().contains(expected), "{words:?}: {error}");
+            assert_eq!(error.code(), 2);
+        }
+    }
+
+    #[test]
+    fn a_model_file_alone_leaves_the_data_to_it() {
+        assert_eq!(check(&["m.yaml"]).target().map(|target| target.data).ok(), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,249 @@
+//! Settings of a model: what a file says, checked, with every default filled in once.
+//!
+//! A file goes through two stages. [`node`] reads it as it stands, with a place for every value, and [`shape`] holds it
+//! to the table in [`keys`]. [`Config`] is what comes out: resolved, valid, and free of YAML. Both stages collect
+//! problems instead of stopping, so that one run of `driftlead validate` shows all of them.
+
+pub mod duration;
+mod feature;
+pub mod keys;
+pub mod node;
+pub mod problem;
+mod quorum;
+mod rule;
+pub mod schema;
+pub mod secret;
+pub mod shape;
+pub mod template;
+pub mod view;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use self::duration::Duration;
+pub use self::feature::{Feature, Features, Kind};
+pub use self::problem::{Place, Problem, Problems};
+pub use self::quorum::Quorum;
+pub use self::rule::{Bounds, Gate, On, Rule, SegmentMatch};
+pub use self::window::{Alert, Grid, Window};
+
+use self::node::{Node, Value};
+
+/// A model's settings, resolved and valid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The model's name.
+    pub model: String,
+    /// The model's version; `unversioned` if the file has none.
+    pub version: String,
+    /// What windows are compared with; `None` if only the command line says so.
+    pub baseline: Option<Baseline>,
+    /// What `check` judges when the command line names no data.
+    pub data: Vec<String>,
+    /// The source of the service file, for `serve`.
+    pub source: Option<String>,
+    /// The event-time column; without it all rows are one window.
+    pub time: Option<String>,
+    /// At least one window; with a [`Grid`] only if `time` is set.
+    pub windows: Vec<Window>,
+    /// The splits into segments: the columns of each, at least one. The whole is always judged besides.
+    pub segments: Vec<Vec<String>>,
+    /// The SQL condition on baseline and windows alike.
+    pub filter: Option<String>,
+    /// Derived columns in the file's order: name and SQL expression.
+    pub derive: Vec<(String, String)>,
+    /// The columns to judge.
+    pub features: Features,
+    /// Threshold rules in the file's order; of two equally specific ones the later wins.
+    pub rules: Vec<Rule>,
+    /// When alerts open and resolve.
+    pub alert: Alert,
+    /// The names of the sinks that receive alerts.
+    pub sinks: Vec<String>,
+    /// The tools whose metrics are computed besides.
+    pub compat: Vec<Compat>,
+}
+
+/// The baseline of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// Paths, patterns, folders or URLs; relative ones are relative to the model file's folder already.
+    pub paths: Vec<String>,
+    /// An SQL condition on the baseline's rows alone.
+    pub filter: Option<String>,
+}
+
+/// A tool whose metrics are computed exactly as it does (SEMANTICS S24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Compat {
+    /// Azure ML's model monitor.
+    AzureMl,
+    /// Evidently.
+    Evidently,
+    /// NannyML.
+    NannyMl,
+    /// Scouter.
+    Scouter,
+}
+
+impl Compat {
+    /// Every tool.
+    pub const ALL: [Self; 4] = [Self::AzureMl, Self::Evidently, Self::NannyMl, Self::Scouter];
+
+    /// The word for it in files, arguments and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AzureMl => "azureml",
+            Self::Evidently => "evidently",
+            Self::NannyMl => "nannyml",
+            Self::Scouter => "scouter",
+        }
+    }
+
+    /// The tool of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tool| tool.name() == name)
+    }
+}
+
+impl Config {
+    /// The settings of a first look, `driftlead check --baseline REF CUR`: every column, inferred kinds, one window.
+    #[must_use]
+    pub fn first_look() -> Self {
+        Self {
+            model: "first look".to_owned(),
+            version: "unversioned".to_owned(),
+            baseline: None,
+            data: Vec::new(),
+            source: None,
+            time: None,
+            windows: vec![Window::whole()],
+            segments: Vec::new(),
+            filter: None,
+            derive: Vec::new(),
+            features: Features::default(),
+            rules: Vec::new(),
+            alert: Alert::default(),
+            sinks: Vec::new(),
+            compat: Vec::new(),
+        }
+    }
+
+    /// Reads `text`, the content of the model file `file`.
+    ///
+    /// Relative paths in it become relative to the file's folder; URLs stay as they are. Nothing is opened.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the file, each with its line and column.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        let root = Node::parse(text).map_err(|problem| Problems::new(file, text, vec![problem]))?;
+        let mut problems = Vec::new();
+        shape::check(&root, &keys::MODEL, &mut problems);
+        // Rules that tie several keys together are tried even if some key is wrong: a value of a wrong shape reads as
+        // absent below, and its problem is already in the list.
+        let config = resolve(&root, file, &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(Problems::new(file, text, problems)) }
+    }
+}
+
+fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    let time = label(root, "time");
+    let segments = splits(root, problems);
+    let features = feature::read(root, problems);
+    Config {
+        model: label(root, "model").unwrap_or_default(),
+        version: label(root, "version").unwrap_or_else(|| "unversioned".to_owned()),
+        baseline: root.child("baseline").and_then(|node| baseline(node, folder)),
+        data: labels(root, "data").iter().map(|path| beside(folder, path)).collect(),
+        source: label(root, "source"),
+        windows: window::read(root, time.is_some(), problems),
+        time,
+        filter: label(root, "where"),
+        derive: derived(root),
+        rules: rule::read(root, &segments, &features, problems),
+        segments,
+        features,
+        alert: window::read_alert(root),
+        sinks: labels(root, "sinks"),
+        compat: labels(root, "compat").iter().filter_map(|name| Compat::parse(name)).collect(),
+    }
+}
+
+fn baseline(node: &Node, folder: &Path) -> Option<Baseline> {
+    let (paths, filter) = match &node.value {
+        Value::Map(_) => (labels(node, "path"), label(node, "where")),
+        _ => (several(node), None),
+    };
+    let paths: Vec<String> = paths.iter().map(|path| beside(folder, path)).collect();
+    if paths.is_empty() { None } else { Some(Baseline { paths, filter }) }
+}
+
+fn derived(root: &Node) -> Vec<(String, String)> {
+    let entries = root.child("derive").map(Node::entries).unwrap_or_default();
+    entries.iter().filter_map(|(key, node)| Some((key.name.clone(), node.text()?))).collect()
+}
+
+/// The splits of `segments`; one that stands twice, or names a column twice, is a problem (SEMANTICS S18).
+fn splits(root: &Node, problems: &mut Vec<Problem>) -> Vec<Vec<String>> {
+    let mut splits: Vec<Vec<String>> = Vec::new();
+    let Some(Node { value: Value::List(items), .. }) = root.child("segments") else { return splits };
+    for node in items {
+        let columns = several(node);
+        if let Some(column) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+            problems.push(Problem::new(node.place, format!("a cross names `{}` twice", column.1)));
+        } else if splits.contains(&columns) {
+            let message = format!("the split by `{}` stands twice", columns.join("`, `"));
+            problems.push(Problem::new(node.place, message));
+        } else if !columns.is_empty() {
+            splits.push(columns);
+        }
+    }
+    splits
+}
+
+/// A path as seen from the working folder: `path` itself if it is a URL or absolute, else inside `folder`.
+fn beside(folder: &Path, path: &str) -> String {
+    let is_url = path.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
+    if is_url || path == "-" || Path::new(path).is_absolute() || folder.as_os_str().is_empty() {
+        return path.to_owned();
+    }
+    let mut joined = PathBuf::from(folder);
+    joined.push(path.strip_prefix("./").unwrap_or(path));
+    joined.to_string_lossy().into_owned()
+}
+
+fn label(node: &Node, key: &str) -> Option<String> {
+    node.child(key).and_then(Node::text)
+}
+
+fn labels(node: &Node, key: &str) -> Vec<String> {
+    node.child(key).map(several).unwrap_or_default()
+}
+
+/// One text or a list of texts.
+fn several(node: &Node) -> Vec<String> {
+    match &node.value {
+        Value::List(items) => items.iter().filter_map(Node::text).collect(),
+        _ => node.text().into_iter().collect(),
+    }
+}
+
+fn number(node: &Node, key: &str) -> Option<f64> {
+    match node.child(key)?.value {
+        Value::Number(number, _) if number.is_finite() => Some(number),
+        _ => None,
+    }
+}
+
+fn count(node: &Node, key: &str) -> Option<u64> {
+    number(node, key).filter(|number| number.fract() == 0.0 && *number >= 0.0).map(|number| number as u64)
+}

@@ -1,0 +1,136 @@
+//! What is wrong with a file, where, and what to do about it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use unicode_width::UnicodeWidthStr;
+
+/// A place in a file, counted from 1 in lines and characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: u64,
+    /// The character of the line, from 1.
+    pub column: u64,
+}
+
+impl Place {
+    /// The first character of a file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What, and what to do: a lowercase fragment.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at `place`.
+    pub fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into() }
+    }
+}
+
+/// Everything that is wrong with one file, in the file's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    file: PathBuf,
+    text: String,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// The problems of `file`, whose content is `text`. Sorts them by place and drops repetitions.
+    #[must_use]
+    pub fn new(file: &Path, text: &str, mut list: Vec<Problem>) -> Self {
+        list.sort_by(|a, b| a.place.cmp(&b.place));
+        list.dedup();
+        Self { file: file.to_owned(), text: text.to_owned(), list }
+    }
+
+    /// The problems, in the file's order.
+    #[must_use]
+    pub fn list(&self) -> &[Problem] {
+        &self.list
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    /// Each problem as `file:line:column: message`, with its line of the file and a mark below the place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Problem { place, message }) in self.list.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}:{}:{}: {message}", self.file.display(), place.line, place.column)?;
+            let line = usize::try_from(place.line.saturating_sub(1)).ok().and_then(|n| self.text.lines().nth(n));
+            if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
+                let before: String =
+                    line.chars().take(usize::try_from(place.column.saturating_sub(1)).unwrap_or(0)).collect();
+                let number = place.line.to_string();
+                write!(f, "\n  {number} | {}", line.replace('\t', " "))?;
+                write!(f, "\n  {:1$} | {2:3$}^", "", number.len(), "", before.width())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `did you mean` for a word that is not among `known`; failing that, the words there are.
+#[must_use]
+pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let lower = word.to_lowercase().replace('-', "_");
+    let closest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), *candidate))
+        .min_by_key(|(distance, _)| *distance);
+    match closest {
+        // A third of the letters may be wrong: `treshold` finds `thresholds`, `foo` finds nothing.
+        Some((distance, candidate)) if distance * 3 <= candidate.chars().count().max(3) => {
+            format!("did you mean `{candidate}`?")
+        }
+        _ if known.is_empty() => "none is allowed here".to_owned(),
+        _ if known.len() > 24 => format!("expected one of {}, …", quote(&known[..24])),
+        _ => format!("expected one of {}", quote(&known)),
+    }
+}
+
+/// Words in backticks, with commas between.
+#[must_use]
+pub fn quote(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_is_recognised_and_a_foreign_word_is_not() {
+        let keys = ["thresholds", "window", "windows", "where"];
+        assert_eq!(suggest("treshold", keys), "did you mean `thresholds`?");
+        assert_eq!(suggest("Window", keys), "did you mean `window`?");
+        assert_eq!(suggest("foo", keys), "expected one of `thresholds`, `window`, `windows`, `where`");
+    }
+
+    #[test]
+    fn the_mark_stands_below_the_place_even_after_wide_characters() {
+        let text = "model: 漢字\n模型: {legnth: 1h}\n";
+        let list = vec![
+            Problem::new(Place { line: 2, column: 6 }, "unknown key `legnth`"),
+            Problem::new(Place { line: 1, column: 1 }, "first"),
+        ];
+        let shown = Problems::new(Path::new("m.yaml"), text, list).to_string();
+        assert_eq!(
+            shown,
+            "m.yaml:1:1: first\n  1 | model: 漢字\n    | ^\nm.yaml:2:6: unknown key `legnth`\n  2 | 模型: {legnth: 1h}\n    |        ^"
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! How event time is cut into windows (SEMANTICS S13, S14), and when their drift becomes an alert (S19).
+
+use super::duration::Duration;
+use super::node::{Node, Value};
+use super::problem::Problem;
+use super::quorum::Quorum;
+use super::{count, label};
+
+/// The fewest non-null rows on which a feature is judged, unless a file says otherwise (SEMANTICS S6).
+pub const MIN_ROWS: u64 = 200;
+
+/// The longest chain of overlapping windows; each row belongs to so many.
+const MAX_OVERLAP: i64 = 10_000;
+
+/// One way of cutting event time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The name in reports; `default` for a single one.
+    pub name: String,
+    /// Where windows begin and end; `None` if all rows are one window.
+    pub grid: Option<Grid>,
+    /// How long after its end a pane still takes rows.
+    pub lateness: Duration,
+    /// How far rows may be out of order before the watermark passes them.
+    pub out_of_orderness: Duration,
+    /// After how much silence a partition no longer holds windows open.
+    pub idle: Duration,
+    /// How far ahead of its arrival a row's time may be.
+    pub future: Duration,
+    /// The fewest non-null rows on which a feature is judged.
+    pub min_rows: u64,
+}
+
+/// Where windows begin and end: `[start, end)` with every end at `origin + k * every`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// The event time that a window covers; a multiple of `every`.
+    pub length: Duration,
+    /// The distance between the ends of neighbouring windows; not zero.
+    pub every: Duration,
+    /// As configured; less than `every`.
+    pub offset: Duration,
+}
+
+impl Grid {
+    /// One of the ends, in microseconds since 1970 in UTC: multiples of a week start on Monday (SEMANTICS S13).
+    #[must_use]
+    pub fn origin(&self) -> i64 {
+        // 1970-01-01 was a Thursday: the first Monday came four days later.
+        let monday = if self.every.is_multiple_of(Duration::WEEK) { 4 * Duration::DAY.micros() } else { 0 };
+        (monday + self.offset.micros()) % self.every.micros()
+    }
+}
+
+impl Window {
+    /// All rows as one window, named `default`.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            name: "default".to_owned(),
+            grid: None,
+            lateness: Duration::from_secs(600),
+            out_of_orderness: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            future: Duration::from_secs(300),
+            min_rows: MIN_ROWS,
+        }
+    }
+}
+
+/// When alerts open and resolve; `None` where it depends on the window's length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alert {
+    /// How many of the last judged windows must drift.
+    pub windows: Option<Quorum>,
+    /// How many calm windows in a row resolve.
+    pub resolve_after: Option<u64>,
+    /// Event time from a resolve to the earliest next alert.
+    pub cooldown: Duration,
+}
+
+impl Alert {
+    /// The quorum for `window`: as configured, else `1 of 1` from a length of one day, else `2 of 3` (SEMANTICS S19).
+    #[must_use]
+    pub fn quorum(&self, window: &Window) -> Quorum {
+        self.windows.unwrap_or(if is_long(window) {
+            Quorum { needed: 1, last: 1 }
+        } else {
+            Quorum { needed: 2, last: 3 }
+        })
+    }
+
+    /// The calm windows in a row that resolve an alert of `window`.
+    #[must_use]
+    pub fn resolve_after(&self, window: &Window) -> u64 {
+        self.resolve_after.unwrap_or(if is_long(window) { 1 } else { 2 })
+    }
+}
+
+fn is_long(window: &Window) -> bool {
+    window.grid.is_none_or(|grid| grid.length >= Duration::DAY)
+}
+
+/// The windows of a model file; never empty.
+pub(super) fn read(root: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Vec<Window> {
+    let single = root.child("window").filter(|node| node.value != Value::Null);
+    let several = root.child("windows").filter(|node| node.value != Value::Null);
+    if let (Some(_), Some(node)) = (single, several) {
+        let message = "a model has either `window` or `windows`: move the single one under a name of its own";
+        problems.push(Problem::new(node.place, message));
+    }
+    let mut windows: Vec<Window> = Vec::new();
+    for (key, node) in several.map(Node::entries).unwrap_or_default() {
+        windows.push(window(&key.name, node, has_time, problems));
+        let is_cut = node.child("length").is_some() || !matches!(node.value, Value::Map(_));
+        if !is_cut {
+            let message = format!("window `{}` has no `length`: each of several windows needs one", key.name);
+            problems.push(Problem::new(key.place, message));
+        }
+    }
+    if let Some(node) = single {
+        windows.push(window("default", node, has_time, problems));
+    }
+    if windows.is_empty() {
+        windows.push(Window::whole());
+    }
+    windows
+}
+
+fn window(name: &str, node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Window {
+    let base = Window::whole();
+    Window {
+        name: name.to_owned(),
+        grid: grid(node, has_time, problems),
+        lateness: duration(node, "lateness").unwrap_or(base.lateness),
+        out_of_orderness: duration(node, "out_of_orderness").unwrap_or(base.out_of_orderness),
+        idle: duration(node, "idle").unwrap_or(base.idle),
+        future: duration(node, "future").unwrap_or(base.future),
+        min_rows: count(node, "min_rows").unwrap_or(base.min_rows),
+    }
+}
+
+fn grid(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Grid> {
+    let Some(at) = node.child("length") else {
+        for key in ["every", "offset"] {
+            if let Some(at) = node.child(key) {
+                problems.push(Problem::new(at.place, format!("`{key}` needs a `length` beside it")));
+            }
+        }
+        return None;
+    };
+    if !has_time {
+        let message = "windows cut event time, but no column is named for it: write `time: COLUMN`";
+        problems.push(Problem::new(at.place, message));
+    }
+    let length = duration(node, "length")?;
+    let every = match node.child("every") {
+        Some(_) => duration(node, "every")?,
+        None => length,
+    };
+    let offset = duration(node, "offset").unwrap_or_default();
+    let place = |key: &str| node.child(key).map_or(at.place, |node| node.place);
+    let mut refuse = |key: &str, message: String| problems.push(Problem::new(place(key), message));
+    if length.is_zero() {
+        refuse("length", "a window of no length holds no rows: write such as `length: 6h`".to_owned());
+    } else if every.is_zero() {
+        refuse("every", "`every` cannot be zero: write such as `every: 1h`".to_owned());
+    } else if !length.is_multiple_of(every) {
+        let message = format!("`every: {every}` does not divide `length: {length}`: windows are made of whole panes");
+        refuse("every", message);
+    } else if length.micros() / every.micros() > MAX_OVERLAP {
+        let message = format!("`every: {every}` puts each row into more than {MAX_OVERLAP} windows of `{length}`");
+        refuse("every", message);
+    } else if offset >= every && !offset.is_zero() {
+        refuse("offset", format!("`offset: {offset}` must be less than `every: {every}`: it would repeat the same ends"));
+    } else {
+        return Some(Grid { length, every, offset });
+    }
+    None
+}
+
+/// The alert policy of a model file.
+pub(super) fn read_alert(root: &Node) -> Alert {
+    let Some(node) = root.child("alert") else { return Alert::default() };
+    Alert {
+        windows: label(node, "windows").and_then(|text| text.parse().ok()),
+        resolve_after: count(node, "resolve_after"),
+        cooldown: duration(node, "cooldown").unwrap_or_default(),
+    }
+}
+
+fn duration(node: &Node, key: &str) -> Option<Duration> {
+    match &node.child(key)?.value {
+        Value::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
