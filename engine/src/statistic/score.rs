@@ -7,6 +7,8 @@
 pub struct Score {
     /// The estimate, in the metric's unit.
     pub value: Option<f64>,
+    /// The baseline's own value, where the metric has one (rates).
+    pub baseline: Option<f64>,
     /// The estimate less what sampling alone adds on average (psi, kl).
     pub corrected: Option<f64>,
     /// A certified lower bound (wasserstein).
@@ -51,5 +53,10 @@ impl Score {
     #[must_use]
     pub fn none(reason: &'static str) -> Self {
         Self { deff: 1.0, reason: Some(reason), ..Self::default() }
+    }
+
+    /// This score with `value` set.
+    pub(super) fn with_value(self, value: f64) -> Self {
+        Self { value: Some(value), ..self }
     }
 }
