@@ -54,4 +54,9 @@ impl Score {
     pub fn none(reason: &'static str) -> Self {
         Self { deff: 1.0, reason: Some(reason), ..Self::default() }
     }
+
+    /// This score with `value` set.
+    pub(super) fn with_value(self, value: f64) -> Self {
+        Self { value: Some(value), ..self }
+    }
 }

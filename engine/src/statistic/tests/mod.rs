@@ -1,0 +1,1 @@
+//! Stored answers of reference tools, laws, and false-alarm rates.
