@@ -248,7 +248,9 @@ impl Check {
         }
         if let (Some(since), Some(until)) = (self.since, self.until) {
             if since >= until {
-                return Err(Error::input(format!("no time lies from `--since {since}` to `--until {until}`")));
+                return Err(Error::input(format!(
+                    "no time lies from `--since {since}` to `--until {until}`"
+                )));
             }
         }
         Ok(Target { model, data: data.to_vec() })
@@ -258,9 +260,9 @@ impl Check {
 fn is_model_file(word: &str) -> bool {
     // Of a URL with a query (a signed link to data), only the path counts.
     let path = word.split(['?', '#']).next().unwrap_or(word);
-    Path::new(path)
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
+    Path::new(path).extension().is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+    })
 }
 
 impl ValueEnum for Compat {

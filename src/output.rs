@@ -36,8 +36,10 @@ impl Atomic {
         if target.is_dir() {
             return Err(Error::input(format!("`{}` is a folder: name a file in it", target.display())));
         }
-        let temporary = target.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-        let cannot = |error: io::Error| Error::input(format!("cannot write `{}`", target.display())).because(error);
+        let temporary =
+            target.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
+        let cannot =
+            |error: io::Error| Error::input(format!("cannot write `{}`", target.display())).because(error);
         // Noted first: a file that exists must be in the list.
         pending().insert(temporary.clone());
         let opened = OpenOptions::new().write(true).create_new(true).open(&temporary);
@@ -59,7 +61,9 @@ impl Atomic {
     pub fn commit(mut self) -> Result<()> {
         crate::interrupt::check()?;
         let renamed = self.file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.target));
-        renamed.map_err(|error| Error::run(format!("cannot write `{}`", self.target.display())).because(error))?;
+        renamed.map_err(|error| {
+            Error::run(format!("cannot write `{}`", self.target.display())).because(error)
+        })?;
         self.is_committed = true;
         pending().remove(&self.temporary);
         // Makes the new name last through a power cut. Some file systems refuse to sync a folder: nothing to be done.

@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod kind;
 pub mod metric;
 pub mod policy;
+pub mod score;
 pub mod statistic;
 pub mod window;
 

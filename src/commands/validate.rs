@@ -24,7 +24,9 @@ pub fn run(args: &Validate) -> Result<u8> {
 ///
 /// The file cannot be read, or has problems; all of them are in the message.
 pub fn load(file: &Path) -> Result<Config> {
-    let cannot = |reason: String| Error::input(format!("cannot read the model file `{}`", file.display())).because(reason);
+    let cannot = |reason: String| {
+        Error::input(format!("cannot read the model file `{}`", file.display())).because(reason)
+    };
     let bytes = std::fs::read(file).map_err(|error| cannot(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         cannot(format!("byte {} is not UTF-8 text: is this a data file?", error.utf8_error().valid_up_to()))

@@ -65,7 +65,8 @@ impl FromStr for Duration {
 
     /// Reads `6h` or `1h30m`. The error is a lowercase fragment that says what was expected.
     fn from_str(text: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected a whole number and a unit, such as `500ms`, `90s`, `10m`, `6h` or `7d`";
+        const EXPECTED: &str =
+            "expected a whole number and a unit, such as `500ms`, `90s`, `10m`, `6h` or `7d`";
         let text = text.trim();
         let mut rest = text;
         let mut total: i64 = 0;

@@ -103,7 +103,8 @@ pub(super) fn read(root: &Node, problems: &mut Vec<Problem>) -> Features {
             continue;
         }
         if features.exclude.contains(&key.name) {
-            let message = format!("feature `{}` is also under `exclude`: leave it out of one of them", key.name);
+            let message =
+                format!("feature `{}` is also under `exclude`: leave it out of one of them", key.name);
             problems.push(Problem::new(key.place, message));
         }
         features.declared.push(feature(&key.name, node, problems));

@@ -196,7 +196,8 @@ fn splits(root: &Node, problems: &mut Vec<Problem>) -> Vec<Vec<String>> {
     let Some(Node { value: Value::List(items), .. }) = root.child("segments") else { return splits };
     for node in items {
         let columns = several(node);
-        if let Some(column) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+        if let Some(column) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column))
+        {
             problems.push(Problem::new(node.place, format!("a cross names `{}` twice", column.1)));
         } else if splits.contains(&columns) {
             let message = format!("the split by `{}` stands twice", columns.join("`, `"));

@@ -62,7 +62,8 @@ impl Node {
             with_snippet: false,
             budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
         };
-        let tree: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(syntax_problem)?;
+        let tree: Spanned<Raw> =
+            serde_saphyr::from_str_with_options(text, options).map_err(syntax_problem)?;
         Ok(finish(tree, text))
     }
 
@@ -257,7 +258,8 @@ mod tests {
 
     #[test]
     fn every_value_and_key_knows_its_place() {
-        let tree = Node::parse("model: a\nwindow: {length: 6h,\n  every: 1h}\nlist:\n  - 1\n  - x: y\n").expect("yaml");
+        let tree = Node::parse("model: a\nwindow: {length: 6h,\n  every: 1h}\nlist:\n  - 1\n  - x: y\n")
+            .expect("yaml");
         assert_eq!(tree.child("model").map(|node| node.place), Some(at(1, 8)));
         let window = tree.child("window").expect("window");
         assert_eq!(window.entries()[1].0.place, at(3, 3));
@@ -296,6 +298,9 @@ mod tests {
         let deep = "[".repeat(10_000);
         assert!(Node::parse(&deep).is_err());
         let tree = Node::parse("a: &x {length: 1h}\nb: *x\n").expect("yaml");
-        assert_eq!(tree.child("b").and_then(|node| node.child("length")).and_then(Node::text).as_deref(), Some("1h"));
+        assert_eq!(
+            tree.child("b").and_then(|node| node.child("length")).and_then(Node::text).as_deref(),
+            Some("1h")
+        );
     }
 }

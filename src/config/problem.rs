@@ -69,7 +69,8 @@ impl fmt::Display for Problems {
                 f.write_str("\n")?;
             }
             write!(f, "{}:{}:{}: {message}", self.file.display(), place.line, place.column)?;
-            let line = usize::try_from(place.line.saturating_sub(1)).ok().and_then(|n| self.text.lines().nth(n));
+            let line =
+                usize::try_from(place.line.saturating_sub(1)).ok().and_then(|n| self.text.lines().nth(n));
             if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
                 let before: String =
                     line.chars().take(usize::try_from(place.column.saturating_sub(1)).unwrap_or(0)).collect();

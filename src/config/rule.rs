@@ -93,7 +93,12 @@ pub(super) fn read(
     items.iter().filter_map(|node| rule(node, splits, features, problems)).collect()
 }
 
-fn rule(node: &Node, splits: &[Vec<String>], features: &Features, problems: &mut Vec<Problem>) -> Option<Rule> {
+fn rule(
+    node: &Node,
+    splits: &[Vec<String>],
+    features: &Features,
+    problems: &mut Vec<Problem>,
+) -> Option<Rule> {
     let metric = label(node, "metric").and_then(|name| Metric::parse(&name))?;
     let corrects = matches!(metric, Metric::Psi | Metric::Kl);
     let on = match label(node, "on").as_deref() {
@@ -131,11 +136,14 @@ fn rule(node: &Node, splits: &[Vec<String>], features: &Features, problems: &mut
 /// A bound that can never or always fire, and one verdict hidden behind the other.
 fn check_bounds(node: &Node, rule: &Rule, problems: &mut Vec<Problem>) {
     let metric = rule.metric;
-    let place_in = |parent: Option<&Node>, key: &str| parent.and_then(|n| n.child(key)).map_or(node.place, |n| n.place);
+    let place_in =
+        |parent: Option<&Node>, key: &str| parent.and_then(|n| n.child(key)).map_or(node.place, |n| n.place);
     let below = node.child("below");
     let says_bounds = ["warn", "drift", "below"].iter().any(|key| node.child(key).is_some());
     if !says_bounds || (rule.above.is_empty() && below.is_some_and(|node| node.entries().is_empty())) {
-        let message = format!("the rule for `{metric}` has no bound: add `drift: NUMBER`, `warn: NUMBER` or `below: …`");
+        let message = format!(
+            "the rule for `{metric}` has no bound: add `drift: NUMBER`, `warn: NUMBER` or `below: …`"
+        );
         problems.push(Problem::new(node.place, message));
     }
     if rule.on == On::PValue && !rule.above.is_empty() {
@@ -164,13 +172,17 @@ fn check_bounds(node: &Node, rule: &Rule, problems: &mut Vec<Problem>) {
     }
     if let Bounds { warn: Some(warn), drift: Some(drift) } = rule.above {
         if warn > drift {
-            let message = format!("`warn: {warn}` is beyond `drift: {drift}`: a warning comes first, so make it the smaller one");
+            let message = format!(
+                "`warn: {warn}` is beyond `drift: {drift}`: a warning comes first, so make it the smaller one"
+            );
             problems.push(Problem::new(place_in(Some(node), "warn"), message));
         }
     }
     if let Bounds { warn: Some(warn), drift: Some(drift) } = rule.below {
         if warn < drift {
-            let message = format!("`warn: {warn}` is beyond `drift: {drift}`: a warning comes first, so make it the larger one here");
+            let message = format!(
+                "`warn: {warn}` is beyond `drift: {drift}`: a warning comes first, so make it the larger one here"
+            );
             problems.push(Problem::new(place_in(below, "warn"), message));
         }
     }
@@ -189,7 +201,9 @@ fn check_features(node: &Node, rule: &Rule, features: &Features, problems: &mut 
         return;
     }
     let places: Vec<Place> = match &at.value {
-        Value::List(items) => items.iter().filter(|item| item.text().is_some()).map(|item| item.place).collect(),
+        Value::List(items) => {
+            items.iter().filter(|item| item.text().is_some()).map(|item| item.place).collect()
+        }
         _ => vec![at.place],
     };
     for (name, place) in rule.features.iter().zip(places) {
@@ -199,14 +213,12 @@ fn check_features(node: &Node, rule: &Rule, features: &Features, problems: &mut 
             } else {
                 suggest(name, features.declared.iter().map(|feature| feature.name.as_str()))
             };
-            problems.push(Problem::new(place, format!("the rule names `{name}`, which is not judged: {hint}")));
+            problems
+                .push(Problem::new(place, format!("the rule names `{name}`, which is not judged: {hint}")));
         } else if let Some(kind) = features.declared(name).and_then(|feature| feature.kind) {
             if let Some(needed) = needed_kind(metric).filter(|needed| *needed != kind) {
-                let message = format!(
-                    "`{metric}` is for {} features, but `{name}` is {}",
-                    needed.name(),
-                    kind.name()
-                );
+                let message =
+                    format!("`{metric}` is for {} features, but `{name}` is {}", needed.name(), kind.name());
                 problems.push(Problem::new(place, message));
             }
         }
@@ -249,7 +261,8 @@ fn segments(node: &Node, splits: &[Vec<String>], problems: &mut Vec<Problem>) ->
         let mut named: SegmentMatch =
             item.entries().iter().map(|(key, value)| (key.name.clone(), value.text())).collect();
         let split = splits.iter().find(|split| {
-            split.len() == named.len() && split.iter().all(|column| named.iter().any(|(name, _)| name == column))
+            split.len() == named.len()
+                && split.iter().all(|column| named.iter().any(|(name, _)| name == column))
         });
         let Some(split) = split else {
             let columns: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();

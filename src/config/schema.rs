@@ -89,6 +89,9 @@ mod tests {
             std::fs::write(path, text()).expect("docs/model.schema.json is written");
         }
         let shipped = std::fs::read_to_string(path).expect("docs/model.schema.json");
-        assert!(shipped == text(), "docs/model.schema.json is stale: run `UPDATE_SCHEMA=1 cargo test schema`");
+        assert!(
+            shipped == text(),
+            "docs/model.schema.json is stale: run `UPDATE_SCHEMA=1 cargo test schema`"
+        );
     }
 }

@@ -30,11 +30,16 @@ impl Secret {
                 let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                     && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 if !is_name {
-                    return Err("`${…}` needs the name of an environment variable: letters, digits and `_`".to_owned());
+                    return Err("`${…}` needs the name of an environment variable: letters, digits and `_`"
+                        .to_owned());
                 }
                 match environment(name) {
                     Some(value) if !value.is_empty() => out.push_str(&value),
-                    _ => return Err(format!("the environment variable `{name}` is not set: set it before the start")),
+                    _ => {
+                        return Err(format!(
+                            "the environment variable `{name}` is not set: set it before the start"
+                        ));
+                    }
                 }
                 rest = after;
             } else {

@@ -124,7 +124,13 @@ impl Checker<'_> {
             }
             (Shape::List(item) | Shape::Several(item), Value::List(items)) => {
                 if items.is_empty() {
-                    self.say(node, format!("`{name}` is an empty list: leave the key out or write {}", code(name, example)));
+                    self.say(
+                        node,
+                        format!(
+                            "`{name}` is an empty list: leave the key out or write {}",
+                            code(name, example)
+                        ),
+                    );
                 }
                 for node in items {
                     self.value(node, *item, name, example);
@@ -134,7 +140,9 @@ impl Checker<'_> {
                 self.value(node, *item, name, example);
             }
             (Shape::Record(record) | Shape::ShortOr(_, record), Value::Map(_)) => self.record(node, record),
-            (Shape::ShortOr(short, _), Value::Text(_) | Value::List(_)) => self.value(node, *short, name, example),
+            (Shape::ShortOr(short, _), Value::Text(_) | Value::List(_)) => {
+                self.value(node, *short, name, example)
+            }
             (Shape::Table(item), Value::Map(entries)) => {
                 self.repeated(node, name);
                 for (key, node) in entries {
@@ -145,13 +153,26 @@ impl Checker<'_> {
                 self.repeated(node, name);
                 for (_, node) in entries {
                     if node.text().is_none() && node.value != Value::Null {
-                        self.say(node, format!("a segment's value is one value of its column, but here is {}", node.describe()));
+                        self.say(
+                            node,
+                            format!(
+                                "a segment's value is one value of its column, but here is {}",
+                                node.describe()
+                            ),
+                        );
                     }
                 }
             }
             _ => {
-                let hint = if example.is_empty() { String::new() } else { format!(": write {}", code(name, example)) };
-                self.say(node, format!("`{name}` expects {}, but here is {}{hint}", shape.expected(), node.describe()));
+                let hint = if example.is_empty() {
+                    String::new()
+                } else {
+                    format!(": write {}", code(name, example))
+                };
+                self.say(
+                    node,
+                    format!("`{name}` expects {}, but here is {}{hint}", shape.expected(), node.describe()),
+                );
             }
         }
     }
@@ -171,7 +192,15 @@ impl Checker<'_> {
             }
         }
         for known in record.keys.iter().filter(|known| known.required && node.child(known.name).is_none()) {
-            self.say(node, format!("`{}` is missing in {}: write {}", known.name, record.name, code(known.name, known.example)));
+            self.say(
+                node,
+                format!(
+                    "`{}` is missing in {}: write {}",
+                    known.name,
+                    record.name,
+                    code(known.name, known.example)
+                ),
+            );
         }
     }
 
@@ -179,8 +208,10 @@ impl Checker<'_> {
         let entries = node.entries();
         for (index, (key, _)) in entries.iter().enumerate() {
             if let Some((first, _)) = entries[..index].iter().find(|(before, _)| before.name == key.name) {
-                let message =
-                    format!("`{}` stands twice in {name}: it is already on line {}", key.name, first.place.line);
+                let message = format!(
+                    "`{}` stands twice in {name}: it is already on line {}",
+                    key.name, first.place.line
+                );
                 self.problems.push(Problem::new(key.place, message));
             }
         }

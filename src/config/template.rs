@@ -52,8 +52,14 @@ impl Draft {
         let rows = self.rows.map_or(String::new(), |rows| format!(", {rows} rows"));
         let from = one_line(&self.path);
         let _ = writeln!(out, "# yaml-language-server: $schema=model.schema.json");
-        let _ = writeln!(out, "# Written by `driftlead init` from {from}{rows}. Check it with `driftlead validate`,");
-        let _ = writeln!(out, "# then freeze the baseline with `driftlead baseline` and compare with `driftlead check`.");
+        let _ = writeln!(
+            out,
+            "# Written by `driftlead init` from {from}{rows}. Check it with `driftlead validate`,"
+        );
+        let _ = writeln!(
+            out,
+            "# then freeze the baseline with `driftlead baseline` and compare with `driftlead check`."
+        );
         let _ = writeln!(out, "model: {}", quoted(&self.model));
         let _ = writeln!(out, "version: \"1\"            # results of different versions are kept apart");
         let _ = writeln!(out, "baseline: {}", quoted(&self.path));
@@ -91,7 +97,9 @@ impl Draft {
             .collect();
         out.push('\n');
         if features.is_empty() {
-            out.push_str("# No column was found that can be judged; name some here.\n# features:\n#   NAME: numeric\n");
+            out.push_str(
+                "# No column was found that can be judged; name some here.\n# features:\n#   NAME: numeric\n",
+            );
             return;
         }
         out.push_str("# The columns to judge. Remove a line to leave a column out; add `\"*\": {}` for all the others.\n");
@@ -197,7 +205,12 @@ mod tests {
             columns: vec![
                 column("date", "timestamp(ms)", Choice::Time, "2001-01-01 to 2001-01-31"),
                 column("delay", "int16", Choice::Feature(Kind::Numeric), "-60 to 1435, 0.3% null"),
-                column("origin", "string", Choice::Feature(Kind::Categorical), "229 distinct, such as ATL, ORD"),
+                column(
+                    "origin",
+                    "string",
+                    Choice::Feature(Kind::Categorical),
+                    "229 distinct, such as ATL, ORD",
+                ),
                 column("no", "bool", Choice::Feature(Kind::Categorical), ""),
                 column("id", "int64", Choice::Skipped("strictly monotone integers".to_owned()), ""),
             ],
@@ -211,8 +224,11 @@ mod tests {
         let config = Config::parse(Path::new("flights.yaml"), &text).expect("reads back");
         assert_eq!(config.time.as_deref(), Some("date"));
         let read: Vec<_> = config.features.declared.iter().map(|f| (f.name.as_str(), f.kind)).collect();
-        let expected =
-            [("delay", Some(Kind::Numeric)), ("origin", Some(Kind::Categorical)), ("no", Some(Kind::Categorical))];
+        let expected = [
+            ("delay", Some(Kind::Numeric)),
+            ("origin", Some(Kind::Categorical)),
+            ("no", Some(Kind::Categorical)),
+        ];
         assert_eq!(read, expected);
     }
 

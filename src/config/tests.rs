@@ -68,7 +68,10 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!(psi.above, Bounds { warn: Some(0.1), drift: Some(0.2) });
     assert_eq!((ks.on, ks.gate, ks.place.line), (On::Value, Some(Gate::Open), 19));
     // In the order of the split, however the rule writes it.
-    assert_eq!(nulls.segments[1], [("origin".to_owned(), None), ("carrier".to_owned(), Some("9E".to_owned()))]);
+    assert_eq!(
+        nulls.segments[1],
+        [("origin".to_owned(), None), ("carrier".to_owned(), Some("9E".to_owned()))]
+    );
     assert_eq!((p.on, p.below), (On::PValue, Bounds { warn: Some(0.05), drift: Some(0.01) }));
 
     assert_eq!(config.alert.quorum(window), Quorum { needed: 2, last: 3 });
@@ -87,13 +90,18 @@ fn the_shortest_file_gets_every_default() {
 #[test]
 fn relative_paths_start_at_the_file_and_urls_stay() {
     let config = read("model: m\nbaseline: [./a.parquet, /b.parquet, s3://c/d, ../e]\ndata: live\n");
-    assert_eq!(config.baseline.expect("baseline").paths, ["models/a.parquet", "/b.parquet", "s3://c/d", "models/../e"]);
+    assert_eq!(
+        config.baseline.expect("baseline").paths,
+        ["models/a.parquet", "/b.parquet", "s3://c/d", "models/../e"]
+    );
     assert_eq!(config.data, ["models/live"]);
 }
 
 #[test]
 fn names_that_look_like_numbers_keep_their_spelling() {
-    let config = read("model: 007\nversion: 1.10\nsegments: [a]\nthresholds: [{metric: psi, segments: {a: NO}, drift: 1}]\n");
+    let config = read(
+        "model: 007\nversion: 1.10\nsegments: [a]\nthresholds: [{metric: psi, segments: {a: NO}, drift: 1}]\n",
+    );
     assert_eq!((config.model.as_str(), config.version.as_str()), ("007", "1.10"));
     assert_eq!(config.rules[0].segments[0][0].1.as_deref(), Some("NO"));
 }
@@ -108,7 +116,8 @@ fn features_are_those_named_unless_the_star_adds_the_rest() {
 
 #[test]
 fn several_windows_have_names_and_weeks_start_on_monday() {
-    let config = read("model: m\ntime: t\nwindows: {hourly: {length: 1h, offset: 30m}, weekly: {length: 7d}}\n");
+    let config =
+        read("model: m\ntime: t\nwindows: {hourly: {length: 1h, offset: 30m}, weekly: {length: 7d}}\n");
     let origins: Vec<_> = config.windows.iter().filter_map(|w| w.grid).map(|grid| grid.origin()).collect();
     assert_eq!(origins, [1_800_000_000, 4 * 86_400_000_000]);
     assert_eq!(config.alert.quorum(&config.windows[1]), Quorum { needed: 1, last: 1 });
@@ -164,7 +173,10 @@ fn windows_that_cannot_be_cut_are_refused() {
         ("time: t\nwindow: {every: 1h}\n", "`every` needs a `length` beside it"),
         ("time: t\nwindow: {length: 1h}\nwindows: {a: {length: 1h}}\n", "either `window` or `windows`"),
         ("time: t\nwindows: {a: {min_rows: 1}}\n", "window `a` has no `length`"),
-        ("time: t\nwindow: {length: 90}\n", "expects a duration, but here is the number `90`: write `length: 6h`"),
+        (
+            "time: t\nwindow: {length: 90}\n",
+            "expects a duration, but here is the number `90`: write `length: 6h`",
+        ),
         ("segments: [[a, a]]\n", "a cross names `a` twice"),
         ("segments: [a, [a]]\n", "the split by `a` stands twice"),
         ("features: {}\n", "names no column"),

@@ -81,7 +81,8 @@ pub fn text(config: &Config) -> String {
 fn features(config: &Config, line: &mut impl FnMut(&str, &str, bool)) {
     let features = &config.features;
     for feature in &features.declared {
-        let mut value = format!("{}: {}", feature.name, feature.kind.map_or("inferred kind", |kind| kind.name()));
+        let mut value =
+            format!("{}: {}", feature.name, feature.kind.map_or("inferred kind", |kind| kind.name()));
         if let Some(logical_type) = &feature.logical_type {
             let _ = write!(value, ", type {logical_type}");
         }
@@ -146,8 +147,10 @@ fn describe_rule(rule: &Rule) -> String {
         let _ = write!(value, ", for {}", rule.features.join(", "));
     }
     for segment in &rule.segments {
-        let columns: Vec<_> =
-            segment.iter().map(|(name, value)| format!("{name} = {}", value.as_deref().unwrap_or("null"))).collect();
+        let columns: Vec<_> = segment
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", value.as_deref().unwrap_or("null")))
+            .collect();
         let _ = write!(value, ", where {}", columns.join(" and "));
     }
     match rule.gate {

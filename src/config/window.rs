@@ -166,13 +166,18 @@ fn grid(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Grid
     } else if every.is_zero() {
         refuse("every", "`every` cannot be zero: write such as `every: 1h`".to_owned());
     } else if !length.is_multiple_of(every) {
-        let message = format!("`every: {every}` does not divide `length: {length}`: windows are made of whole panes");
+        let message =
+            format!("`every: {every}` does not divide `length: {length}`: windows are made of whole panes");
         refuse("every", message);
     } else if length.micros() / every.micros() > MAX_OVERLAP {
-        let message = format!("`every: {every}` puts each row into more than {MAX_OVERLAP} windows of `{length}`");
+        let message =
+            format!("`every: {every}` puts each row into more than {MAX_OVERLAP} windows of `{length}`");
         refuse("every", message);
     } else if offset >= every && !offset.is_zero() {
-        refuse("offset", format!("`offset: {offset}` must be less than `every: {every}`: it would repeat the same ends"));
+        refuse(
+            "offset",
+            format!("`offset: {offset}` must be less than `every: {every}`: it would repeat the same ends"),
+        );
     } else {
         return Some(Grid { length, every, offset });
     }

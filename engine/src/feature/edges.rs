@@ -137,10 +137,9 @@ impl Edges {
         self.len() == 0
     }
 
-    /// The edges as doubles in the feature's unit, for reports and for distances; not for comparing rows.
+    /// The edges as doubles, each step worth `ratio`, for reports and for distances; not for comparing rows.
     #[must_use]
-    pub fn positions(&self, unit: Unit) -> Vec<f64> {
-        let ratio = unit.ratio();
+    pub fn positions(&self, ratio: f64) -> Vec<f64> {
         for_edges!(self, edges => edges.iter().map(|e| e.to_f64() * ratio).collect())
     }
 

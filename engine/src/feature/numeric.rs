@@ -159,7 +159,13 @@ impl NumericCells {
         }
     }
 
-    /// The feature's unit as a float: what one step of the stored numbers is worth.
+    /// The edges as doubles, in the unit of [`NumericCells::ratio`].
+    #[must_use]
+    pub fn positions(&self) -> Vec<f64> {
+        self.edges.positions(self.ratio())
+    }
+
+    /// What one step of the stored numbers is worth to a reader: the decimal's scale; times stay in the column's steps.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         if self.value_type.family == Family::Time { 1.0 } else { self.value_type.unit.ratio() }

@@ -1,0 +1,153 @@
+//! From counts to scores: every metric of one feature, in one window, against one baseline state.
+//!
+//! Here frozen cells meet the statistics: which cells a metric looks at, which rows it speaks of, which side is which.
+
+mod categorical;
+mod numeric;
+
+use std::collections::BTreeMap;
+
+use crate::accumulate::FeatureState;
+use crate::feature::FeatureCells;
+use crate::statistic::{Score, chi2, contributions, hellinger, js, kl, linf, pool, psi, significance, tvd};
+use crate::{Error, ErrorKind, Metric, Result};
+
+/// Everything measured of one feature in one window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Rows of the window, whatever they hold.
+    pub rows: u64,
+    /// Of these, nulls.
+    pub nulls: u64,
+    /// Of these, NaN.
+    pub nans: u64,
+    /// Of these, infinities of either sign.
+    pub infinities: u64,
+    /// Of these, values that could not be read as the feature's type.
+    pub type_errors: u64,
+    /// Rows that carry a value.
+    pub n: u64,
+    /// Rows of the baseline, whatever they hold.
+    pub baseline_rows: u64,
+    /// Of these, those that carry a value.
+    pub baseline_n: u64,
+    /// Whether float32 rows met a float64 baseline (SEMANTICS S4).
+    pub narrowed: bool,
+    /// The metrics.
+    pub scores: BTreeMap<Metric, Score>,
+    /// The cells that PSI compared, largest contribution first.
+    pub cells: Vec<Moved>,
+}
+
+/// How one cell's share moved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    /// What the cell holds.
+    pub place: Place,
+    /// Its share of the baseline's values, in `[0, 1]`.
+    pub baseline: f64,
+    /// Its share of the window's values, in `[0, 1]`.
+    pub window: f64,
+    /// Its share of the feature's PSI, in `[0, 1]`.
+    pub contribution: f64,
+}
+
+/// What a compared cell holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// Values above the first and up to the second number, in the feature's unit; `None` where it has no end.
+    Range(Option<f64>, Option<f64>),
+    /// One value.
+    Value(f64),
+    /// One category.
+    Category(String),
+    /// The cells too small to compare alone, with the names of some new categories and their rows.
+    Rest(Vec<(String, u64)>),
+}
+
+/// Measures `window` against `baseline`, two states of a feature with these `cells`.
+///
+/// `design_effect` divides the effective sample size of p-values and does nothing else (SEMANTICS S6).
+///
+/// # Errors
+///
+/// `Mismatch` if the states are not of these cells.
+pub fn measure(
+    cells: &FeatureCells,
+    baseline: &FeatureState,
+    window: &FeatureState,
+    design_effect: f64,
+) -> Result<Measured> {
+    match (cells, baseline, window) {
+        (FeatureCells::Numeric(cells), FeatureState::Numeric(baseline), FeatureState::Numeric(window)) => {
+            Ok(numeric::measure(cells, baseline, window, design_effect))
+        }
+        (
+            FeatureCells::Categorical(cells),
+            FeatureState::Categorical(baseline),
+            FeatureState::Categorical(window),
+        ) => Ok(categorical::measure(cells, baseline, window, design_effect)),
+        _ => Err(Error::new(ErrorKind::Mismatch, "the states are not of this feature's kind")),
+    }
+}
+
+/// A pooled cell's members, by the numbers of the cells before pooling.
+struct Pool {
+    baseline: Vec<u64>,
+    window: Vec<u64>,
+    members: Vec<Vec<usize>>,
+    rest: Option<usize>,
+    contributions: Vec<f64>,
+}
+
+/// The metrics of the PSI family on two sets of counts (SEMANTICS S2, S3).
+fn family(
+    baseline: &[u64],
+    window: &[u64],
+    always_rest: &[usize],
+    deff: f64,
+    scores: &mut BTreeMap<Metric, Score>,
+) -> Pool {
+    let pooled = pool(baseline, window, always_rest);
+    let (p, q) = (&pooled.baseline, &pooled.window);
+    for (metric, score) in [
+        (Metric::Psi, psi(p, q)),
+        (Metric::Kl, kl(p, q)),
+        (Metric::Js, js(p, q)),
+        (Metric::Hellinger, hellinger(p, q)),
+        (Metric::Tvd, tvd(p, q)),
+        (Metric::Linf, linf(p, q)),
+        (Metric::Chi2, chi2(p, q)),
+    ] {
+        scores.insert(metric, significance::test(metric, score, deff));
+    }
+    let contributions = contributions(&pooled);
+    let mut members = vec![Vec::new(); pooled.len()];
+    for (cell, to) in pooled.cell_of.iter().enumerate() {
+        if let Some(to) = to {
+            members[*to].push(cell);
+        }
+    }
+    Pool { baseline: pooled.baseline, window: pooled.window, members, rest: pooled.rest, contributions }
+}
+
+impl Pool {
+    /// The compared cells, largest contribution first; `place` names a cell from its members.
+    #[expect(clippy::cast_precision_loss, reason = "shares")]
+    fn moved(&self, place: impl Fn(&[usize], bool) -> Place) -> Vec<Moved> {
+        let share = |counts: &[u64], cell: usize| {
+            let total: u64 = counts.iter().sum();
+            if total == 0 { 0.0 } else { counts[cell] as f64 / total as f64 }
+        };
+        let mut moved: Vec<Moved> = (0..self.members.len())
+            .map(|cell| Moved {
+                place: place(&self.members[cell], self.rest == Some(cell)),
+                baseline: share(&self.baseline, cell),
+                window: share(&self.window, cell),
+                contribution: self.contributions.get(cell).copied().unwrap_or(0.0),
+            })
+            .collect();
+        moved.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
+        moved
+    }
+}
