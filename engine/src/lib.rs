@@ -6,6 +6,7 @@
 
 pub mod accumulate;
 pub mod baseline;
+pub mod codec;
 pub mod compat;
 pub mod digest;
 pub mod error;

@@ -212,11 +212,11 @@ impl<T: BaselineValue> Cells<T> {
         self.squares += other.squares;
         self.overflow.0 += other.overflow.0;
         self.overflow.1 += other.overflow.1;
-        for (low, high) in other.extent {
+        if let Some((low, high)) = other.extent {
             stretch(&mut self.extent, low);
             stretch(&mut self.extent, high);
         }
-        for (low, high) in other.finite_extent {
+        if let Some((low, high)) = other.finite_extent {
             stretch(&mut self.finite_extent, low);
             stretch(&mut self.finite_extent, high);
         }

@@ -18,6 +18,8 @@ pub use builder::{Counter, FeatureSpec, Plan, Sampler};
 pub use sample::{SAMPLE_ROWS, sample_plan};
 
 use crate::accumulate::{Accumulator, FeatureState};
+use crate::codec;
+use crate::digest::sha256_hex;
 use crate::feature::FeatureCells;
 
 /// A frozen baseline.
@@ -115,6 +117,20 @@ impl Baseline {
         failed: Vec<Skipped>,
     ) -> Self {
         Self { rows, features, skipped, failed, segments: BTreeMap::new() }
+    }
+
+    /// The name of the baseline: SHA-256 of its rows and features, never of paths or times (SEMANTICS S5).
+    #[must_use]
+    pub fn id(&self) -> String {
+        let mut bytes = self.rows.to_le_bytes().to_vec();
+        for feature in &self.features {
+            bytes.extend(sha256_hex(&codec::encode_feature(feature)).as_bytes());
+        }
+        for (segment, rows) in &self.segments {
+            bytes.extend(segment.as_bytes());
+            bytes.extend(rows.to_le_bytes());
+        }
+        sha256_hex(&bytes)
     }
 
     /// All rows, whatever they hold.

@@ -29,6 +29,7 @@ pub struct Tally {
     pub nulls: u64,
     pub nans: u64,
 }
+pub const MAX_EDGES: usize = 65_533;
 pub const NULL_CELL: u16 = u16::MAX;
 pub const NAN_CELL: u16 = u16::MAX - 1;
 #[derive(Debug, Default)]

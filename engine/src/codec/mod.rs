@@ -1,0 +1,124 @@
+//! Baselines and states as bytes, versioned; the layout stands in `docs/formats/state.md`.
+//!
+//! Equal content has equal bytes, whatever way it was counted, so the bytes' hash is the content's name. Reading checks
+//! everything it relies on: damaged or foreign bytes give an error, never a wrong number or a panic.
+
+mod bytes;
+mod cells;
+mod state;
+
+use std::sync::Arc;
+
+use bytes::{Reader, Writer, damaged};
+
+use crate::accumulate::FeatureState;
+use crate::baseline::BaselineFeature;
+use crate::{Error, ErrorKind, Result};
+
+/// The version of the bytes.
+pub const VERSION: u8 = 1;
+
+const FEATURE: &[u8; 4] = b"dlf\0";
+const STATE: &[u8; 4] = b"dls\0";
+
+/// A feature of a baseline, its segments included.
+#[must_use]
+pub fn encode_feature(feature: &BaselineFeature) -> Vec<u8> {
+    let mut writer = begin(FEATURE);
+    writer.text(feature.name());
+    cells::write(&mut writer, feature.cells());
+    if let Some(whole) = feature.state(None) {
+        state::write(&mut writer, whole);
+    }
+    writer.byte(u8::from(feature.design_effect.is_some()));
+    if let Some(design_effect) = feature.design_effect {
+        writer.float(design_effect);
+    }
+    writer.count(feature.segments().len() as u64);
+    for (segment, of_segment) in feature.segments() {
+        writer.text(segment);
+        state::write(&mut writer, of_segment);
+    }
+    writer.into_bytes()
+}
+
+/// The feature that [`encode_feature`] wrote.
+///
+/// # Errors
+///
+/// `Codec` if the bytes are damaged, foreign, or of a newer version; says which.
+pub fn decode_feature(bytes: &[u8]) -> Result<BaselineFeature> {
+    let mut reader = open(bytes, FEATURE)?;
+    let name = reader.text()?.to_owned();
+    let cells = cells::read(&mut reader)?;
+    let n_cells = cells.n_cells();
+    let sized = |state: FeatureState| {
+        let own = match &state {
+            FeatureState::Numeric(state) => state.cells.n_cells(),
+            FeatureState::Categorical(state) => state.cells.n_cells(),
+        };
+        if own == n_cells {
+            Ok(state)
+        } else {
+            Err(damaged(format!("a state of {own} cells, not {n_cells}")))
+        }
+    };
+    let whole = sized(state::read(&mut reader)?)?;
+    let same_kind = std::mem::discriminant(&FeatureState::empty(&cells)) == std::mem::discriminant(&whole);
+    if !same_kind {
+        return Err(damaged("the state is not of the feature's kind".to_owned()));
+    }
+    let mut feature = BaselineFeature::new(name, cells, whole);
+    if reader.flag()? {
+        feature.design_effect = Some(reader.float()?);
+    }
+    for _ in 0..reader.length(2)? {
+        let segment: Arc<str> = reader.text()?.into();
+        feature.set_segment(segment, sized(state::read(&mut reader)?)?);
+    }
+    reader.ensure_end()?;
+    Ok(feature)
+}
+
+/// One state, as a window's panes are stored.
+#[must_use]
+pub fn encode_state(state: &FeatureState) -> Vec<u8> {
+    let mut writer = begin(STATE);
+    state::write(&mut writer, state);
+    writer.into_bytes()
+}
+
+/// The state that [`encode_state`] wrote.
+///
+/// # Errors
+///
+/// `Codec` if the bytes are damaged, foreign, or of a newer version; says which.
+pub fn decode_state(bytes: &[u8]) -> Result<FeatureState> {
+    let mut reader = open(bytes, STATE)?;
+    let state = state::read(&mut reader)?;
+    reader.ensure_end()?;
+    Ok(state)
+}
+
+fn begin(magic: &[u8; 4]) -> Writer {
+    let mut writer = Writer::default();
+    writer.raw(magic);
+    writer.byte(VERSION);
+    writer
+}
+
+fn open<'a>(bytes: &'a [u8], magic: &[u8; 4]) -> Result<Reader<'a>> {
+    let mut reader = Reader::new(bytes);
+    if reader.raw(magic.len())? != magic {
+        return Err(damaged("it does not begin as a state does".to_owned()));
+    }
+    match reader.byte()? {
+        VERSION => Ok(reader),
+        newer => Err(Error::new(
+            ErrorKind::Codec,
+            format!(
+                "the state has version `{newer}`, this driftlead reads `{VERSION}`: update driftlead or make a new baseline"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,138 @@
+//! States as bytes.
+//!
+//! Only what a state *is* gets written, never how it is held: a sparse and a dense state of equal counts have equal
+//! bytes, so a hash of them names the content. The layout stands in `docs/formats/state.md`.
+
+use super::bytes::{Reader, Writer, damaged};
+use crate::Result;
+use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState};
+
+const NUMERIC: u8 = 0;
+const CATEGORICAL: u8 = 1;
+
+pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
+    match state {
+        FeatureState::Numeric(state) => {
+            writer.byte(NUMERIC);
+            write_cells(writer, &state.cells);
+            for count in [
+                state.rows,
+                state.nulls,
+                state.nans,
+                state.type_errors,
+                state.infinities.0,
+                state.infinities.1,
+                state.overflow.0,
+                state.overflow.1,
+            ] {
+                writer.count(count);
+            }
+            for sum in [state.sums.0, state.sums.1, state.tails.0, state.tails.1] {
+                writer.wide(sum);
+            }
+            writer.byte(u8::from(state.extent.is_some()));
+            if let Some((low, high)) = state.extent {
+                writer.float(low);
+                writer.float(high);
+            }
+            writer.byte(u8::from(state.narrowed));
+        }
+        FeatureState::Categorical(state) => {
+            writer.byte(CATEGORICAL);
+            write_cells(writer, &state.cells);
+            for count in [state.rows, state.nulls, state.nans, state.type_errors] {
+                writer.count(count);
+            }
+            let newcomers: Vec<_> = state.newcomers.entries().collect();
+            writer.count(newcomers.len() as u64);
+            for (hash, name, count) in newcomers {
+                writer.raw(&hash.to_le_bytes());
+                writer.text(name);
+                writer.count(count);
+            }
+        }
+    }
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
+    match reader.byte()? {
+        NUMERIC => {
+            let mut state = NumericState::empty(0);
+            state.cells = read_cells(reader)?;
+            state.rows = reader.count()?;
+            state.nulls = reader.count()?;
+            state.nans = reader.count()?;
+            state.type_errors = reader.count()?;
+            state.infinities = (reader.count()?, reader.count()?);
+            state.overflow = (reader.count()?, reader.count()?);
+            state.sums = (reader.wide()?, reader.wide()?);
+            state.tails = (reader.wide()?, reader.wide()?);
+            if reader.flag()? {
+                state.extent = Some((reader.float()?, reader.float()?));
+            }
+            state.narrowed = reader.flag()?;
+            ensure_rows_add_up(state.rows, &[state.nulls, state.nans, state.type_errors], &state.cells)?;
+            Ok(FeatureState::Numeric(state))
+        }
+        CATEGORICAL => {
+            let mut state = CategoricalState::empty(0);
+            state.cells = read_cells(reader)?;
+            state.rows = reader.count()?;
+            state.nulls = reader.count()?;
+            state.nans = reader.count()?;
+            state.type_errors = reader.count()?;
+            let mut newcomers = Newcomers::default();
+            for _ in 0..reader.length(10)? {
+                let hash = reader.hash()?;
+                let name = reader.text()?;
+                newcomers.add(hash, name, reader.count()?);
+            }
+            state.newcomers = newcomers;
+            ensure_rows_add_up(state.rows, &[state.nulls, state.nans, state.type_errors], &state.cells)?;
+            Ok(FeatureState::Categorical(state))
+        }
+        other => Err(damaged(format!("expected a numeric or categorical state, found kind {other}"))),
+    }
+}
+
+/// I-LOST: every row is in a cell, null, NaN or a type error.
+fn ensure_rows_add_up(rows: u64, apart: &[u64], cells: &CellCounts) -> Result<()> {
+    let sum = apart.iter().try_fold(cells.total(), |sum, count| sum.checked_add(*count));
+    if sum == Some(rows) {
+        return Ok(());
+    }
+    Err(damaged(format!("the cells do not add up to its {rows} rows")))
+}
+
+/// The number of cells, then each filled one as its distance from the one before and its count.
+fn write_cells(writer: &mut Writer, cells: &CellCounts) {
+    let counts = cells.to_vec();
+    let filled: Vec<(usize, u64)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
+    writer.count(cells.n_cells() as u64);
+    writer.count(filled.len() as u64);
+    let mut next = 0;
+    for (cell, count) in filled {
+        writer.count((cell - next) as u64);
+        writer.count(count);
+        next = cell + 1;
+    }
+}
+
+fn read_cells(reader: &mut Reader<'_>) -> Result<CellCounts> {
+    let n_cells = usize::try_from(reader.count()?).ok().filter(|n| *n <= usize::from(u16::MAX));
+    let n_cells = n_cells.ok_or_else(|| damaged("too many cells".to_owned()))?;
+    let mut counts = vec![0_u64; n_cells];
+    let mut next = 0_usize;
+    let mut total = 0_u64;
+    for _ in 0..reader.length(2)? {
+        let skip = usize::try_from(reader.count()?).unwrap_or(usize::MAX);
+        let cell = next.checked_add(skip).filter(|cell| *cell < n_cells);
+        let cell = cell.ok_or_else(|| damaged("a cell lies beyond the last one".to_owned()))?;
+        counts[cell] = reader.count()?;
+        total = total
+            .checked_add(counts[cell])
+            .ok_or_else(|| damaged("the counts are larger than 64 bits".to_owned()))?;
+        next = cell + 1;
+    }
+    Ok(CellCounts::from_counts(&counts))
+}
