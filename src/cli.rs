@@ -5,13 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use driftlead_engine::policy::FailOn;
 
 use crate::config::Compat;
 use crate::exit::{Error, Result};
-use crate::report::FailOn;
 use crate::time::Timestamp;
 
 const EXIT_CODES: &str = "\
@@ -127,7 +127,7 @@ pub struct Check {
     #[arg(long, value_name = "TIME")]
     pub until: Option<Timestamp>,
     /// The lowest verdict that makes the exit code 1.
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    #[arg(long, value_name = "LEVEL", value_parser = fail_on_parser(), default_value = FailOn::default().name())]
     pub fail_on: FailOn,
     /// Leave out of JSON what differs between equal runs: durations, paths, versions.
     #[arg(long)]
@@ -255,6 +255,19 @@ impl Check {
         }
         Ok(Target { model, data: data.to_vec() })
     }
+}
+
+/// The levels of `--fail-on`, with what each means in the long help.
+fn fail_on_parser() -> impl TypedValueParser<Value = FailOn> {
+    let levels = FailOn::ALL.map(|level| {
+        PossibleValue::new(level.name()).help(match level {
+            FailOn::Insufficient => "a window that could not be judged, `warn` or `drift`",
+            FailOn::Warn => "`warn` or `drift`",
+            FailOn::Drift => "`drift`",
+            FailOn::Never => "nothing, errors of features included",
+        })
+    });
+    PossibleValuesParser::new(levels).try_map(|name| FailOn::parse(&name).ok_or("no such level"))
 }
 
 fn is_model_file(word: &str) -> bool {

@@ -49,6 +49,8 @@ fn dispatch(command: Command) -> exit::Result<u8> {
     match command {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
-        _ => todo!(),
+        Command::Init(_) | Command::Baseline(_) | Command::Check(_) | Command::Inspect(_) | Command::Demo => {
+            Err(exit::Error::run("this command is not built in yet"))
+        }
     }
 }

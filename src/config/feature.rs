@@ -1,5 +1,7 @@
 //! The columns to judge (SEMANTICS S4, S10).
 
+use driftlead_engine::Kind;
+
 use super::node::{Node, Value};
 use super::problem::Problem;
 use super::{count, label, labels};
@@ -28,35 +30,6 @@ pub struct Feature {
     pub dim: Option<u64>,
     /// Bounds that the cells of a numeric feature must respect, strictly ascending.
     pub edges: Vec<f64>,
-}
-
-/// How a feature is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Numbers, by their order.
-    Numeric,
-    /// Values without an order.
-    Categorical,
-    /// Vectors.
-    Embedding,
-}
-
-impl Kind {
-    /// The word for it in files and reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Numeric => "numeric",
-            Self::Categorical => "categorical",
-            Self::Embedding => "embedding",
-        }
-    }
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Numeric, Self::Categorical, Self::Embedding].into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 impl Default for Features {
@@ -116,11 +89,11 @@ fn feature(name: &str, node: &Node, problems: &mut Vec<Problem>) -> Feature {
     let kind = node.text().or_else(|| label(node, "kind")).and_then(|kind| Kind::parse(&kind));
     let edges = edges(node, problems);
     if let (Some(at), Some(kind)) = (node.child("dim"), kind.filter(|kind| *kind != Kind::Embedding)) {
-        let message = format!("`dim` is for embeddings, but `{name}` is {}", kind.name());
+        let message = format!("`dim` is for embeddings, but `{name}` is {kind}");
         problems.push(Problem::new(at.place, message));
     }
     if let (Some(at), Some(kind)) = (node.child("edges"), kind.filter(|kind| *kind != Kind::Numeric)) {
-        let message = format!("`edges` are for numeric features, but `{name}` is {}", kind.name());
+        let message = format!("`edges` are for numeric features, but `{name}` is {kind}");
         problems.push(Problem::new(at.place, message));
     }
     Feature { name: name.to_owned(), kind, logical_type: label(node, "type"), dim: count(node, "dim"), edges }

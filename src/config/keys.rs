@@ -242,7 +242,8 @@ static FEATURE: Record = Record {
     ],
 };
 
-static THRESHOLD: Record = Record {
+/// One entry of `thresholds`.
+pub(super) static THRESHOLD: Record = Record {
     name: "a threshold rule",
     keys: &[
         required("metric", Shape::Metric, "psi", "The metric to which the rule applies"),
@@ -258,7 +259,7 @@ static THRESHOLD: Record = Record {
             Shape::Several(&Shape::Segment),
             "the whole and every segment",
             "[{origin: ATL}]",
-            "The segments to which it applies; `null` is a value",
+            "The segments to which it applies; `{origin: null}` is the segment of null, `null` alone is the whole",
         ),
         optional(
             "on",

@@ -10,7 +10,7 @@ pub mod keys;
 pub mod node;
 pub mod problem;
 mod quorum;
-mod rule;
+pub mod rule;
 pub mod schema;
 pub mod secret;
 pub mod shape;
@@ -24,11 +24,11 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use self::duration::Duration;
-pub use self::feature::{Feature, Features, Kind};
+pub use self::feature::{Feature, Features};
 pub use self::problem::{Place, Problem, Problems};
 pub use self::quorum::Quorum;
-pub use self::rule::{Bounds, Gate, On, Rule, SegmentMatch};
-pub use self::window::{Alert, Grid, Window};
+pub use self::rule::Rule;
+pub use self::window::{Alert, Cut, Window};
 
 use self::node::{Node, Value};
 
@@ -47,7 +47,7 @@ pub struct Config {
     pub source: Option<String>,
     /// The event-time column; without it all rows are one window.
     pub time: Option<String>,
-    /// At least one window; with a [`Grid`] only if `time` is set.
+    /// At least one window; with a [`Cut`] only if `time` is set.
     pub windows: Vec<Window>,
     /// The splits into segments: the columns of each, at least one. The whole is always judged besides.
     pub segments: Vec<Vec<String>>,

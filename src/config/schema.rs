@@ -65,7 +65,7 @@ fn shape(of: Shape) -> Value {
         Shape::Record(of) => record(of),
         Shape::Table(item) => json!({"type": "object", "additionalProperties": shape(*item)}),
         Shape::Segment => json!({
-            "type": "object",
+            "type": ["object", "null"],
             "minProperties": 1,
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
         }),

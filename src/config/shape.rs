@@ -37,7 +37,7 @@ pub enum Shape {
     Record(&'static Record),
     /// A mapping with free keys, each with such a value.
     Table(&'static Self),
-    /// A mapping from a segment's columns to their values; null is a value.
+    /// A mapping from a segment's columns to their values, null being a value; or null itself for the whole.
     Segment,
     /// A short form (no mapping) or the long form (a mapping).
     ShortOr(&'static Self, &'static Record),
@@ -149,6 +149,8 @@ impl Checker<'_> {
                     self.value(node, *item, &key.name, example);
                 }
             }
+            // In a list alone: under the key itself null counts as absent.
+            (Shape::Segment, Value::Null) => {}
             (Shape::Segment, Value::Map(entries)) => {
                 self.repeated(node, name);
                 for (_, node) in entries {

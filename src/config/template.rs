@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::feature::Kind;
+use driftlead_engine::Kind;
 
 /// What is known of a data set before a model file is written.
 #[derive(Clone, Debug)]

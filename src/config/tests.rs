@@ -1,8 +1,9 @@
 use std::path::Path;
 
-use driftlead_engine::Metric;
+use driftlead_engine::policy::{Bounds, Gate, On};
+use driftlead_engine::{Kind, Metric};
 
-use super::{Bounds, Config, Duration, Gate, Grid, Kind, On, Quorum};
+use super::{Config, Cut, Duration, Quorum};
 
 fn read(text: &str) -> Config {
     match Config::parse(Path::new("models/flights.yaml"), text) {
@@ -38,7 +39,7 @@ thresholds:
   - {metric: psi, warn: 0.1, drift: 0.2}
   - {metric: ks, features: [delay], drift: 0.1, gate: none}
   - metric: null_rate
-    segments: [{origin: ATL}, {carrier: 9E, origin: null}]
+    segments: [{origin: ATL}, {carrier: 9E, origin: null}, null]
     warn: 0.1
   - {metric: psi, on: p_value, below: {warn: 0.05, drift: 0.01}}
 alert: {windows: 2 of 3, resolve_after: 2, cooldown: 1h}
@@ -54,7 +55,7 @@ fn a_full_file_is_read_to_the_last_key() {
     let window = &config.windows[0];
     assert_eq!((window.name.as_str(), window.min_rows), ("default", 500));
     let hours = |n: i64| Duration::from_micros(n * 3_600_000_000);
-    assert_eq!(window.grid, Some(Grid { length: hours(6), every: hours(1), offset: Duration::ZERO }));
+    assert_eq!(window.cut, Some(Cut { length: hours(6), every: hours(1), offset: Duration::ZERO }));
     assert_eq!(config.segments, [vec!["origin".to_owned()], vec!["origin".to_owned(), "carrier".to_owned()]]);
     assert_eq!(config.derive, [("speed".to_owned(), "distance / minutes".to_owned())]);
     let kinds: Vec<_> = config.features.declared.iter().map(|feature| feature.kind).collect();
@@ -64,15 +65,16 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!(config.features.declared[3].dim, Some(384));
 
     let [psi, ks, nulls, p] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
-    assert_eq!((psi.metric, psi.on, psi.gate), (Metric::Psi, On::Corrected, None));
-    assert_eq!(psi.above, Bounds { warn: Some(0.1), drift: Some(0.2) });
-    assert_eq!((ks.on, ks.gate, ks.place.line), (On::Value, Some(Gate::Open), 19));
-    // In the order of the split, however the rule writes it.
     assert_eq!(
-        nulls.segments[1],
-        [("origin".to_owned(), None), ("carrier".to_owned(), Some("9E".to_owned()))]
+        (psi.rule.metric(), psi.rule.on(), psi.rule.gate()),
+        (Metric::Psi, On::Corrected, Gate::SmallWindows)
     );
-    assert_eq!((p.on, p.below), (On::PValue, Bounds { warn: Some(0.05), drift: Some(0.01) }));
+    assert_eq!(psi.rule.above(), Bounds { warn: Some(0.1), drift: Some(0.2) });
+    assert_eq!((ks.rule.on(), ks.rule.gate(), ks.place.line), (On::Value, Gate::None, 19));
+    let segments: Vec<_> = nulls.rule.segments().into_iter().flatten().map(Option::as_deref).collect();
+    // In the order of the split, however the rule writes it.
+    assert_eq!(segments, [None, Some(r#"{"origin":"ATL"}"#), Some(r#"{"origin":null,"carrier":"9E"}"#)]);
+    assert_eq!((p.rule.on(), p.rule.below()), (On::PValue, Bounds { warn: Some(0.05), drift: Some(0.01) }));
 
     assert_eq!(config.alert.quorum(window), Quorum { needed: 2, last: 3 });
     assert_eq!(config.compat.len(), 2);
@@ -103,7 +105,9 @@ fn names_that_look_like_numbers_keep_their_spelling() {
         "model: 007\nversion: 1.10\nsegments: [a]\nthresholds: [{metric: psi, segments: {a: NO}, drift: 1}]\n",
     );
     assert_eq!((config.model.as_str(), config.version.as_str()), ("007", "1.10"));
-    assert_eq!(config.rules[0].segments[0][0].1.as_deref(), Some("NO"));
+    let segments: Vec<_> =
+        config.rules[0].rule.segments().into_iter().flatten().map(Option::as_deref).collect();
+    assert_eq!(segments, [Some(r#"{"a":"NO"}"#)]);
 }
 
 #[test]
@@ -118,8 +122,11 @@ fn features_are_those_named_unless_the_star_adds_the_rest() {
 fn several_windows_have_names_and_weeks_start_on_monday() {
     let config =
         read("model: m\ntime: t\nwindows: {hourly: {length: 1h, offset: 30m}, weekly: {length: 7d}}\n");
-    let origins: Vec<_> = config.windows.iter().filter_map(|w| w.grid).map(|grid| grid.origin()).collect();
-    assert_eq!(origins, [1_800_000_000, 4 * 86_400_000_000]);
+    let grids: Vec<_> =
+        config.windows.iter().filter_map(|w| w.cut).map(|cut| cut.grid().expect("valid")).collect();
+    let start = |index: usize, t: i64| grids[index].pane_span(grids[index].pane_of(t)).start;
+    assert_eq!(start(0, 1_800_000_001), 1_800_000_000);
+    assert_eq!(start(1, 5 * 86_400_000_000), 4 * 86_400_000_000);
     assert_eq!(config.alert.quorum(&config.windows[1]), Quorum { needed: 1, last: 1 });
     assert_eq!(config.alert.resolve_after(&config.windows[0]), 2);
 }
@@ -167,7 +174,7 @@ fn windows_that_cannot_be_cut_are_refused() {
         ("window: {length: 6h}\n", "no column is named for it: write `time: COLUMN`"),
         ("time: t\nwindow: {length: 6h, every: 4h}\n", "does not divide"),
         ("time: t\nwindow: {length: 0s}\n", "a window of no length"),
-        ("time: t\nwindow: {length: 1h, every: 0s}\n", "cannot be zero"),
+        ("time: t\nwindow: {length: 1h, every: 0s}\n", "too short"),
         ("time: t\nwindow: {length: 1h, offset: 1h}\n", "must be less than `every: 1h`"),
         ("time: t\nwindow: {length: 365d, every: 1s}\n", "more than 10000 windows"),
         ("time: t\nwindow: {every: 1h}\n", "`every` needs a `length` beside it"),

@@ -5,7 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::rule::{Gate, On, Rule};
+use driftlead_engine::policy::{Gate, On, Rule, default};
+
 use super::{Config, Window};
 
 const DEFAULT: &str = "  (default)";
@@ -54,10 +55,17 @@ pub fn text(config: &Config) -> String {
     }
     features(config, &mut line);
     if config.rules.is_empty() {
-        line("thresholds", "the default policy: significant, and psi above 0.1 (warn) or 0.2 (drift)", true);
+        let policy = format!(
+            "the default policy: significant, and psi from {} (warn) or {} (drift), or ks from {} or {}",
+            default::PSI_WARN,
+            default::PSI_DRIFT,
+            default::KS_WARN,
+            default::KS_DRIFT
+        );
+        line("thresholds", &policy, true);
     }
     for rule in &config.rules {
-        line("threshold", &describe_rule(rule), false);
+        line("threshold", &describe_rule(&rule.rule), false);
     }
     for window in &config.windows {
         let quorum = config.alert.quorum(window);
@@ -106,17 +114,17 @@ fn features(config: &Config, line: &mut impl FnMut(&str, &str, bool)) {
 
 fn describe_window(window: &Window) -> String {
     let mut value = format!("{}: ", window.name);
-    match window.grid {
-        Some(grid) => {
-            let _ = write!(value, "{} long, every {}", grid.length, grid.every);
-            if !grid.offset.is_zero() {
-                let _ = write!(value, ", offset {}", grid.offset);
+    match window.cut {
+        Some(cut) => {
+            let _ = write!(value, "{} long, every {}", cut.length, cut.every);
+            if !cut.offset.is_zero() {
+                let _ = write!(value, ", offset {}", cut.offset);
             }
         }
         None => value.push_str("all rows at once"),
     }
     let _ = write!(value, ", at least {} rows", window.min_rows);
-    if window.grid.is_some() {
+    if window.cut.is_some() {
         let _ = write!(
             value,
             "; lateness {}, out of order {}, idle {}, future {}",
@@ -127,15 +135,12 @@ fn describe_window(window: &Window) -> String {
 }
 
 fn describe_rule(rule: &Rule) -> String {
-    let mut value = rule.metric.to_string();
-    match rule.on {
-        On::Value => {}
-        On::Corrected => value.push_str(" (corrected)"),
-        On::PValue => value.push_str(" (p-value)"),
+    let mut value = rule.metric().to_string();
+    if rule.on() != On::Value {
+        let _ = write!(value, " ({})", rule.on());
     }
-    for (name, above, below) in
-        [("warn", rule.above.warn, rule.below.warn), ("drift", rule.above.drift, rule.below.drift)]
-    {
+    let (above, below) = (rule.above(), rule.below());
+    for (name, above, below) in [("warn", above.warn, below.warn), ("drift", above.drift, below.drift)] {
         if let Some(bound) = above {
             let _ = write!(value, ", {name} above {bound}");
         }
@@ -143,20 +148,21 @@ fn describe_rule(rule: &Rule) -> String {
             let _ = write!(value, ", {name} below {bound}");
         }
     }
-    if !rule.features.is_empty() {
-        let _ = write!(value, ", for {}", rule.features.join(", "));
+    if let Some(features) = rule.features() {
+        let features: Vec<&str> = features.iter().map(String::as_str).collect();
+        let _ = write!(value, ", for {}", features.join(", "));
     }
-    for segment in &rule.segments {
-        let columns: Vec<_> = segment
-            .iter()
-            .map(|(name, value)| format!("{name} = {}", value.as_deref().unwrap_or("null")))
-            .collect();
-        let _ = write!(value, ", where {}", columns.join(" and "));
+    if let Some(segments) = rule.segments() {
+        let segments: Vec<&str> =
+            segments.iter().map(|text| text.as_deref().unwrap_or("the whole")).collect();
+        let _ = write!(value, ", in {}", segments.join(", "));
     }
-    match rule.gate {
-        None => {}
-        Some(Gate::Open) => value.push_str(", even if not significant"),
-        Some(Gate::Significance) => value.push_str(", if significant"),
+    match rule.gate() {
+        Gate::SmallWindows => {
+            let _ = write!(value, ", if significant or from {} rows", default::GATED_ROWS);
+        }
+        Gate::None => value.push_str(", even if not significant"),
+        Gate::Significance => value.push_str(", if significant"),
     }
     value
 }

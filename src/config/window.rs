@@ -1,13 +1,13 @@
 //! How event time is cut into windows (SEMANTICS S13, S14), and when their drift becomes an alert (S19).
 
+use driftlead_engine::policy::default;
+use driftlead_engine::window::{Grid, MIN_PANE_US};
+
 use super::duration::Duration;
 use super::node::{Node, Value};
 use super::problem::Problem;
 use super::quorum::Quorum;
 use super::{count, label};
-
-/// The fewest non-null rows on which a feature is judged, unless a file says otherwise (SEMANTICS S6).
-pub const MIN_ROWS: u64 = 200;
 
 /// The longest chain of overlapping windows; each row belongs to so many.
 const MAX_OVERLAP: i64 = 10_000;
@@ -18,7 +18,7 @@ pub struct Window {
     /// The name in reports; `default` for a single one.
     pub name: String,
     /// Where windows begin and end; `None` if all rows are one window.
-    pub grid: Option<Grid>,
+    pub cut: Option<Cut>,
     /// How long after its end a pane still takes rows.
     pub lateness: Duration,
     /// How far rows may be out of order before the watermark passes them.
@@ -31,24 +31,25 @@ pub struct Window {
     pub min_rows: u64,
 }
 
-/// Where windows begin and end: `[start, end)` with every end at `origin + k * every`.
+/// Where windows begin and end, as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
+pub struct Cut {
     /// The event time that a window covers; a multiple of `every`.
     pub length: Duration,
-    /// The distance between the ends of neighbouring windows; not zero.
+    /// The distance between the ends of neighbouring windows; at least a millisecond.
     pub every: Duration,
-    /// As configured; less than `every`.
+    /// The shift of all ends; less than `every`.
     pub offset: Duration,
 }
 
-impl Grid {
-    /// One of the ends, in microseconds since 1970 in UTC: multiples of a week start on Monday (SEMANTICS S13).
-    #[must_use]
-    pub fn origin(&self) -> i64 {
-        // 1970-01-01 was a Thursday: the first Monday came four days later.
-        let monday = if self.every.is_multiple_of(Duration::WEEK) { 4 * Duration::DAY.micros() } else { 0 };
-        (monday + self.offset.micros()) % self.every.micros()
+impl Cut {
+    /// The same as a grid of the engine (SEMANTICS S13).
+    ///
+    /// # Errors
+    ///
+    /// None for a cut that was read from a file: the same rules were applied there.
+    pub fn grid(&self) -> driftlead_engine::Result<Grid> {
+        Grid::new(self.length.micros(), self.every.micros(), self.offset.micros())
     }
 }
 
@@ -58,12 +59,12 @@ impl Window {
     pub fn whole() -> Self {
         Self {
             name: "default".to_owned(),
-            grid: None,
+            cut: None,
             lateness: Duration::from_secs(600),
             out_of_orderness: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             future: Duration::from_secs(300),
-            min_rows: MIN_ROWS,
+            min_rows: default::MIN_ROWS,
         }
     }
 }
@@ -98,7 +99,7 @@ impl Alert {
 }
 
 fn is_long(window: &Window) -> bool {
-    window.grid.is_none_or(|grid| grid.length >= Duration::DAY)
+    window.cut.is_none_or(|cut| cut.length >= Duration::DAY)
 }
 
 /// The windows of a model file; never empty.
@@ -131,7 +132,7 @@ fn window(name: &str, node: &Node, has_time: bool, problems: &mut Vec<Problem>) 
     let base = Window::whole();
     Window {
         name: name.to_owned(),
-        grid: grid(node, has_time, problems),
+        cut: cut(node, has_time, problems),
         lateness: duration(node, "lateness").unwrap_or(base.lateness),
         out_of_orderness: duration(node, "out_of_orderness").unwrap_or(base.out_of_orderness),
         idle: duration(node, "idle").unwrap_or(base.idle),
@@ -140,7 +141,7 @@ fn window(name: &str, node: &Node, has_time: bool, problems: &mut Vec<Problem>) 
     }
 }
 
-fn grid(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Grid> {
+fn cut(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Cut> {
     let Some(at) = node.child("length") else {
         for key in ["every", "offset"] {
             if let Some(at) = node.child(key) {
@@ -163,8 +164,8 @@ fn grid(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Grid
     let mut refuse = |key: &str, message: String| problems.push(Problem::new(place(key), message));
     if length.is_zero() {
         refuse("length", "a window of no length holds no rows: write such as `length: 6h`".to_owned());
-    } else if every.is_zero() {
-        refuse("every", "`every` cannot be zero: write such as `every: 1h`".to_owned());
+    } else if every.micros() < MIN_PANE_US {
+        refuse("every", format!("`every: {every}` is too short: windows end at most every millisecond"));
     } else if !length.is_multiple_of(every) {
         let message =
             format!("`every: {every}` does not divide `length: {length}`: windows are made of whole panes");
@@ -179,7 +180,7 @@ fn grid(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Grid
             format!("`offset: {offset}` must be less than `every: {every}`: it would repeat the same ends"),
         );
     } else {
-        return Some(Grid { length, every, offset });
+        return Some(Cut { length, every, offset });
     }
     None
 }

@@ -1,10 +1,9 @@
-//! Verdicts, how they add up, and what they mean for the exit code (SEMANTICS S12).
+//! Verdicts as they are written, and what a finished run means for the exit code (SEMANTICS S12).
 
-use clap::ValueEnum;
+use driftlead_engine::policy::{self, FailOn, WindowOutcome};
 use serde::{Deserialize, Serialize};
 
 use super::wire::Report;
-use crate::exit::code;
 
 /// What is said of a metric, a feature, a window or a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +21,8 @@ pub enum Verdict {
     Insufficient,
     /// The data cannot be compared, and the reason says why.
     Error,
+    /// Not looked at, and the reason says why.
+    Skipped,
 }
 
 impl Verdict {
@@ -35,84 +36,67 @@ impl Verdict {
             Self::Drift => "drift",
             Self::Insufficient => "insufficient",
             Self::Error => "error",
+            Self::Skipped => "skipped",
         }
     }
 
-    /// How far up a list it stands: drift first, then what could not be judged, then the rest.
+    /// How far up a list it stands: drift first, then what could not be compared, then the rest.
     #[must_use]
     pub const fn severity(self) -> u8 {
         match self {
-            Self::Drift => 5,
-            Self::Error => 4,
-            Self::Warn => 3,
-            Self::Info => 2,
-            Self::Insufficient => 1,
-            Self::Ok => 0,
-        }
-    }
-
-    /// Whether rows were compared and an answer found.
-    #[must_use]
-    pub const fn is_judged(self) -> bool {
-        matches!(self, Self::Ok | Self::Info | Self::Warn | Self::Drift)
-    }
-
-    /// The verdict of a whole from those of its parts: the worst that was judged, `insufficient` only if none could
-    /// be. Errors do not count here; they are listed apart. Of nothing at all it is `insufficient`.
-    #[must_use]
-    pub fn of_parts(parts: impl IntoIterator<Item = Self>) -> Self {
-        parts
-            .into_iter()
-            .filter(|part| part.is_judged())
-            .max_by_key(|part| part.severity())
-            .unwrap_or(Self::Insufficient)
-    }
-}
-
-/// The lowest verdict of a window that makes the exit code 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// `warn` or `drift`.
-    Warn,
-    /// `drift` alone.
-    #[default]
-    Drift,
-    /// `warn`, `drift`, or a window that could not be judged.
-    Insufficient,
-    /// Nothing: the exit code is 0 whenever the run succeeds.
-    Never,
-}
-
-impl FailOn {
-    /// The exit code of a finished run: drift wins over errors, and `never` silences both.
-    #[must_use]
-    pub fn exit_code(self, report: &Report) -> u8 {
-        let fails = |verdict: Verdict| match self {
-            Self::Warn => matches!(verdict, Verdict::Warn | Verdict::Drift),
-            Self::Drift => verdict == Verdict::Drift,
-            Self::Insufficient => matches!(verdict, Verdict::Warn | Verdict::Drift | Verdict::Insufficient),
-            Self::Never => false,
-        };
-        if report.windows.iter().any(|window| fails(window.verdict)) {
-            code::DRIFT
-        } else if self != Self::Never && report.has_errors() {
-            code::INPUT
-        } else {
-            code::OK
+            Self::Drift => 6,
+            Self::Error => 5,
+            Self::Warn => 4,
+            Self::Info => 3,
+            Self::Insufficient => 2,
+            Self::Ok => 1,
+            Self::Skipped => 0,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_worst_judged_part_speaks_for_the_whole() {
-        use Verdict::*;
-        assert_eq!(Verdict::of_parts([Ok, Error, Insufficient]), Ok);
-        assert_eq!(Verdict::of_parts([Warn, Drift, Info]), Drift);
-        assert_eq!(Verdict::of_parts([Insufficient, Error]), Insufficient);
-        assert_eq!(Verdict::of_parts([]), Insufficient);
+impl From<policy::Verdict> for Verdict {
+    fn from(verdict: policy::Verdict) -> Self {
+        match verdict {
+            policy::Verdict::Ok => Self::Ok,
+            policy::Verdict::Info => Self::Info,
+            policy::Verdict::Warn => Self::Warn,
+            policy::Verdict::Drift => Self::Drift,
+            policy::Verdict::Insufficient => Self::Insufficient,
+            policy::Verdict::Error => Self::Error,
+            policy::Verdict::Skipped => Self::Skipped,
+        }
     }
+}
+
+impl From<Verdict> for policy::Verdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Ok,
+            Verdict::Info => Self::Info,
+            Verdict::Warn => Self::Warn,
+            Verdict::Drift => Self::Drift,
+            Verdict::Insufficient => Self::Insufficient,
+            Verdict::Error => Self::Error,
+            Verdict::Skipped => Self::Skipped,
+        }
+    }
+}
+
+/// The verdict of a report: the worst of its windows that were judged, `insufficient` if none was.
+#[must_use]
+pub fn of_windows(windows: impl IntoIterator<Item = Verdict>) -> Verdict {
+    policy::window_verdict(windows.into_iter().map(policy::Verdict::from)).into()
+}
+
+/// The exit code of a finished run: drift wins over errors, and `never` silences both.
+#[must_use]
+pub fn exit_code(report: &Report, fail_on: FailOn) -> u8 {
+    let windows = report.windows.iter().map(|window| WindowOutcome {
+        verdict: window.verdict.into(),
+        has_errors: window.features.iter().any(|feature| feature.verdict == Verdict::Error),
+    });
+    // A feature that no window could even hold is an error of the run as a whole.
+    let lost = WindowOutcome { verdict: policy::Verdict::Ok, has_errors: !report.errors.is_empty() };
+    policy::exit_code(windows.chain([lost]), fail_on)
 }

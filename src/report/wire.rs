@@ -8,13 +8,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use driftlead_engine::{Metric, metric};
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use driftlead_engine::policy::{self, MetricVerdict};
+use driftlead_engine::statistic::{self, Score};
+use driftlead_engine::{Kind, Metric, metric};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
-use crate::config::Kind;
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
@@ -107,9 +108,6 @@ pub struct Window {
     pub arrival: Option<Arrival>,
     /// The worst of its judged features.
     pub verdict: Verdict,
-    /// Whether a design effect was measured on the baseline (SEMANTICS S6).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibrated: Option<bool>,
     /// Metrics of the window as a whole: `row_count`.
     #[serde(default, skip_serializing_if = "Metrics::is_empty")]
     pub metrics: Metrics,
@@ -141,6 +139,7 @@ pub struct Feature {
     /// The column.
     pub name: String,
     /// How it is compared.
+    #[serde(with = "kind")]
     pub kind: Kind,
     /// Its rows.
     pub rows: u64,
@@ -163,6 +162,12 @@ pub struct Feature {
     /// Why it was not judged, or whatever else a person should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Rows with a value that are missing before it could be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_rows: Option<u64>,
+    /// Whether a design effect was measured on the baseline (SEMANTICS S6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<bool>,
     /// Its share in the window's drift, from 0 to 1.
     #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
     pub contribution: Option<f64>,
@@ -186,6 +191,9 @@ pub struct Measure {
     /// The metric; null with a `reason` where it cannot be computed.
     #[serde(with = "finite")]
     pub value: Option<f64>,
+    /// The same of the baseline, where the metric compares two such values (rates).
+    #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
     /// The value less what sampling alone adds on average.
     #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
     pub corrected: Option<f64>,
@@ -237,7 +245,10 @@ pub struct Measure {
     /// What is said of it; left out where the metric is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// Why `value` is null.
+    /// The verdict that the bounds alone would have given, where significance was missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<Verdict>,
+    /// Why `value` is null, or why there is no verdict or a milder one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -393,13 +404,6 @@ impl Report {
         }
     }
 
-    /// Whether some feature could not be compared.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        !self.errors.is_empty()
-            || self.windows.iter().any(|w| w.features.iter().any(|feature| feature.verdict == Verdict::Error))
-    }
-
     /// The report as JSON in one line, without a line end.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -422,9 +426,9 @@ impl Metrics {
     }
 }
 
-impl From<&driftlead_engine::statistic::Score> for Measure {
+impl From<&Score> for Measure {
     /// What a statistic found, before any policy. A value that is not finite becomes null with a reason.
-    fn from(score: &driftlead_engine::statistic::Score) -> Self {
+    fn from(score: &Score) -> Self {
         let value = score.value.filter(|value| value.is_finite());
         let reason = match (score.reason, score.value) {
             (Some(reason), _) => Some(reason.to_owned()),
@@ -434,6 +438,7 @@ impl From<&driftlead_engine::statistic::Score> for Measure {
         };
         Self {
             value,
+            baseline: score.baseline,
             corrected: score.corrected,
             low: score.low,
             high: score.high,
@@ -450,27 +455,57 @@ impl From<&driftlead_engine::statistic::Score> for Measure {
     }
 }
 
-impl From<driftlead_engine::statistic::Direction> for Direction {
-    fn from(direction: driftlead_engine::statistic::Direction) -> Self {
+impl Measure {
+    /// What a statistic found and the policy said of it; `verdict` is `None` for a metric that is only shown.
+    #[must_use]
+    pub fn judged(metric: Metric, score: &Score, verdict: Option<&MetricVerdict>) -> Self {
+        let mut measure = Self::from(score);
+        let Some(judged) = verdict else { return measure };
+        let applied = judged.applied;
+        measure.q_value = judged.q_value;
+        // The usual number need not be named; a reader of the contract knows it.
+        measure.on = (applied.on != policy::On::default_for(metric)).then(|| applied.on.into());
+        measure.warn = applied.above.warn;
+        measure.drift = applied.above.drift;
+        measure.below = (!applied.below.is_empty()).then(|| applied.below.into());
+        measure.threshold_source = Some(judged.source.into());
+        measure.verdict = Some(judged.verdict.into());
+        measure.held_back = judged.held_back.map(Verdict::from);
+        measure.reason = judged.reason.clone().or(measure.reason);
+        measure
+    }
+}
+
+impl From<policy::ThresholdSource> for ThresholdSource {
+    fn from(source: policy::ThresholdSource) -> Self {
+        match source {
+            policy::ThresholdSource::Default => Self::Default,
+            policy::ThresholdSource::Model => Self::Model,
+        }
+    }
+}
+
+impl From<statistic::Direction> for Direction {
+    fn from(direction: statistic::Direction) -> Self {
         match direction {
-            driftlead_engine::statistic::Direction::Up => Self::Up,
-            driftlead_engine::statistic::Direction::Down => Self::Down,
+            statistic::Direction::Up => Self::Up,
+            statistic::Direction::Down => Self::Down,
         }
     }
 }
 
-impl From<crate::config::On> for On {
-    fn from(on: crate::config::On) -> Self {
+impl From<policy::On> for On {
+    fn from(on: policy::On) -> Self {
         match on {
-            crate::config::On::Value => Self::Value,
-            crate::config::On::Corrected => Self::Corrected,
-            crate::config::On::PValue => Self::PValue,
+            policy::On::Value => Self::Value,
+            policy::On::Corrected => Self::Corrected,
+            policy::On::PValue => Self::PValue,
         }
     }
 }
 
-impl From<crate::config::Bounds> for Bounds {
-    fn from(bounds: crate::config::Bounds) -> Self {
+impl From<policy::Bounds> for Bounds {
+    fn from(bounds: policy::Bounds) -> Self {
         Self { warn: bounds.warn, drift: bounds.drift }
     }
 }
@@ -537,30 +572,28 @@ impl<'de> Deserialize<'de> for Segment {
         deserializer.deserialize_map(Columns)
     }
 }
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::parse(&name).ok_or_else(|| de::Error::custom(format!("`{name}` is no kind of feature")))
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// Kinds by their names.
+mod kind {
+    use driftlead_engine::Kind;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(kind.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Kind::parse(&name).ok_or_else(|| de::Error::custom(format!("`{name}` is no kind of feature")))
+    }
 }
 
 /// Numbers that may be missing; NaN and infinities are written as null.
 mod finite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
     pub(super) fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
         value.filter(|value| value.is_finite()).serialize(serializer)
     }
@@ -573,8 +606,6 @@ mod finite {
 /// Numbers that are always there; what is not finite is written as zero, which a share or duration of nothing is.
 mod share {
     use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
     pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(if value.is_finite() { *value } else { 0.0 })
     }
@@ -589,8 +620,6 @@ mod instant {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::time::Timestamp;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
     pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(time)
     }
@@ -605,8 +634,6 @@ mod moment {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::time::Timestamp;
-
-    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
     pub(super) fn serialize<S: Serializer>(
         time: &Option<Timestamp>,
         serializer: S,

@@ -1,0 +1,189 @@
+//! The report for a pull request or a chat: short, with the rest folded away.
+//!
+//! GitHub cuts a comment at 65,536 characters; the limits here keep a report far below that however many windows and
+//! features it has, and say what they left out.
+
+use std::fmt::Write as _;
+
+use driftlead_engine::{Kind, Metric};
+
+use super::format::{NONE, clean, count, plural, probability, share, value};
+use super::summary::{ranked, sentence, significance, what_moved};
+use super::table::window_label;
+use super::verdict::Verdict;
+use super::wire::{Feature, Report, Window};
+
+const MAX_WINDOWS: usize = 10;
+const MAX_ROWS: usize = 30;
+const MAX_NAMES: usize = 200;
+
+/// Draws the report; ends with a line end.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "### {} {}\n", mark(report.verdict), prose(&sentence(report)));
+    let id: String = report.baseline.id.chars().take(12).collect();
+    let _ = writeln!(
+        out,
+        "Model {} {}, baseline {} of {}.",
+        code(&report.model.name),
+        code(&report.model.version),
+        code(&id),
+        plural(report.baseline.rows, "row")
+    );
+    let is_single = report.windows.len() == 1;
+    let (calm, notable): (Vec<&Window>, Vec<&Window>) = report
+        .windows
+        .iter()
+        .partition(|window| window.verdict == Verdict::Ok && !is_single && is_quiet(window));
+    for window in notable.iter().take(MAX_WINDOWS) {
+        write_window(&mut out, window, is_single);
+    }
+    if notable.len() > MAX_WINDOWS {
+        let _ = writeln!(
+            out,
+            "\n{} more have something to say.",
+            plural((notable.len() - MAX_WINDOWS) as u64, "window")
+        );
+    }
+    if !calm.is_empty() {
+        let labels: Vec<String> = calm.iter().map(|window| code(&window_label(window))).collect();
+        fold(&mut out, &format!("{} ok", plural(calm.len() as u64, "window")), &list(&labels));
+    }
+    write_notes(&mut out, report);
+    out
+}
+
+fn is_quiet(window: &Window) -> bool {
+    window.features.iter().all(|feature| matches!(feature.verdict, Verdict::Ok | Verdict::Skipped))
+}
+
+fn write_window(out: &mut String, window: &Window, is_single: bool) {
+    out.push('\n');
+    if !is_single {
+        let partial = if window.arrival.is_some_and(|arrival| arrival.partial) { ", partial" } else { "" };
+        let label = code(&window_label(window));
+        let rows = plural(window.rows, "row");
+        let _ =
+            writeln!(out, "**{}** {label}: {}, {rows}{partial}\n", code(&window.name), window.verdict.name());
+    }
+    let (fine, notable): (Vec<&Feature>, Vec<&Feature>) = ranked(&window.features)
+        .into_iter()
+        .filter(|feature| feature.verdict != Verdict::Skipped)
+        .partition(|feature| feature.verdict == Verdict::Ok);
+    if !notable.is_empty() {
+        out.push_str("| feature | verdict | psi | ks/js | p/q | nulls | what moved |\n");
+        out.push_str("|---|---|--:|--:|--:|--:|---|\n");
+        for feature in notable.iter().take(MAX_ROWS) {
+            let distance = if feature.kind == Kind::Numeric { Metric::Ks } else { Metric::Js };
+            let _ = writeln!(
+                out,
+                "| {} | {} {} | {} | {} | {} | {} | {} |",
+                cell_code(&feature.name),
+                mark(feature.verdict),
+                feature.verdict.name(),
+                measure(feature, Metric::Psi),
+                measure(feature, distance),
+                probability(significance(feature)),
+                share(feature.nulls, feature.rows),
+                prose(&what_moved(feature)),
+            );
+        }
+        if notable.len() > MAX_ROWS {
+            let _ = writeln!(out, "\n{} more.", plural((notable.len() - MAX_ROWS) as u64, "feature"));
+        }
+    }
+    if !fine.is_empty() {
+        let names: Vec<String> = fine.iter().map(|feature| code(&feature.name)).collect();
+        fold(out, &format!("{} ok", plural(fine.len() as u64, "feature")), &list(&names));
+    }
+}
+
+fn write_notes(out: &mut String, report: &Report) {
+    for failed in &report.errors {
+        let _ = writeln!(
+            out,
+            "\n{} {} {}",
+            mark(Verdict::Error),
+            code(&failed.name),
+            prose(&clean(&failed.reason))
+        );
+    }
+    if !report.skipped.is_empty() {
+        let skipped: Vec<String> = report
+            .skipped
+            .iter()
+            .map(|s| format!("{} ({})", code(&s.name), prose(&clean(&s.reason))))
+            .collect();
+        fold(out, &format!("{} not judged", plural(skipped.len() as u64, "column")), &list(&skipped));
+    }
+    let excluded = report.input.excluded_rows;
+    if excluded > 0 {
+        let _ = writeln!(out, "\n{} left out by `where`.", plural(excluded, "row"));
+    }
+    for gap in &report.gaps {
+        let windows = plural(gap.windows, "window");
+        let _ = writeln!(out, "\nGap: {windows} without rows, {} to {}.", gap.start.short(), gap.end.short());
+    }
+}
+
+fn fold(out: &mut String, summary: &str, body: &str) {
+    let _ = writeln!(out, "\n<details><summary>{summary}</summary>\n\n{body}\n\n</details>");
+}
+
+fn list(items: &[String]) -> String {
+    let mut text = items[..items.len().min(MAX_NAMES)].join(", ");
+    if items.len() > MAX_NAMES {
+        let _ = write!(text, ", and {} more", count((items.len() - MAX_NAMES) as u64));
+    }
+    text
+}
+
+fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Drift => "🔴",
+        Verdict::Error => "🟣",
+        Verdict::Warn => "🟡",
+        Verdict::Info => "🔵",
+        Verdict::Ok => "🟢",
+        Verdict::Insufficient | Verdict::Skipped => "⚪",
+    }
+}
+
+fn measure(feature: &Feature, metric: Metric) -> String {
+    feature.metrics.of(metric).map_or_else(|| NONE.to_owned(), |measure| value(measure.value))
+}
+
+/// Text from data as a code span: no markup, mention or link can come out of it.
+fn code(text: &str) -> String {
+    let text = clean(text);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.is_empty() || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// The same inside a table, where a pipe ends the cell even within code.
+fn cell_code(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// Our own sentences with names in them: what Markdown or HTML would take for markup is escaped, and a mention of a
+/// person is none.
+fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("&#64;"),
+            '|' | '*' | '_' | '[' | ']' | '#' | '~' | '\\' | '`' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,172 @@
+//! What a report comes down to: the sentence at its top, the order of its features, and what moved in each.
+
+use std::collections::BTreeMap;
+
+use driftlead_engine::Metric;
+
+use super::format::{clean, count, percent, plural, value};
+use super::verdict::Verdict;
+use super::wire::{Cell, Direction, Feature, Measure, Report, Window};
+
+/// The report in one sentence: `drift: 2 of 25 features moved; worst is `delay` (psi 0.310, up)`.
+#[must_use]
+pub fn sentence(report: &Report) -> String {
+    let mut worst_of: BTreeMap<&str, Verdict> = BTreeMap::new();
+    for feature in report.windows.iter().flat_map(|window| &window.features) {
+        let worst = worst_of.entry(&feature.name).or_insert(feature.verdict);
+        if feature.verdict.severity() > worst.severity() {
+            *worst = feature.verdict;
+        }
+    }
+    let how_many =
+        |wanted: &[Verdict]| worst_of.values().filter(|verdict| wanted.contains(verdict)).count() as u64;
+    let features =
+        plural(worst_of.values().filter(|verdict| **verdict != Verdict::Skipped).count() as u64, "feature");
+    let moved = how_many(&[Verdict::Warn, Verdict::Drift]);
+    let slightly = how_many(&[Verdict::Info]);
+    let mut text = format!("{}: ", report.verdict.name());
+    match report.verdict {
+        Verdict::Drift | Verdict::Warn => {
+            text += &format!("{} of {features} moved", count(moved));
+            let windows = report.windows.len();
+            if windows > 1 {
+                let hit = report.windows.iter().filter(|window| window.verdict == report.verdict).count();
+                text += &format!(" in {} of {}", count(hit as u64), plural(windows as u64, "window"));
+            }
+            text += &worst(report).map_or_else(String::new, |worst| format!("; worst is {worst}"));
+        }
+        Verdict::Info => {
+            text += &format!("{} of {features} moved, but by little", count(slightly));
+            text += &worst(report).map_or_else(String::new, |worst| format!("; most of all {worst}"));
+        }
+        Verdict::Ok => text += &format!("none of {features} moved"),
+        Verdict::Insufficient | Verdict::Error | Verdict::Skipped => {
+            text += "nothing could be judged";
+            let first = report.windows.iter().flat_map(|window| &window.features);
+            if let Some((feature, reason)) = first.clone().find_map(|f| Some((f, f.reason.as_ref()?))) {
+                text += &format!("; `{}`: {}", clean(&feature.name), clean(reason));
+            }
+        }
+    }
+    let failed = how_many(&[Verdict::Error]).max(report.errors.len() as u64);
+    if failed > 0 {
+        text += &format!("; {} could not be compared", plural(failed, "feature"));
+    }
+    text
+}
+
+/// The feature that moved most, over all windows: `` `delay` (psi 0.310, up) ``.
+fn worst(report: &Report) -> Option<String> {
+    let of_windows =
+        report.windows.iter().flat_map(|window| window.features.iter().map(move |f| (window, f)));
+    let (window, feature) = of_windows.max_by(|(_, a), (_, b)| weight(a).total_cmp(&weight(b)))?;
+    let mut what = headline(feature).unwrap_or_default();
+    if let Some(direction) = direction(feature) {
+        let comma = if what.is_empty() { "" } else { ", " };
+        what += &format!("{comma}{direction}");
+    }
+    let place = place(window).filter(|_| report.windows.len() > 1);
+    let place = place.map_or_else(String::new, |place| format!(" in {place}"));
+    let what = if what.is_empty() { what } else { format!(" ({what})") };
+    Some(format!("`{}`{what}{place}", clean(&feature.name)))
+}
+
+/// Which window it is, for a person: time and segment; `None` if there is but one and it is the whole.
+pub(super) fn place(window: &Window) -> Option<String> {
+    let time = window.start.map(|start| start.short());
+    let segment = window.segment.as_ref().map(|segment| clean(&segment.to_string()));
+    match (time, segment) {
+        (None, None) => None,
+        (time, segment) => Some([time, segment].into_iter().flatten().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The features in the order in which a person should look at them: by severity, then by how much they moved.
+pub(super) fn ranked(features: &[Feature]) -> Vec<&Feature> {
+    let mut ranked: Vec<&Feature> = features.iter().collect();
+    ranked.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then_with(|| a.name.cmp(&b.name)));
+    ranked
+}
+
+/// Severity first; the contribution to the window's drift, or else the PSI, decides among equals.
+fn weight(feature: &Feature) -> f64 {
+    let psi = feature.metrics.of(Metric::Psi);
+    let moved =
+        feature.contribution.or_else(|| psi.and_then(|psi| psi.corrected.or(psi.value))).unwrap_or(0.0);
+    // Squeezed below 1, so that no contribution outweighs a severity.
+    f64::from(feature.verdict.severity()) + moved.max(0.0) / (1.0 + moved.max(0.0))
+}
+
+/// The measure that speaks loudest: `psi 0.310`.
+fn headline(feature: &Feature) -> Option<String> {
+    let judged =
+        feature.metrics.0.iter().filter_map(|(metric, measure)| Some((metric, measure, measure.verdict?)));
+    // The first of equals, in the order of metrics.
+    let (metric, measure, _) = judged.rev().max_by_key(|(_, _, verdict)| verdict.severity())?;
+    let number = if metric.is_rate() { percent(measure.value?) } else { value(measure.value) };
+    Some(format!("{metric} {number}"))
+}
+
+/// `up` or `down`, from the first metric that can tell, distances of the distribution before rates.
+fn direction(feature: &Feature) -> Option<&'static str> {
+    let told =
+        [Metric::Ks, Metric::MeanShift, Metric::Wasserstein, Metric::WassersteinNormalized, Metric::Psi];
+    let direction = told.iter().find_map(|metric| feature.metrics.of(*metric)?.direction)?;
+    Some(match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    })
+}
+
+/// What moved, in a few words: rates that breached, the direction, the two cells that moved most; or why nothing is
+/// said. Empty for a feature that is fine.
+pub(super) fn what_moved(feature: &Feature) -> String {
+    if let Some(reason) = &feature.reason {
+        return clean(reason);
+    }
+    if matches!(feature.verdict, Verdict::Ok | Verdict::Skipped) {
+        return String::new();
+    }
+    let mut parts = Vec::new();
+    for (metric, measure) in feature.metrics.0.iter().filter(|(metric, _)| metric.is_rate()) {
+        if matches!(measure.verdict, Some(Verdict::Warn | Verdict::Drift)) {
+            parts.push(rate(*metric, measure));
+        }
+    }
+    let is_shifted = feature.metrics.0.iter().any(|(metric, measure)| {
+        !metric.is_rate() && measure.verdict.is_some_and(|v| v.severity() > Verdict::Ok.severity())
+    });
+    if is_shifted {
+        parts.extend(direction(feature).map(str::to_owned));
+        parts.extend(feature.top.iter().take(2).map(cell));
+    }
+    parts.join("; ")
+}
+
+fn rate(metric: Metric, measure: &Measure) -> String {
+    let name = match metric {
+        Metric::NullRate => "nulls",
+        Metric::NanRate => "NaN",
+        Metric::NewCategoryRate => "new categories",
+        Metric::OutOfRangeRate => "out of range",
+        Metric::TypeErrorRate => "type errors",
+        other => other.name(),
+    };
+    let now = measure.value.map_or_else(|| value(None), percent);
+    match measure.baseline {
+        Some(before) => format!("{name} {} → {now}", percent(before)),
+        None => format!("{name} {now}"),
+    }
+}
+
+fn cell(cell: &Cell) -> String {
+    format!("{} {} → {}", clean(&cell.label), percent(cell.baseline), percent(cell.window))
+}
+
+/// The p- or q-value that a person is shown: of the feature's family, else the smallest of a metric's own.
+pub(super) fn significance(feature: &Feature) -> Option<f64> {
+    let of = |pick: fn(&Measure) -> Option<f64>| {
+        feature.metrics.0.values().filter_map(pick).filter(|p| p.is_finite()).reduce(f64::min)
+    };
+    of(|measure| measure.q_value).or_else(|| of(|measure| measure.p_value))
+}

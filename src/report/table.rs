@@ -1,0 +1,258 @@
+//! The report for a person at a terminal.
+//!
+//! The sentence first; then each window with its features, the worst on top. Columns are aligned by the width that a
+//! terminal gives a character, and the least telling ones are left out where it is narrow. Nothing is asked of the
+//! environment here: [`Style`] says what the output can do.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use driftlead_engine::{Kind, Metric};
+use unicode_width::UnicodeWidthStr;
+
+use super::format::{NONE, clean, count, fit, plural, probability, share, value};
+use super::summary::{place, ranked, sentence, significance, what_moved};
+use super::verdict::Verdict;
+use super::wire::{Feature, Report, Window};
+
+/// So many features that are ok are listed; the others are counted.
+const MAX_OK: usize = 20;
+
+/// What the output can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether colours are understood and wanted.
+    pub color: bool,
+    /// The columns of the terminal; `None` if the output has no end to the right.
+    pub width: Option<usize>,
+}
+
+impl Style {
+    /// No colours and no limit: for pipes and files.
+    pub const PLAIN: Self = Self { color: false, width: None };
+
+    /// What standard output can do. Colours need a terminal and an environment without `NO_COLOR` (any value but an
+    /// empty one counts, as no-color.org has it) and without `TERM=dumb`.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        if !std::io::stdout().is_terminal() {
+            return Self::PLAIN;
+        }
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        Self { color: !is_set("NO_COLOR") && !is_dumb, width }
+    }
+}
+
+/// Draws the report; ends with a line end.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    let pen = Pen { style };
+    let _ = writeln!(out, "{}", pen.verdict_word(report.verdict, &sentence(report)));
+    let id: String = report.baseline.id.chars().take(12).collect();
+    let _ = writeln!(
+        out,
+        "{} {}, baseline {} of {}",
+        clean(&report.model.name),
+        clean(&report.model.version),
+        clean(&id),
+        plural(report.baseline.rows, "row")
+    );
+    let is_single = report.windows.len() == 1;
+    for window in &report.windows {
+        out.push('\n');
+        draw_window(&mut out, window, is_single, pen);
+    }
+    draw_notes(&mut out, report, pen);
+    out
+}
+
+#[derive(Clone, Copy)]
+struct Pen {
+    style: Style,
+}
+
+impl Pen {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn verdict(self, verdict: Verdict, text: &str) -> String {
+        self.paint(
+            match verdict {
+                Verdict::Drift => "1;31",
+                Verdict::Error => "1;35",
+                Verdict::Warn => "33",
+                Verdict::Info => "36",
+                Verdict::Ok => "32",
+                Verdict::Insufficient | Verdict::Skipped => "2",
+            },
+            text,
+        )
+    }
+
+    /// A sentence that begins with its verdict: the word alone is coloured.
+    fn verdict_word(self, verdict: Verdict, sentence: &str) -> String {
+        match sentence.split_once(':') {
+            Some((word, rest)) => format!("{}:{rest}", self.verdict(verdict, word)),
+            None => sentence.to_owned(),
+        }
+    }
+}
+
+fn draw_window(out: &mut String, window: &Window, is_single: bool, pen: Pen) {
+    let time = match (window.start, window.end) {
+        (Some(start), Some(end)) => format!("  {} to {}", start.short(), end.short()),
+        _ => String::new(),
+    };
+    let segment =
+        window.segment.as_ref().map_or_else(String::new, |s| format!("  {}", clean(&s.to_string())));
+    let partial = if window.arrival.is_some_and(|arrival| arrival.partial) { "  partial" } else { "" };
+    let name = clean(&window.name);
+    let rows = plural(window.rows, "row");
+    let verdict = pen.verdict(window.verdict, window.verdict.name());
+    let _ = writeln!(out, "{name}{time}{segment}  {rows}{partial}  {verdict}");
+
+    let (fine, notable): (Vec<&Feature>, Vec<&Feature>) = ranked(&window.features)
+        .into_iter()
+        .filter(|feature| feature.verdict != Verdict::Skipped)
+        .partition(|feature| feature.verdict == Verdict::Ok);
+    // With several windows what is fine is not news.
+    let shown = if is_single { fine.len().min(MAX_OK) } else { 0 };
+    let rows: Vec<&Feature> = notable.into_iter().chain(fine[..shown].iter().copied()).collect();
+    if !rows.is_empty() {
+        draw_features(out, &rows, pen);
+    }
+    let folded = fine.len() - shown;
+    if folded > 0 {
+        let more = if shown > 0 { "more " } else { "" };
+        let are = if folded == 1 { "feature is" } else { "features are" };
+        let _ = writeln!(out, "  {}", pen.dim(&format!("{} {more}{are} ok", count(folded as u64))));
+    }
+}
+
+/// A column of the table: its title, what it shows, and whether it is of numbers.
+struct Column {
+    title: &'static str,
+    cell: fn(&Feature) -> String,
+    is_number: bool,
+    /// The terminal's width below which it is left out.
+    needs: usize,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column { title: "feature", cell: |f| clean(&f.name), is_number: false, needs: 0 },
+    Column { title: "kind", cell: |f| f.kind.name().to_owned(), is_number: false, needs: 100 },
+    Column { title: "verdict", cell: |f| f.verdict.name().to_owned(), is_number: false, needs: 0 },
+    Column { title: "psi", cell: |f| measure(f, Metric::Psi), is_number: true, needs: 40 },
+    Column { title: "ks/js", cell: ks_or_js, is_number: true, needs: 80 },
+    Column { title: "p/q", cell: |f| probability(significance(f)), is_number: true, needs: 70 },
+    Column { title: "nulls", cell: |f| share(f.nulls, f.rows), is_number: true, needs: 60 },
+    Column { title: "what moved", cell: what_moved, is_number: false, needs: 40 },
+];
+
+fn measure(feature: &Feature, metric: Metric) -> String {
+    feature.metrics.of(metric).map_or_else(|| NONE.to_owned(), |measure| value(measure.value))
+}
+
+fn ks_or_js(feature: &Feature) -> String {
+    measure(feature, if feature.kind == Kind::Numeric { Metric::Ks } else { Metric::Js })
+}
+
+fn draw_features(out: &mut String, features: &[&Feature], pen: Pen) {
+    const GAP: usize = 2;
+    let limit = pen.style.width.unwrap_or(usize::MAX);
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.needs <= limit).collect();
+    let names = if limit == usize::MAX { usize::MAX } else { (limit / 3).max(8) };
+    let cells: Vec<Vec<String>> = features
+        .iter()
+        .map(|feature| {
+            let mut cells: Vec<String> = columns.iter().map(|column| (column.cell)(feature)).collect();
+            cells[0] = fit(&cells[0], names);
+            cells
+        })
+        .collect();
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            cells.iter().map(|row| row[at].width()).chain([column.title.width()]).max().unwrap_or(0)
+        })
+        .collect();
+    let mut write_row = |row: &[String], paint: &dyn Fn(usize, &str) -> String| {
+        let mut line = String::new();
+        let mut used = 0;
+        for (at, text) in row.iter().enumerate() {
+            let is_last = at + 1 == row.len();
+            line.push_str(&" ".repeat(GAP));
+            used += GAP;
+            let text = if is_last { fit(text, limit.saturating_sub(used)) } else { text.clone() };
+            let padding = " ".repeat(widths[at].saturating_sub(text.width()));
+            used += widths[at];
+            let text = paint(at, &text);
+            match (columns[at].is_number, is_last) {
+                (true, _) => line = line + &padding + &text,
+                (false, true) => line.push_str(&text),
+                (false, false) => line = line + &text + &padding,
+            }
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    };
+    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    write_row(&titles, &|_, text| pen.dim(text));
+    for (feature, row) in features.iter().zip(&cells) {
+        write_row(row, &|at, text| {
+            if columns[at].title == "verdict" { pen.verdict(feature.verdict, text) } else { text.to_owned() }
+        });
+    }
+}
+
+/// What stands outside the windows: gaps, errors, skipped columns, rows left out, the run.
+fn draw_notes(out: &mut String, report: &Report, pen: Pen) {
+    let mut notes = String::new();
+    for gap in &report.gaps {
+        let span = format!("{} to {}", gap.start.short(), gap.end.short());
+        let _ = writeln!(notes, "gap: {} without rows, {span}", plural(gap.windows, "window"));
+    }
+    for failed in &report.errors {
+        let word = pen.verdict(Verdict::Error, "error");
+        let _ = writeln!(notes, "{word}: `{}`: {}", clean(&failed.name), clean(&failed.reason));
+    }
+    if !report.skipped.is_empty() {
+        let skipped: Vec<String> =
+            report.skipped.iter().map(|s| format!("{} ({})", clean(&s.name), clean(&s.reason))).collect();
+        let _ = writeln!(notes, "not judged: {}", skipped.join(", "));
+    }
+    let input = &report.input;
+    let lost = [
+        (report.baseline.excluded_rows, "left out of the baseline by `where`"),
+        (input.excluded_rows, "left out by `where`"),
+        (input.outside_rows, "outside `--since` and `--until`"),
+        (input.untimed_rows, "without a readable time"),
+    ];
+    for (rows, why) in lost.into_iter().filter(|(rows, _)| *rows > 0) {
+        let _ = writeln!(notes, "{} {why}", plural(rows, "row"));
+    }
+    if let Some(run) = &report.run {
+        let speed = run
+            .rows_per_second
+            .map_or_else(String::new, |rows| format!(", {} rows/s", value(Some(rows.round()))));
+        let text = format!("{} in {:.2} s{speed}", plural(input.rows, "row"), run.seconds);
+        let _ = writeln!(notes, "{}", pen.dim(&text));
+    }
+    if !notes.is_empty() {
+        out.push('\n');
+        out.push_str(&notes);
+    }
+}
+
+/// A name for a window in lists, or its own name.
+pub(super) fn window_label(window: &Window) -> String {
+    place(window).unwrap_or_else(|| clean(&window.name))
+}
