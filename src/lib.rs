@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 pub mod exit;
 pub mod interrupt;
+pub mod job;
 pub mod output;
 pub mod progress;
 pub mod report;
@@ -49,7 +50,9 @@ fn dispatch(command: Command) -> exit::Result<u8> {
     match command {
         Command::Validate(args) => commands::validate::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
-        Command::Init(_) | Command::Baseline(_) | Command::Check(_) | Command::Inspect(_) | Command::Demo => {
+        Command::Check(args) => commands::check::run(&args),
+        Command::Baseline(args) => commands::baseline::run(&args),
+        Command::Init(_) | Command::Inspect(_) | Command::Demo => {
             Err(exit::Error::run("this command is not built in yet"))
         }
     }

@@ -27,7 +27,7 @@ pub use self::duration::Duration;
 pub use self::feature::{Feature, Features};
 pub use self::problem::{Place, Problem, Problems};
 pub use self::quorum::Quorum;
-pub use self::rule::Rule;
+pub use self::rule::{Rule, problem as rule_problem};
 pub use self::window::{Alert, Cut, Window};
 
 use self::node::{Node, Value};

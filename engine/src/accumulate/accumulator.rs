@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Result};
 /// Which rows a state speaks of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SlotKey {
-    /// The start of the pane in microseconds since the epoch; `None` without a time column.
+    /// The number of the pane on its grid; `None` without windows.
     pub pane: Option<i64>,
     /// The segment as a JSON object (SEMANTICS S18); `None` for the whole.
     pub segment: Option<Arc<str>>,
@@ -247,6 +247,12 @@ impl Accumulator {
     /// The slots seen, in the order of their keys, with their rows.
     pub fn slots(&self) -> impl Iterator<Item = (&SlotKey, u64)> {
         self.slots.iter().map(|(key, slot)| (key, self.rows[*slot as usize]))
+    }
+
+    /// The rows of several slots together.
+    #[must_use]
+    pub fn rows_of(&self, keys: &[SlotKey]) -> u64 {
+        keys.iter().filter_map(|key| self.slots.get(key)).map(|slot| self.rows[*slot as usize]).sum()
     }
 
     /// The state of feature number `feature` in the slot of `key`, or why there is none.

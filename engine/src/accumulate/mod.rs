@@ -16,6 +16,7 @@ pub use categorical::CategoricalState;
 pub use cells::CellCounts;
 pub(crate) use column::{Values, numeric_values, validity};
 pub(crate) use names::for_each_name;
+pub use names::{NO_NAME, row_names};
 pub use newcomers::Newcomers;
 pub(crate) use numeric::NumericCounter;
 pub use numeric::NumericState;

@@ -14,7 +14,7 @@ use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
 use crate::accumulate::column::{Values, numeric_values};
-use crate::feature::{Family, HashIndex, category_hash};
+use crate::feature::{Family, HashIndex, ValueType, category_hash};
 use crate::{Error, ErrorKind, Result};
 
 /// The rows of a batch that hold one name.
@@ -49,6 +49,29 @@ pub(crate) struct Unnamed {
     pub(crate) nans: u64,
     pub(crate) nan_rows: Vec<usize>,
 }
+
+/// For each row of a column the number of its name, [`NO_NAME`] for null and NaN; and the names by number.
+///
+/// # Errors
+///
+/// `Schema` if the column's values have no names: nested ones, dates, times.
+pub fn row_names(array: &dyn Array) -> Result<(Vec<u32>, Vec<String>)> {
+    let family = ValueType::of(array.data_type())?.family;
+    let mut numbers = vec![NO_NAME; array.len()];
+    let mut names: Vec<String> = Vec::new();
+    for_each_name(array, family, |name, rows| {
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+        let number = names.iter().position(|known| known == name).unwrap_or(names.len()) as u32;
+        if number as usize == names.len() {
+            names.push(name.to_owned());
+        }
+        rows.iter().for_each(|row| numbers[row] = number);
+    })?;
+    Ok((numbers, names))
+}
+
+/// A row without a name.
+pub const NO_NAME: u32 = u32::MAX;
 
 /// Calls `f` with names and their rows until every row that has a name was seen once. A name may come more than once.
 ///
@@ -120,7 +143,7 @@ struct ValuesFamily;
 
 impl ValuesFamily {
     fn of(data_type: &DataType) -> Option<Family> {
-        crate::feature::ValueType::of(data_type).ok().map(|value_type| value_type.family)
+        ValueType::of(data_type).ok().map(|value_type| value_type.family)
     }
 }
 

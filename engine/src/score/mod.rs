@@ -3,9 +3,14 @@
 //! Here frozen cells meet the statistics: which cells a metric looks at, which rows it speaks of, which side is which.
 
 mod categorical;
+mod describe;
+mod design_effect;
 mod numeric;
 
 use std::collections::BTreeMap;
+
+pub use describe::{Description, describe};
+pub use design_effect::design_effect;
 
 use crate::accumulate::FeatureState;
 use crate::feature::FeatureCells;

@@ -1,0 +1,94 @@
+//! `check`: a baseline, data, and the report of their comparison.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use driftlead_connectors::dataset::Remotes;
+
+use super::baseline::{self, Loaded};
+use super::input::Input;
+use super::judge;
+use super::windows::{Bounds, Plan};
+use crate::config::{Config, rule_problem};
+use crate::exit::{Error, Result};
+use crate::progress::Progress;
+use crate::report::of_windows;
+use crate::report::wire::{self, Failed, Report};
+
+/// What is compared with what.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The model's settings.
+    pub config: Config,
+    /// The model file, as typed.
+    pub model_file: Option<String>,
+    /// Raw rows or a baseline file.
+    pub baseline: Vec<String>,
+    /// The data to judge.
+    pub data: Vec<String>,
+    /// The event times admitted.
+    pub bounds: Bounds,
+}
+
+impl Check {
+    /// Does it all.
+    ///
+    /// # Errors
+    ///
+    /// If files cannot be read, or configuration and data do not fit each other. A feature that cannot be compared is
+    /// not an error here: the report says so, and the others are judged.
+    pub fn run(&self, remotes: &Arc<Remotes>) -> Result<Report> {
+        let began = Instant::now();
+        let loaded = baseline::load(&self.config, &self.baseline, remotes)?;
+        let Loaded { baseline, segments, skipped, failed, .. } = &loaded;
+        let rules = judge::rules(&self.config, baseline).map_err(|error| {
+            let problem = rule_problem(&self.config.rules, &error);
+            Error::input(match &self.model_file {
+                Some(file) => {
+                    format!("{file}:{}:{}: {}", problem.place.line, problem.place.column, problem.message)
+                }
+                None => problem.message,
+            })
+        })?;
+
+        let input = Input::open(&self.data, remotes, self.config.filter.as_deref(), &self.config.derive)?;
+        let plan = Plan::new(baseline, &self.config, segments, self.bounds)?;
+        let progress = Progress::rows("counting the data", input.dataset().n_rows());
+        let counted = plan.count(&input, &progress)?;
+        progress.finish();
+        let judged = judge::judge(&self.config, baseline, &rules, &counted, self.bounds)?;
+
+        let mut errors = failed.clone();
+        errors
+            .extend(judge::failed(&judged.windows).into_iter().map(|(name, reason)| Failed { name, reason }));
+        errors.sort_by(|a, b| a.name.cmp(&b.name));
+        let seconds = began.elapsed().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rows = (counted.input.rows + loaded.rows_read) as f64;
+        Ok(Report {
+            schema: wire::SCHEMA.to_owned(),
+            model: wire::Model { name: self.config.model.clone(), version: self.config.version.clone() },
+            baseline: wire::Baseline {
+                id: baseline.id(),
+                rows: baseline.rows(),
+                excluded_rows: loaded.excluded_rows,
+            },
+            verdict: of_windows(judged.windows.iter().map(|window| window.verdict)),
+            input: counted.input,
+            windows: judged.windows,
+            gaps: judged.gaps,
+            skipped: skipped.clone(),
+            errors,
+            run: Some(wire::Run {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                seconds,
+                rows_per_second: (seconds > 0.0).then(|| rows / seconds),
+                paths: wire::Paths {
+                    model: self.model_file.clone(),
+                    baseline: self.baseline.clone(),
+                    data: self.data.clone(),
+                },
+            }),
+        })
+    }
+}

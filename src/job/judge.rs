@@ -1,0 +1,410 @@
+//! From counted windows to the report's windows: measure, judge each window's family, write down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driftlead_engine::accumulate::{Accumulator, FeatureState, SlotKey};
+use driftlead_engine::baseline::Baseline;
+use driftlead_engine::codec;
+use driftlead_engine::digest::sha256_hex;
+use driftlead_engine::feature::{Family, FeatureCells};
+use driftlead_engine::id::{self, Extent};
+use driftlead_engine::policy::{
+    self, FeatureInput, FeatureVerdict, Policy, RuleSet, VolumeInput, judge_window,
+};
+use driftlead_engine::score::{Measured, Moved, Place, measure};
+use driftlead_engine::statistic::Score;
+use driftlead_engine::window::{Grid, Pane, Slot, Span};
+use driftlead_engine::{Kind, Metric};
+use rayon::prelude::*;
+
+use super::segments::pairs_of;
+use super::windows::{Bounds, Counted};
+use crate::config::{Config, Window};
+use crate::exit::Result;
+use crate::report::Verdict;
+use crate::report::wire;
+use crate::time::Timestamp;
+
+/// How many cells a feature names.
+const TOP_CELLS: usize = 5;
+
+/// The windows of a report.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) windows: Vec<wire::Window>,
+    pub(super) gaps: Vec<wire::Gap>,
+}
+
+/// Judges every window.
+pub(super) fn judge(
+    config: &Config,
+    baseline: &Baseline,
+    rules: &RuleSet,
+    counted: &Counted,
+    bounds: Bounds,
+) -> Result<Judged> {
+    let baseline_id = baseline.id();
+    let mut judged = Judged::default();
+    for (window, (grid, accumulator)) in config.windows.iter().zip(&counted.windows) {
+        let job = Job {
+            config,
+            baseline,
+            baseline_id: &baseline_id,
+            window,
+            policy: Policy { rules: rules.clone(), min_rows: window.min_rows },
+            accumulator,
+        };
+        let Some(grid) = grid else {
+            judged.windows.extend(job.judge(None, &[None], false)?);
+            continue;
+        };
+        let panes: Vec<Pane> = {
+            let mut panes: Vec<i64> = accumulator.slots().filter_map(|(key, _)| key.pane).collect();
+            panes.dedup();
+            panes.into_iter().map(Pane).collect()
+        };
+        let slots: Vec<Slot> = grid.slots(panes).collect();
+        let of_slots: Vec<Result<(Vec<wire::Window>, Option<wire::Gap>)>> = slots
+            .par_iter()
+            .map(|slot| match slot {
+                Slot::Gap { first, last } => {
+                    let gap = wire::Gap {
+                        name: window.name.clone(),
+                        start: Timestamp::from_micros(grid.span(*first).start),
+                        end: Timestamp::from_micros(grid.span(*last).end),
+                        windows: last.0.abs_diff(first.0) + 1,
+                    };
+                    Ok((Vec::new(), Some(gap)))
+                }
+                Slot::Occupied(index) | Slot::Empty(index) => {
+                    let span = grid.span(*index);
+                    let newest = counted.newest;
+                    let partial =
+                        span.is_partial(bounds.since, bounds.until, newest, window.out_of_orderness.micros());
+                    let panes: Vec<Option<i64>> = panes_of(*grid, span).map(Some).collect();
+                    Ok((job.judge(Some(span), &panes, partial)?, None))
+                }
+            })
+            .collect();
+        for of_slot in of_slots {
+            let (windows, gap) = of_slot?;
+            judged.windows.extend(windows);
+            judged.gaps.extend(gap);
+        }
+    }
+    Ok(judged)
+}
+
+fn panes_of(grid: Grid, span: Span) -> impl Iterator<Item = i64> {
+    let (first, last) = (grid.pane_of(span.start).0, grid.pane_of(span.end - 1).0);
+    first..=last
+}
+
+/// What is the same for all windows of one name.
+struct Job<'a> {
+    config: &'a Config,
+    baseline: &'a Baseline,
+    baseline_id: &'a str,
+    window: &'a Window,
+    policy: Policy,
+    accumulator: &'a Accumulator,
+}
+
+/// One feature of one segment, measured or not.
+struct Entry {
+    feature: usize,
+    measured: Measured,
+    error: Option<String>,
+}
+
+impl Job<'_> {
+    /// One window, its whole first, then its segments.
+    fn judge(&self, span: Option<Span>, panes: &[Option<i64>], partial: bool) -> Result<Vec<wire::Window>> {
+        let mut segments: Vec<Option<Arc<str>>> = vec![None];
+        let mut seen: Vec<Arc<str>> = self.baseline.segments().keys().cloned().collect();
+        seen.extend(self.accumulator.slots().filter_map(|(key, _)| key.segment.clone()));
+        seen.sort_unstable();
+        seen.dedup();
+        segments.extend(seen.into_iter().map(Some));
+
+        let mut rows = Vec::with_capacity(segments.len());
+        let mut entries: Vec<Vec<Entry>> = Vec::with_capacity(segments.len());
+        let mut states_hash = Vec::with_capacity(segments.len());
+        for segment in &segments {
+            let keys: Vec<SlotKey> =
+                panes.iter().map(|pane| SlotKey { pane: *pane, segment: segment.clone() }).collect();
+            rows.push(self.accumulator.rows_of(&keys));
+            let (of_segment, hash) = self.measure(segment.as_deref(), &keys, span.is_none());
+            entries.push(of_segment);
+            states_hash.push(hash);
+        }
+
+        let volumes: Vec<Score> =
+            rows.iter().map(|rows| Score { n: *rows, ..Score::of(as_float(*rows)) }).collect();
+        let mut inputs = Vec::new();
+        for (segment, of_segment) in segments.iter().zip(&entries) {
+            for entry in of_segment {
+                inputs.push(self.input(segment.as_deref(), entry));
+            }
+        }
+        let volume_inputs: Vec<VolumeInput<'_>> = segments
+            .iter()
+            .zip(&volumes)
+            .map(|(segment, score)| VolumeInput { segment: segment.as_deref(), score })
+            .collect();
+        let judgement = judge_window(&self.policy, &inputs, &volume_inputs);
+        let mut verdicts = judgement.features.iter();
+        let mut windows = Vec::with_capacity(segments.len());
+        for (at, segment) in segments.iter().enumerate() {
+            let mut features: Vec<wire::Feature> = entries[at]
+                .iter()
+                .zip(verdicts.by_ref())
+                .map(|(entry, verdict)| self.feature(entry, verdict))
+                .collect();
+            share_contributions(&mut features);
+            let mut metrics = wire::Metrics::default();
+            let volume = &judgement.volumes[at];
+            let mut parts: Vec<policy::Verdict> = Vec::new();
+            if let Some(verdict) = volume {
+                metrics.0.insert(
+                    Metric::RowCount,
+                    wire::Measure::judged(Metric::RowCount, &volumes[at], Some(verdict)),
+                );
+                parts.push(verdict.verdict);
+            }
+            let own = entries[at].len() * at..entries[at].len() * (at + 1);
+            parts.extend(judgement.features[own].iter().map(|feature| feature.verdict));
+            let extent = match (span, &states_hash[at]) {
+                (Some(span), _) => Extent::Time { start: span.start, end: span.end },
+                (None, hash) => Extent::State(hash),
+            };
+            windows.push(wire::Window {
+                id: id::verdict_id(
+                    &self.config.model,
+                    &self.config.version,
+                    self.baseline_id,
+                    &self.window.name,
+                    segment.as_deref(),
+                    extent,
+                ),
+                name: self.window.name.clone(),
+                start: span.map(|span| Timestamp::from_micros(span.start)),
+                end: span.map(|span| Timestamp::from_micros(span.end)),
+                segment: segment.as_deref().and_then(pairs_of).map(wire::Segment),
+                rows: rows[at],
+                arrival: Some(wire::Arrival { late_rows: 0, revision: 0, is_final: true, partial }),
+                verdict: policy::window_verdict(parts).into(),
+                metrics,
+                features,
+            });
+        }
+        Ok(windows)
+    }
+
+    /// Measures every feature of one segment, and hashes the states where they have to name the window.
+    fn measure(&self, segment: Option<&str>, keys: &[SlotKey], hashed: bool) -> (Vec<Entry>, String) {
+        let measured: Vec<(Entry, Vec<u8>)> = (0..self.baseline.features().len())
+            .into_par_iter()
+            .map(|feature| {
+                let (measured, bytes, error) = self.measure_one(feature, segment, keys, hashed);
+                (Entry { feature, measured, error }, bytes)
+            })
+            .collect();
+        let mut bytes = Vec::new();
+        let mut entries = Vec::with_capacity(measured.len());
+        for (entry, of_entry) in measured {
+            bytes.extend(of_entry);
+            entries.push(entry);
+        }
+        let mut hash = sha256_hex(&bytes);
+        hash.truncate(32);
+        (entries, hash)
+    }
+
+    fn measure_one(
+        &self,
+        feature: usize,
+        segment: Option<&str>,
+        keys: &[SlotKey],
+        hashed: bool,
+    ) -> (Measured, Vec<u8>, Option<String>) {
+        let own = &self.baseline.features()[feature];
+        let empty;
+        let reference = match own.state(segment) {
+            Some(state) => state,
+            None => {
+                empty = FeatureState::empty(own.cells());
+                &empty
+            }
+        };
+        let mut state = FeatureState::empty(own.cells());
+        for key in keys {
+            let merged = self.accumulator.state(feature, key).and_then(|pane| state.merge(&pane));
+            if let Err(error) = merged {
+                return (Measured::default(), Vec::new(), Some(error.to_string()));
+            }
+        }
+        let bytes = if hashed { codec::encode_state(&state) } else { Vec::new() };
+        match measure(own.cells(), reference, &state, own.design_effect.unwrap_or(1.0)) {
+            Ok(measured) => (measured, bytes, None),
+            Err(error) => (Measured::default(), bytes, Some(error.to_string())),
+        }
+    }
+
+    fn input<'b>(&'b self, segment: Option<&'b str>, entry: &'b Entry) -> FeatureInput<'b> {
+        let own = &self.baseline.features()[entry.feature];
+        FeatureInput {
+            feature: own.name(),
+            kind: own.cells().kind(),
+            segment,
+            rows: entry.measured.rows,
+            n: entry.measured.n,
+            baseline_rows: entry.measured.baseline_rows,
+            baseline_n: entry.measured.baseline_n,
+            calibrated: own.design_effect.is_some(),
+            scores: &entry.measured.scores,
+            error: entry.error.as_deref(),
+            skipped: None,
+        }
+    }
+
+    fn feature(&self, entry: &Entry, verdict: &FeatureVerdict) -> wire::Feature {
+        let own = &self.baseline.features()[entry.feature];
+        let measured = &entry.measured;
+        let metrics = measured
+            .scores
+            .iter()
+            .map(|(metric, score)| {
+                (*metric, wire::Measure::judged(*metric, score, verdict.metrics.get(metric)))
+            })
+            .collect();
+        let top = measured
+            .cells
+            .iter()
+            .filter(|cell| cell.contribution > 0.0)
+            .take(TOP_CELLS)
+            .map(|cell| cell_of(own.cells(), cell))
+            .collect();
+        wire::Feature {
+            name: own.name().to_owned(),
+            kind: own.cells().kind(),
+            rows: measured.rows,
+            nulls: measured.nulls,
+            nans: measured.nans,
+            infinities: measured.infinities,
+            type_errors: measured.type_errors,
+            cutset_id: entry.error.is_none().then(|| own.cutset_id().to_owned()),
+            dtype_narrowed: measured.narrowed,
+            verdict: verdict.verdict.into(),
+            reason: entry.error.clone().or_else(|| verdict.reason.clone()),
+            calibrated: Some(verdict.calibrated),
+            missing_rows: verdict.missing_rows,
+            contribution: None,
+            metrics: wire::Metrics(metrics),
+            top,
+            compat: Vec::new(),
+        }
+    }
+}
+
+/// Each feature's share in the window's drift: of the sum of what PSI says beyond chance.
+fn share_contributions(features: &mut [wire::Feature]) {
+    let psi = |feature: &wire::Feature| {
+        feature.metrics.of(Metric::Psi).and_then(|psi| psi.corrected).unwrap_or(0.0).max(0.0)
+    };
+    let total: f64 = features.iter().map(psi).sum();
+    if total > 0.0 {
+        for feature in features {
+            let share = psi(feature) / total;
+            feature.contribution = Some(share);
+        }
+    }
+}
+
+/// The rules of the model file against what the baseline has.
+///
+/// # Errors
+///
+/// The rule that matches nothing, as the engine describes it.
+pub(super) fn rules(config: &Config, baseline: &Baseline) -> Result<RuleSet, policy::RuleError> {
+    let features: Vec<(&str, Kind)> =
+        baseline.features().iter().map(|own| (own.name(), own.cells().kind())).collect();
+    let segments: Vec<&str> = baseline.segments().keys().map(AsRef::as_ref).collect();
+    RuleSet::new(config.rules.iter().map(|rule| rule.rule.clone()).collect(), &features, &segments)
+}
+
+fn cell_of(cells: &FeatureCells, moved: &Moved) -> wire::Cell {
+    let is_time = cells.value_type().family == Family::Time;
+    let number = |x: f64| {
+        if is_time {
+            // Steps of the column, in nanoseconds each, as microseconds.
+            #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+            let micros = (x * cells.value_type().unit.ratio() / 1_000.0) as i64;
+            return Timestamp::from_micros(micros).short();
+        }
+        short_number(x)
+    };
+    let (label, low, high, category) = match &moved.place {
+        Place::Range(low, high) => (
+            match (low, high) {
+                (Some(low), Some(high)) => format!("({}, {}]", number(*low), number(*high)),
+                (None, Some(high)) => format!("<= {}", number(*high)),
+                (Some(low), None) => format!("> {}", number(*low)),
+                (None, None) => "all values".to_owned(),
+            },
+            *low,
+            *high,
+            None,
+        ),
+        Place::Value(x) => (number(*x), Some(*x), Some(*x), None),
+        Place::Category(name) => (name.clone(), None, None, Some(name.clone())),
+        Place::Rest(newcomers) if newcomers.is_empty() => ("all other values".to_owned(), None, None, None),
+        Place::Rest(newcomers) => {
+            let names: Vec<String> =
+                newcomers.iter().map(|(name, rows)| format!("{name} ({rows})")).collect();
+            (format!("rare and new, such as {}", names.join(", ")), None, None, None)
+        }
+    };
+    wire::Cell {
+        label,
+        low,
+        high,
+        category,
+        baseline: moved.baseline,
+        window: moved.window,
+        contribution: moved.contribution,
+    }
+}
+
+/// Up to six significant digits.
+fn short_number(x: f64) -> String {
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = x.abs();
+    if !(1e-4..1e9).contains(&magnitude) {
+        return format!("{x:.3e}");
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "between -4 and 9")]
+    let digits = magnitude.log10().floor() as i32;
+    let decimals = usize::try_from((5 - digits).max(0)).unwrap_or(0);
+    let text = format!("{x:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+fn as_float(rows: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a count as a score")]
+    let float = rows as f64;
+    float
+}
+
+/// Features of a report that could not be compared at all, by name, once.
+pub(super) fn failed(windows: &[wire::Window]) -> BTreeMap<String, String> {
+    windows
+        .iter()
+        .flat_map(|window| &window.features)
+        .filter(|feature| feature.verdict == Verdict::Error)
+        .map(|feature| (feature.name.clone(), feature.reason.clone().unwrap_or_default()))
+        .collect()
+}

@@ -1,0 +1,24 @@
+//! The batch job: files in, a report out. The only place where engine and connectors meet.
+//!
+//! ```text
+//! input    what to read: data set, columns, SQL preparation
+//! read     all parts of it, in parallel, a state per thread
+//! columns  which columns are features, of which kind (SEMANTICS S10)
+//! baseline raw rows or a baseline file -> engine::Baseline
+//! segments the splits, and which of their segments are followed (S18)
+//! windows  rows -> panes and segments -> accumulators
+//! judge    states -> scores -> verdicts -> the report's windows
+//! check    all of it in order
+//! ```
+
+pub mod baseline;
+pub mod check;
+pub mod columns;
+mod feature_row;
+pub mod input;
+mod judge;
+mod read;
+pub mod segments;
+mod sql;
+mod time;
+pub mod windows;

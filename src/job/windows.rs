@@ -1,0 +1,298 @@
+//! Rows into panes and segments: what each window of a model knows of its rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use driftlead_engine::accumulate::{Accumulator, Column, NO_SLOT, SlotKey, Slots};
+use driftlead_engine::baseline::Baseline;
+use driftlead_engine::window::Grid;
+
+use super::columns::missing;
+use super::input::Input;
+use super::read::{Piece, Reading};
+use super::segments::Segments;
+use super::time::event_times;
+use crate::config::{Config, Window};
+use crate::exit::{Error, Result};
+use crate::progress::Progress;
+use crate::report::wire;
+
+/// Event times admitted: from the first, before the second, in microseconds since the epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// The first instant admitted.
+    pub since: Option<i64>,
+    /// The first instant not admitted.
+    pub until: Option<i64>,
+}
+
+impl Bounds {
+    fn admit(self, time: i64) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+
+    fn is_open(self) -> bool {
+        self.since.is_none() && self.until.is_none()
+    }
+}
+
+/// The states of all windows of a model over some rows.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// One accumulator for each window of the model file, with its grid.
+    pub(super) windows: Vec<(Option<Grid>, Accumulator)>,
+    pub(super) input: wire::Input,
+    /// The newest event time admitted.
+    pub(super) newest: Option<i64>,
+}
+
+/// What decides where a row belongs.
+pub(super) struct Plan<'a> {
+    pub(super) baseline: &'a Baseline,
+    pub(super) windows: &'a [Window],
+    pub(super) time: Option<&'a str>,
+    pub(super) segments: &'a Segments,
+    pub(super) bounds: Bounds,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(
+        baseline: &'a Baseline,
+        config: &'a Config,
+        segments: &'a Segments,
+        bounds: Bounds,
+    ) -> Result<Self> {
+        let windowed = config.windows.iter().any(|window| window.cut.is_some());
+        let time = config.time.as_deref().filter(|_| windowed || !bounds.is_open());
+        if time.is_none() && !bounds.is_open() {
+            return Err(Error::input(
+                "`--since` and `--until` need an event time: name its column with `time:` in a model file",
+            ));
+        }
+        Ok(Self { baseline, windows: &config.windows, time, segments, bounds })
+    }
+
+    /// Counts all rows of `input`.
+    pub(super) fn count(&self, input: &Input, progress: &Progress) -> Result<Counted> {
+        let schema = input.schema();
+        let mut columns = Vec::new();
+        let mut feature_of = Vec::new();
+        for (feature, own) in self.baseline.features().iter().enumerate() {
+            // A feature that is not there is an error of its own, found when the states are asked for.
+            if let Ok(place) = schema.index_of(own.name()) {
+                columns.push(place);
+                feature_of.push(feature);
+            }
+        }
+        let n_features = columns.len();
+        let mut extra = |name: &str, key: &str| -> Result<usize> {
+            let place = schema.index_of(name).map_err(|_| missing(schema, name, key))?;
+            Ok(columns.iter().position(|own| *own == place).unwrap_or_else(|| {
+                columns.push(place);
+                columns.len() - 1
+            }))
+        };
+        let time = self.time.map(|name| Ok::<_, Error>((extra(name, "time")?, name))).transpose()?;
+        let splits = self
+            .segments
+            .columns()
+            .into_iter()
+            .map(|name| Ok((name, extra(name, "segments")?)))
+            .collect::<Result<BTreeMap<&str, usize>>>()?;
+        let together = time.is_some() || !splits.is_empty();
+        let reading = Reading { input, columns: &columns, together, ranges: None, progress };
+        let start = || self.empty();
+        let add = |counted: &mut Counted, piece: &Piece<'_>| {
+            let at = |place: usize| piece.places.iter().position(|own| *own == place);
+            let column = |place: usize| at(place).map(|at| piece.rows.columns[at].clone());
+            let features: Vec<(usize, ArrayRef)> = piece
+                .places
+                .iter()
+                .zip(&piece.rows.columns)
+                .filter(|(place, _)| **place < n_features)
+                .map(|(place, array)| (feature_of[*place], array.clone()))
+                .collect();
+            let times = match time.and_then(|(place, name)| column(place).map(|array| (array, name))) {
+                Some((array, name)) => Some(event_times(&array, name)?),
+                None => None,
+            };
+            let segments = self
+                .segments
+                .of_rows(piece.rows.n_rows, |name| splits.get(name).and_then(|place| column(*place)))?;
+            let rows = Placed { n_rows: piece.rows.n_rows, times, segments };
+            if piece.counts_rows {
+                counted.input.rows += piece.rows.n_rows as u64 + piece.rows.excluded;
+                counted.input.excluded_rows += piece.rows.excluded;
+            }
+            self.add(counted, &features, &rows, piece.counts_rows);
+            Ok(())
+        };
+        let mut counted = reading.run(start, add, |own, other| own.merge(&other))?;
+        self.fail_missing(input, &mut counted);
+        Ok(counted)
+    }
+
+    fn empty(&self) -> Counted {
+        let windows = self
+            .windows
+            .iter()
+            .map(|window| {
+                let grid = window.cut.and_then(|cut| cut.grid().ok());
+                let mut accumulator = self.baseline.accumulator();
+                if grid.is_none() {
+                    // A batch without windows has its one window even without rows.
+                    accumulator.slot(&SlotKey::default());
+                }
+                (grid, accumulator)
+            })
+            .collect();
+        Counted { windows, input: wire::Input::default(), newest: None }
+    }
+
+    fn add(&self, counted: &mut Counted, features: &[(usize, ArrayRef)], rows: &Placed, counts_rows: bool) {
+        let mut admitted = None;
+        if let Some(times) = &rows.times {
+            let mut keep = Vec::with_capacity(rows.n_rows);
+            for time in times {
+                match time {
+                    None => {
+                        counted.input.untimed_rows += u64::from(counts_rows);
+                        keep.push(None);
+                    }
+                    Some(time) if !self.bounds.admit(*time) => {
+                        counted.input.outside_rows += u64::from(counts_rows);
+                        keep.push(None);
+                    }
+                    Some(time) => {
+                        counted.newest = counted.newest.max(Some(*time));
+                        keep.push(Some(*time));
+                    }
+                }
+            }
+            admitted = Some(keep);
+        }
+        for (grid, accumulator) in &mut counted.windows {
+            let groupings = groupings(accumulator, *grid, admitted.as_deref(), rows);
+            let slots: Vec<Slots<'_>> = groupings.iter().map(Grouping::as_slots).collect();
+            if counts_rows {
+                accumulator.add_rows(rows.n_rows as u64, &slots);
+            }
+            for (feature, array) in features {
+                accumulator.update(*feature, Column { array: array.as_ref(), errors: None }, &slots);
+            }
+        }
+    }
+
+    /// Features whose column is missing.
+    fn fail_missing(&self, input: &Input, counted: &mut Counted) {
+        for (feature, own) in self.baseline.features().iter().enumerate() {
+            if input.schema().index_of(own.name()).is_err() {
+                let error = missing(input.schema(), own.name(), "the baseline");
+                for (_, accumulator) in &mut counted.windows {
+                    accumulator.fail(feature, error.to_string());
+                }
+            }
+        }
+    }
+}
+
+impl Counted {
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        for ((_, own), (_, other)) in self.windows.iter_mut().zip(&other.windows) {
+            own.merge(other).map_err(|error| Error::run(error.to_string()))?;
+        }
+        self.input.rows += other.input.rows;
+        self.input.excluded_rows += other.input.excluded_rows;
+        self.input.outside_rows += other.input.outside_rows;
+        self.input.untimed_rows += other.input.untimed_rows;
+        self.newest = self.newest.max(other.newest);
+        Ok(())
+    }
+}
+
+/// Rows of a batch with what decides where they belong.
+struct Placed {
+    n_rows: usize,
+    times: Option<Vec<Option<i64>>>,
+    /// For each split, each row's segment.
+    segments: Vec<Vec<Arc<str>>>,
+}
+
+/// One grouping of a batch's rows into slots.
+enum Grouping {
+    All(u32),
+    Each(Vec<u32>),
+}
+
+impl Grouping {
+    /// All rows in one slot, if they are: that is counted faster.
+    fn of(slots: Vec<u32>) -> Self {
+        match slots.first() {
+            Some(first) if *first != NO_SLOT && slots.iter().all(|slot| slot == first) => Self::All(*first),
+            _ => Self::Each(slots),
+        }
+    }
+
+    fn as_slots(&self) -> Slots<'_> {
+        match self {
+            Self::All(slot) => Slots::All(*slot),
+            Self::Each(slots) => Slots::Each(slots),
+        }
+    }
+}
+
+/// The whole, then each split, by pane.
+fn groupings(
+    accumulator: &mut Accumulator,
+    grid: Option<Grid>,
+    times: Option<&[Option<i64>]>,
+    rows: &Placed,
+) -> Vec<Grouping> {
+    // Rows without a time, or outside the bounds, belong nowhere.
+    let panes: Option<Vec<Option<Option<i64>>>> = times.map(|times| {
+        times.iter().map(|time| time.map(|time| grid.map(|grid| grid.pane_of(time).0))).collect()
+    });
+    let pane = |row: usize| panes.as_ref().map_or(Some(None), |panes| panes[row]);
+    let mut grouping = |segment: &dyn Fn(usize) -> Option<Arc<str>>| {
+        let mut known: Option<(SlotKey, u32)> = None;
+        let slots = (0..rows.n_rows)
+            .map(|row| {
+                let Some(pane) = pane(row) else { return NO_SLOT };
+                let key = SlotKey { pane, segment: segment(row) };
+                // Rows of one pane and segment often follow each other.
+                if let Some((last, slot)) = &known
+                    && *last == key
+                {
+                    return *slot;
+                }
+                let slot = accumulator.slot(&key);
+                known = Some((key, slot));
+                slot
+            })
+            .collect();
+        Grouping::of(slots)
+    };
+    let mut groupings = Vec::with_capacity(1 + rows.segments.len());
+    if panes.is_none() {
+        groupings.push(Grouping::All(accumulator.slot(&SlotKey::default())));
+        let mut known: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        for split in &rows.segments {
+            let slots = split
+                .iter()
+                .map(|segment| {
+                    *known.entry(segment.clone()).or_insert_with(|| {
+                        accumulator.slot(&SlotKey { pane: None, segment: Some(segment.clone()) })
+                    })
+                })
+                .collect();
+            groupings.push(Grouping::of(slots));
+        }
+        return groupings;
+    }
+    groupings.push(grouping(&|_| None));
+    for split in &rows.segments {
+        groupings.push(grouping(&|row| Some(split[row].clone())));
+    }
+    groupings
+}
