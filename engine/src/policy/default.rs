@@ -67,28 +67,28 @@ pub fn bounds(metric: Metric, score: &Score) -> Bounds {
 }
 
 /// The grade of a *significant* change: at least `info` for `psi` and `ks`, at least `warn` for rates and
-/// `row_count`. `None` if `psi` or `ks` has no size to grade.
+/// `row_count`. `None` if the score has no size to grade.
 #[must_use]
 pub fn grade(metric: Metric, score: &Score) -> Option<Verdict> {
-    match metric {
-        Metric::Psi | Metric::Ks => {
-            let size = On::default_for(metric).observe(metric, score)?;
-            let bounds = bounds(metric, score);
-            let reaches = |bound: Option<f64>| bound.is_some_and(|bound| size >= bound);
-            Some(if reaches(bounds.drift) {
-                Verdict::Drift
-            } else if reaches(bounds.warn) {
-                Verdict::Warn
-            } else {
-                Verdict::Info
-            })
-        }
-        _ => {
-            let grown = match (score.value, score.baseline) {
-                (Some(q), Some(p)) if metric.is_rate() => q - p > RATE_DRIFT,
-                _ => false,
-            };
-            Some(if grown { Verdict::Drift } else { Verdict::Warn })
-        }
+    let size = On::default_for(metric).observe(metric, score)?;
+    if metric.is_rate() {
+        let growth = score.baseline.map(|p| size - p);
+        return Some(if growth.is_some_and(|growth| growth > RATE_DRIFT) {
+            Verdict::Drift
+        } else {
+            Verdict::Warn
+        });
     }
+    if metric == Metric::RowCount {
+        return Some(Verdict::Warn);
+    }
+    let bounds = bounds(metric, score);
+    let reaches = |bound: Option<f64>| bound.is_some_and(|bound| size >= bound);
+    Some(if reaches(bounds.drift) {
+        Verdict::Drift
+    } else if reaches(bounds.warn) {
+        Verdict::Warn
+    } else {
+        Verdict::Info
+    })
 }
