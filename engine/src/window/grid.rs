@@ -194,7 +194,7 @@ impl Grid {
                 }
                 _ => (None, None),
             };
-            next = Some(next.map_or(last + 1, |next| next.max(last + 1)));
+            next = Some(last.saturating_add(1));
             let empty = empty.into_iter().flatten().map(|k| Slot::Empty(WindowIndex(k)));
             gap.into_iter().chain(empty).chain((first..=last).map(|k| Slot::Occupied(WindowIndex(k))))
         })

@@ -109,6 +109,16 @@ fn s21_an_empty_window_can_break_a_row_count_rule() {
     assert_eq!(window_verdict([judgement.features[0].verdict, volume.verdict]), Verdict::Drift);
 }
 
+/// Rows are counted, not sampled: a row count rule asks for no significance, however few the rows.
+#[test]
+fn s21_a_row_count_rule_has_no_gate() {
+    let policy = policy([below(Metric::RowCount, None, 1_000.0)]);
+    let score = Score { p_value: Some(0.9), ..Score::of(300.0) };
+    let judgement = judge_window(&policy, &[], &[VolumeInput { segment: None, score: &score }]);
+    let volume = judgement.volumes[0].as_ref().unwrap();
+    assert_eq!((volume.verdict, volume.held_back, volume.q_value), (Verdict::Drift, None, Some(0.9)));
+}
+
 #[test]
 fn s21_row_count_without_rule_is_judged_by_its_p_value() {
     let volume = |p_value| {
@@ -145,4 +155,15 @@ fn s9_insufficient_features_do_not_dilute_the_family() {
     sheets.extend((0..50).map(|i| Sheet::numeric(&format!("sparse{i}")).rows(5_000, 10).psi(0.0, 1.0)));
     let among = judge_all(&Policy::default(), &sheets);
     assert_eq!(among[0], alone);
+}
+
+#[test]
+fn s9_hard_checks_without_enough_rows_do_not_dilute_theirs() {
+    let loud = Sheet::categorical("c").psi(0.0, 1.0).rate(Metric::NullRate, 0.2, 0.0, 0.04);
+    let mut sheets = vec![loud];
+    sheets.extend((0..50).map(|i| {
+        Sheet::categorical(&format!("sparse{i}")).rows(10, 10).rate(Metric::NullRate, 0.0, 0.0, 1.0)
+    }));
+    let among = judge_all(&Policy::default(), &sheets);
+    assert_eq!((among[0].verdict, among[0].metrics[&Metric::NullRate].q_value), (Verdict::Drift, Some(0.04)));
 }

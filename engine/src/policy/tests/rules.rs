@@ -212,6 +212,10 @@ fn s11_the_most_specific_rule_wins() {
     assert_eq!(drift("delay", Some("{\"a\":\"__other__\"}")), 0.2);
     assert_eq!(drift("distance", None), 0.1);
     assert_eq!(rules.resolve(Metric::Js, Some("delay"), None), None);
+
+    let rules = set(vec![psi(0.3, None, segment()), psi(0.2, names(&["delay"]), None)]).unwrap();
+    let rule = rules.resolve(Metric::Psi, Some("delay"), Some(SEGMENT)).unwrap();
+    assert_eq!(rule.above().drift, Some(0.3), "a segment is more specific than a feature");
     assert!(!rules.is_empty() && RuleSet::default().is_empty());
 }
 
