@@ -113,7 +113,7 @@ fn s9_hard_checks_share_one_family() {
 
 #[test]
 fn s3a_a_rejected_rate_warns_and_drifts_beyond_five_points() {
-    for metric in [Metric::NullRate, Metric::NanRate, Metric::TypeErrorRate, Metric::NewCategoryRate] {
+    for metric in [Metric::NullRate, Metric::TypeErrorRate, Metric::NewCategoryRate] {
         let sheet = |q, p_effect| Sheet::categorical("c").psi(0.0, 1.0).rate(metric, q, 0.25, p_effect);
         assert_eq!(by_default(&sheet(0.30, 1e-6)), Warn, "{metric}: five points exactly");
         assert_eq!(by_default(&sheet(0.31, 1e-6)), Drift, "{metric}");
@@ -122,8 +122,10 @@ fn s3a_a_rejected_rate_warns_and_drifts_beyond_five_points() {
         let verdict = sheet(0.31, 1e-6).metric(&Policy::default(), metric);
         assert_eq!((verdict.applied.above.warn, verdict.applied.above.drift), (None, Some(0.30)));
     }
-    let range = Sheet::numeric("x").psi(0.0, 1.0).ks(0.0, 1.0).rate(Metric::OutOfRangeRate, 0.4, 0.0, 1e-6);
-    assert_eq!(by_default(&range), Drift);
+    for metric in [Metric::OutOfRangeRate, Metric::NanRate] {
+        let sheet = Sheet::numeric("x").psi(0.0, 1.0).ks(0.0, 1.0).rate(metric, 0.4, 0.0, 1e-6);
+        assert_eq!(by_default(&sheet), Drift, "{metric}");
+    }
 }
 
 #[test]

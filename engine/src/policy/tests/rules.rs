@@ -177,6 +177,16 @@ fn s11_only_psi_and_kl_are_corrected() {
 }
 
 #[test]
+fn s11_some_metrics_have_no_p_value() {
+    let spec = |metric| RuleSpec { on: Some(On::PValue), ..below(metric, None, 0.01) };
+    for metric in [Metric::Tvd, Metric::Linf, Metric::Wasserstein, Metric::WassersteinNormalized] {
+        let expected = format!("`{metric}` has no p_value: bound its value, or the p_value of `psi` or `ks`");
+        assert_eq!(refusal(spec(metric)), expected);
+    }
+    assert!(Rule::new(spec(Metric::Psi)).is_ok() && Rule::new(spec(Metric::RowCount)).is_ok());
+}
+
+#[test]
 fn s11_lists_are_neither_empty_nor_repeated() {
     let with = |features, segments| RuleSpec { features, segments, ..above(Metric::Psi, None, 0.2) };
     assert!(refusal(with(names(&["a", "b", "a"]), None)).contains("`a` stands twice in `features`"));
