@@ -167,3 +167,92 @@ fn push_string(text: &mut String, value: &str) {
     }
     text.push('"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oracle() -> serde_json::Value {
+        let answers = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/oracle/policy.json"));
+        serde_json::from_str(answers).unwrap()
+    }
+
+    #[test]
+    fn s20_hashes_agree_with_python() {
+        let answers = oracle();
+        let cases = answers["ids"].as_array().unwrap();
+        assert_eq!(cases.len(), 9);
+        for case in cases {
+            let fields: Vec<Field<'_>> = case["fields"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|field| match field {
+                    serde_json::Value::String(text) => Field::Str(text),
+                    serde_json::Value::Number(n) => Field::Int(n.as_i64().unwrap()),
+                    _ => Field::Null,
+                })
+                .collect();
+            assert_eq!(json(&fields), case["json"].as_str().unwrap());
+            assert_eq!(hash(&fields), case["hash"].as_str().unwrap(), "{case}");
+        }
+    }
+
+    /// The two verdict ids among the oracle's answers: the whole, and a segment.
+    #[test]
+    fn s20_a_verdict_id_hashes_seven_fields() {
+        let answers = oracle();
+        let expected = |i: usize| answers["ids"][i]["hash"].as_str().unwrap().to_owned();
+        let extent = Extent::Time { start: 978_307_200_000_000, end: 978_310_800_000_000 };
+        let baseline = "b".repeat(64);
+        let id = |segment| verdict_id("flights", "2001-01", &baseline, "default", segment, extent);
+        assert_eq!(id(None), expected(4));
+        assert_eq!(id(Some(&segment(&[("origin", Some("ATL"))]))), expected(5));
+    }
+
+    #[test]
+    fn s20_another_field_is_another_id() {
+        let at = |start| Extent::Time { start, end: 60 };
+        let mut ids = vec![
+            verdict_id("m", "1", "b", "w", None, at(0)),
+            verdict_id("n", "1", "b", "w", None, at(0)),
+            verdict_id("m", "2", "b", "w", None, at(0)),
+            verdict_id("m", "1", "c", "w", None, at(0)),
+            verdict_id("m", "1", "b", "v", None, at(0)),
+            verdict_id("m", "1", "b", "w", Some("{\"a\":null}"), at(0)),
+            verdict_id("m", "1", "b", "w", Some("null"), at(0)),
+            verdict_id("m", "1", "b", "w", None, at(1)),
+            verdict_id("m", "1", "b", "w", None, Extent::State("0")),
+            verdict_id("m", "1", "b", "w", None, Extent::Ordinal(0)),
+            verdict_id("m", "1", "b", "w", None, Extent::Ordinal(u64::MAX)),
+            // Fields do not run into each other.
+            verdict_id("m1", "", "b", "w", None, at(0)),
+            alert_id("m", "1", "w", None, "b"),
+        ];
+        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+        let n_ids = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), n_ids);
+    }
+
+    #[test]
+    fn s20_an_alert_is_named_by_the_verdict_that_opened_it() {
+        let fields = [
+            Field::Str("flights"),
+            Field::Str("2001-01"),
+            Field::Str("default"),
+            Field::Null,
+            Field::Str("0123"),
+        ];
+        assert_eq!(alert_id("flights", "2001-01", "default", None, "0123"), hash(&fields));
+        assert_eq!(delivery_key("0123", 2, "oncall"), "0123:2:oncall");
+    }
+
+    #[test]
+    fn s18_segments_are_named_as_compact_objects() {
+        assert_eq!(segment(&[("origin", Some("ATL"))]), r#"{"origin":"ATL"}"#);
+        assert_eq!(segment(&[("origin", None)]), r#"{"origin":null}"#);
+        assert_eq!(segment(&[("a", Some("\"x\"")), ("b", Some("null"))]), r#"{"a":"\"x\"","b":"null"}"#);
+    }
+}

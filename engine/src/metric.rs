@@ -144,6 +144,12 @@ impl Metric {
         matches!(self, Self::Psi | Self::Kl)
     }
 
+    /// Whether the metric comes with a p-value; a rule on the p-value of another could never fire.
+    #[must_use]
+    pub fn has_p_value(self) -> bool {
+        !matches!(self, Self::Tvd | Self::Linf | Self::Wasserstein | Self::WassersteinNormalized)
+    }
+
     /// Whether every row of the window enters the metric, or only the rows that carry a value (neither null nor
     /// NaN nor of a wrong type). It decides which rows count against `min_rows` (SEMANTICS S6).
     #[must_use]
@@ -156,7 +162,8 @@ impl Metric {
     #[must_use]
     pub fn applies_to(self, kind: Kind) -> bool {
         match self {
-            Self::NullRate | Self::NanRate | Self::TypeErrorRate => true,
+            Self::NullRate | Self::TypeErrorRate => true,
+            Self::NanRate => kind != Kind::Categorical,
             Self::Psi | Self::Kl | Self::Js | Self::Hellinger | Self::Tvd | Self::Linf | Self::Chi2 => {
                 kind != Kind::Embedding
             }
@@ -194,6 +201,16 @@ impl fmt::Display for Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_metric_but_the_window_s_applies_to_a_kind() {
+        for metric in ALL {
+            let n_kinds = Kind::ALL.into_iter().filter(|kind| metric.applies_to(*kind)).count();
+            assert_eq!(n_kinds == 0, metric == Metric::RowCount, "{metric}");
+        }
+        assert!(Metric::Ks.applies_to(Kind::Numeric) && !Metric::Ks.applies_to(Kind::Categorical));
+        assert!(!Metric::NewCategoryRate.applies_to(Kind::Numeric));
+    }
 
     #[test]
     fn names_are_distinct_and_parse_back() {

@@ -155,7 +155,7 @@ impl Edges {
             if let (Some(first), Some(last)) = (edges.first(), edges.last()) {
                 let n = atoms.len() - 1;
                 atoms[0] = !first.is_finite();
-                atoms[n] = *last == Value::EXTREMES.1;
+                atoms[n] = is_greatest(*last);
             }
             atoms
         })
@@ -214,6 +214,11 @@ impl Edges {
             Self::I128(edges) => edges.iter().map(|e| integer(*e)).collect(),
         }
     }
+}
+
+/// Whether `x` is the greatest finite value of its type.
+fn is_greatest<T: Value>(x: T) -> bool {
+    x == T::EXTREMES.1
 }
 
 /// Compares a double with an integer without rounding either.

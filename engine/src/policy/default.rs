@@ -2,8 +2,10 @@
 //!
 //! Evidence first, size second: a metric is graded by its size only if the change is significant against a minimum
 //! effect, corrected for the number of features (SEMANTICS S9). With many rows everything is significant and the size
-//! alone decides; with few rows the evidence does. The sizes are choices that the monitored tools of the trade share
-//! (`psi` 0.1 and 0.2); what makes them calm is the mechanism around them.
+//! alone decides; with few rows the evidence does. The sizes are choices that the tools of the trade share
+//! (`psi` 0.1 and 0.2); what makes them calm is the mechanism around them. The minimum effects are part of the tests:
+//! [`PSI_EFFECT`](crate::statistic::significance::PSI_EFFECT), [`KS_EFFECT`](crate::statistic::significance::KS_EFFECT)
+//! and [`RATE_EFFECT`](crate::statistic::RATE_EFFECT).
 
 use super::rule::{Bounds, On};
 use super::verdict::Verdict;
@@ -22,15 +24,6 @@ pub const GATED_ROWS: u64 = 1_000;
 
 /// The bound on the expected share of false rejections in a window: significant means `q <= 0.05`.
 pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
-
-/// The PSI that is tolerated by the significance test of `psi`, in nats.
-pub const MIN_EFFECT_PSI: f64 = 0.02;
-
-/// The Kolmogorov-Smirnov distance that is tolerated by the significance test of `ks`.
-pub const MIN_EFFECT_KS: f64 = 0.05;
-
-/// The growth of a rate over the baseline's that is tolerated by its significance test, as a share of rows.
-pub const MIN_EFFECT_RATE: f64 = 0.01;
 
 /// Corrected PSI from which a significant change is `warn`.
 pub const PSI_WARN: f64 = 0.1;
@@ -67,28 +60,28 @@ pub fn bounds(metric: Metric, score: &Score) -> Bounds {
 }
 
 /// The grade of a *significant* change: at least `info` for `psi` and `ks`, at least `warn` for rates and
-/// `row_count`. `None` if `psi` or `ks` has no size to grade.
+/// `row_count`. `None` if the score has no size to grade.
 #[must_use]
 pub fn grade(metric: Metric, score: &Score) -> Option<Verdict> {
-    match metric {
-        Metric::Psi | Metric::Ks => {
-            let size = On::default_for(metric).observe(metric, score)?;
-            let bounds = bounds(metric, score);
-            let reaches = |bound: Option<f64>| bound.is_some_and(|bound| size >= bound);
-            Some(if reaches(bounds.drift) {
-                Verdict::Drift
-            } else if reaches(bounds.warn) {
-                Verdict::Warn
-            } else {
-                Verdict::Info
-            })
-        }
-        _ => {
-            let grown = match (score.value, score.baseline) {
-                (Some(q), Some(p)) if metric.is_rate() => q - p > RATE_DRIFT,
-                _ => false,
-            };
-            Some(if grown { Verdict::Drift } else { Verdict::Warn })
-        }
+    let size = On::default_for(metric).observe(metric, score)?;
+    if metric.is_rate() {
+        let growth = score.baseline.map(|p| size - p);
+        return Some(if growth.is_some_and(|growth| growth > RATE_DRIFT) {
+            Verdict::Drift
+        } else {
+            Verdict::Warn
+        });
     }
+    if metric == Metric::RowCount {
+        return Some(Verdict::Warn);
+    }
+    let bounds = bounds(metric, score);
+    let reaches = |bound: Option<f64>| bound.is_some_and(|bound| size >= bound);
+    Some(if reaches(bounds.drift) {
+        Verdict::Drift
+    } else if reaches(bounds.warn) {
+        Verdict::Warn
+    } else {
+        Verdict::Info
+    })
 }

@@ -73,6 +73,12 @@ pub enum RuleError {
         /// The rule's metric.
         metric: Metric,
     },
+    /// `on: p_value` where there is none.
+    #[error("`{metric}` has no p_value: bound its value, or the p_value of `psi` or `ks`")]
+    NoPValue {
+        /// The rule's metric.
+        metric: Metric,
+    },
     /// `on: p_value` with bounds that fire above.
     #[error(
         "a large p_value is no sign of drift: write `below: {{drift: 0.001}}` in the rule on the p_value of `{metric}`"

@@ -35,10 +35,13 @@ pub fn benjamini_hochberg(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
 /// The one p-value with which a feature joins its family, from the `p_effect` of its primary metrics.
 ///
 /// Numeric: `min(1, 2 min(psi, ks))`; if only one of the two could be computed it stands alone, without the factor.
-/// Categorical: `psi`. Embedding: none yet. NaN counts as absent.
+/// Categorical: `psi`. Embedding: none yet. NaN counts as absent, and so does the p of a score without a value.
 #[must_use]
 pub fn feature_p(kind: Kind, scores: &BTreeMap<Metric, Score>) -> Option<f64> {
-    let p_effect = |metric| scores.get(&metric)?.p_effect.filter(|p: &f64| !p.is_nan());
+    let p_effect = |metric| {
+        let score = scores.get(&metric).filter(|score| score.value.is_some_and(|x| !x.is_nan()))?;
+        score.p_effect.filter(|p| !p.is_nan())
+    };
     match kind {
         Kind::Numeric => match (p_effect(Metric::Psi), p_effect(Metric::Ks)) {
             (Some(psi), Some(ks)) => Some((2.0 * psi.min(ks)).min(1.0)),

@@ -129,7 +129,8 @@ pub struct MetricVerdict {
 pub struct FeatureVerdict {
     /// The worst of its metrics, or why there is none.
     pub verdict: Verdict,
-    /// Why it is `insufficient`, `error` or `skipped`: a lowercase fragment.
+    /// Why it is `error` or `skipped`, or why its values could not be judged (the verdict is then `insufficient`,
+    /// or that of a hard check that fired): a lowercase fragment.
     pub reason: Option<String>,
     /// Rows with a value that are missing to `min_rows`; `None` if there are enough.
     pub missing_rows: Option<u64>,
@@ -220,16 +221,11 @@ impl Needs {
         }
         let lack = |rows: u64, baseline: u64, what: &str| {
             if rows < policy.min_rows {
-                Some(format!(
-                    "`{rows}` {what} of `{}` needed: `{}` missing",
-                    policy.min_rows,
-                    policy.min_rows - rows
-                ))
+                let short = policy.min_rows - rows;
+                Some(format!("`{rows}` {what}, `{short}` short of `{}`", policy.min_rows))
             } else if input.segment.is_some() && baseline < default::MIN_BASELINE_ROWS {
-                Some(format!(
-                    "the segment has `{baseline}` {what} in the baseline of `{}` needed",
-                    default::MIN_BASELINE_ROWS
-                ))
+                let (least, short) = (default::MIN_BASELINE_ROWS, default::MIN_BASELINE_ROWS - baseline);
+                Some(format!("`{baseline}` {what} in the segment's baseline, `{short}` short of `{least}`"))
             } else {
                 None
             }
@@ -284,14 +280,20 @@ fn feature_verdict(
 
     let worst = metrics.values().map(|m: &MetricVerdict| m.verdict).filter(|v| v.is_judged()).max();
     let saw_values = metrics.iter().any(|(metric, m)| !metric.counts_all_rows() && m.verdict.is_judged());
-    let (verdict, reason) = match worst {
-        Some(worst) if saw_values || worst >= Verdict::Warn => (worst, None),
-        _ => {
-            let unmeasured = || metrics.values().find_map(|m| m.reason.clone());
-            let reason = needs.of_values.clone().or_else(unmeasured);
-            (Verdict::Insufficient, reason.or_else(|| Some("no metric of this feature is judged".to_owned())))
-        }
+    let verdict = match worst {
+        Some(worst) if saw_values || worst >= Verdict::Warn => worst,
+        _ => Verdict::Insufficient,
     };
+    let reason = (!saw_values).then(|| {
+        let unmeasured = || {
+            metrics.iter().find(|(metric, _)| !metric.counts_all_rows()).and_then(|(_, m)| m.reason.clone())
+        };
+        needs
+            .of_values
+            .clone()
+            .or_else(unmeasured)
+            .unwrap_or_else(|| "no metric of this feature's values was measured".to_owned())
+    });
     FeatureVerdict {
         verdict,
         reason,
@@ -344,15 +346,15 @@ fn metric_verdict(
     let Some(score) = score else {
         return unjudged(format!("`{metric}` was not measured"));
     };
-    let missing = || match score.reason {
+    let missing = |what: &str| match score.reason {
         Some(reason) => reason.to_owned(),
-        None => format!("`{metric}` has no {}", applied.on),
+        None => format!("`{metric}` has no {what}"),
     };
     let is_significant = q.map(|q| q <= default::FALSE_DISCOVERY_RATE);
     let (verdict, held_back) = match rule {
         Some(rule) => {
             let Some(level) = rule.grade(score) else {
-                return unjudged(missing());
+                return unjudged(missing(rule.on().name()));
             };
             if level > Verdict::Ok && holds_back(rule, is_significant, rows) {
                 (Verdict::Ok, Some(level))
@@ -360,14 +362,16 @@ fn metric_verdict(
                 (level, None)
             }
         }
-        None => match is_significant {
-            None => return unjudged(missing()),
-            Some(false) => (Verdict::Ok, None),
-            Some(true) => match default::grade(metric, score) {
-                Some(level) => (level, None),
-                None => return unjudged(missing()),
-            },
-        },
+        None => {
+            let Some(level) = default::grade(metric, score) else {
+                return unjudged(missing(applied.on.name()));
+            };
+            match is_significant {
+                Some(true) => (level, None),
+                Some(false) => (Verdict::Ok, None),
+                None => return unjudged(missing("p-value")),
+            }
+        }
     };
     MetricVerdict {
         verdict,

@@ -185,7 +185,7 @@ impl Rule {
     ///
     /// # Errors
     /// When the rule could not do what it says: no bound; a bound that is NaN or outside the range of what is
-    /// compared; `warn` beyond `drift`; `corrected` of a metric that has none; a `p_value` bounded from above; the
+    /// compared; `warn` beyond `drift`; `corrected` or `p_value` of a metric that has none; a `p_value` bounded from above; the
     /// value of a distance bounded from below; an empty or repeated list of features or segments; `features` on
     /// `row_count`, which is a window's.
     pub fn new(spec: RuleSpec) -> Result<Self, RuleError> {
@@ -196,6 +196,7 @@ impl Rule {
         }
         match on {
             On::Corrected if !metric.has_corrected() => return Err(RuleError::NoCorrected { metric }),
+            On::PValue if !metric.has_p_value() => return Err(RuleError::NoPValue { metric }),
             On::PValue if !above.is_empty() => return Err(RuleError::PValueAbove { metric }),
             On::Value | On::Corrected if !below.is_empty() && !metric.small_can_be_bad() => {
                 return Err(RuleError::SmallIsGood { metric });

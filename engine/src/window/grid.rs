@@ -194,7 +194,7 @@ impl Grid {
                 }
                 _ => (None, None),
             };
-            next = Some(next.map_or(last + 1, |next| next.max(last + 1)));
+            next = Some(last.saturating_add(1));
             let empty = empty.into_iter().flatten().map(|k| Slot::Empty(WindowIndex(k)));
             gap.into_iter().chain(empty).chain((first..=last).map(|k| Slot::Occupied(WindowIndex(k))))
         })
@@ -205,12 +205,19 @@ impl Grid {
         self.panes_per_window() - 1
     }
 
-    /// The instant at which pane `k` begins.
+    /// The instant at which pane `k` begins, beyond `i64` where it must.
+    fn exact_edge(&self, k: i64) -> i128 {
+        i128::from(k) * i128::from(self.every) + i128::from(self.base)
+    }
+
     fn edge(&self, k: i64) -> i64 {
-        saturate(i128::from(k) * i128::from(self.every) + i128::from(self.base))
+        saturate(self.exact_edge(k))
     }
 }
 
 fn saturate(x: i128) -> i64 {
     i64::try_from(x).unwrap_or(if x < 0 { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+mod tests;
