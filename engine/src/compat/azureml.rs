@@ -10,6 +10,9 @@ use super::columns::{Columns, Sorted, categories, shares, wrong_kind};
 use super::{CompatScore, Rule, numpy, scipy};
 use crate::{Error, ErrorKind, Result};
 
+/// From this many rows on either side on, the service refuses the Kolmogorov-Smirnov test.
+const KS_ROWS: usize = 10_000;
+
 /// The default of the Python SDK; the component itself has 0.5, the documents 0.01.
 const DISTANCE: Option<Rule> = Some(Rule::Above(0.1));
 
@@ -71,6 +74,29 @@ pub fn wasserstein_normalized(columns: Columns<'_>) -> Result<CompatScore> {
     // Of a single row Spark's stddev is null, and the floor stands in; so does `max` with NaN here.
     let norm = numpy::std(&both.reference, 1).max(0.001);
     CompatScore::distance(scipy::wasserstein(&both.reference, &both.current) / norm, DISTANCE)
+}
+
+/// Two-sided p-value of the two-sample Kolmogorov-Smirnov test. Drift is a p-value *below* the bound, for which the
+/// service has no default.
+///
+/// # Errors
+/// As [`super::score`]; from 10,000 rows on either side on the service refuses.
+pub fn ks(columns: Columns<'_>) -> Result<CompatScore> {
+    let Columns::Numeric { reference, current, .. } = columns else {
+        return wrong_kind("two_sample_kolmogorov_smirnov_test", "numeric");
+    };
+    let both = clean(reference, current)?;
+    let rows = both.reference.len().max(both.current.len());
+    if rows >= KS_ROWS {
+        return Err(Error::new(
+            ErrorKind::Plan,
+            format!(
+                "azureml's Kolmogorov-Smirnov test takes fewer than `{KS_ROWS}` rows a side, and there are `{rows}`"
+            ),
+        ));
+    }
+    let test = scipy::ks_2samp(&both.reference, &both.current);
+    CompatScore::test(test.statistic, test.p_value, None)
 }
 
 /// p-value of Pearson's test against the baseline's shares, taken as exact: a new category makes it 0. Drift is a

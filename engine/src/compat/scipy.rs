@@ -2,9 +2,8 @@
 //!
 //! Source: scipy 1.17, `spatial/distance.py`, `stats/_stats_py.py`, `stats/contingency.py`.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF};
-
 use super::numpy;
+use crate::statistic::p_value::{chi_squared, kolmogorov, two_sample};
 use crate::{Error, ErrorKind, Result};
 
 /// `scipy.special.rel_entr`: `x ln(x/y)`, 0 at `x = 0`, infinite where only `y` is 0.
@@ -47,10 +46,38 @@ pub(super) fn entropy(p: &[f64], q: &[f64]) -> f64 {
     numpy::sum(&terms)
 }
 
+/// Up to this many rows on the larger side, scipy counts paths; above it, it uses the one-sample distribution.
+const EXACT_ROWS: usize = 10_000;
+
+/// A test statistic with its p-value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Test {
+    pub(super) statistic: f64,
+    pub(super) p_value: f64,
+}
+
 /// The statistic of `scipy.stats.ks_2samp`, of two sorted samples.
 pub(super) fn ks(left: &[f64], right: &[f64]) -> f64 {
-    let (n, m) = (left.len() as f64, right.len() as f64);
-    let (mut i, mut j, mut largest) = (0, 0, 0.0_f64);
+    steps_apart(left, right) as f64 / (left.len() as f64 * right.len() as f64)
+}
+
+/// `scipy.stats.ks_2samp` of two sorted samples, two-sided, `method="auto"`.
+pub(super) fn ks_2samp(left: &[f64], right: &[f64]) -> Test {
+    let statistic = ks(left, right);
+    let (n, m) = (left.len(), right.len());
+    let p_value = if n.max(m) <= EXACT_ROWS {
+        two_sample::upper(n as u64, m as u64, steps_apart(left, right).into())
+    } else {
+        let (long, short) = (n.max(m) as f64, n.min(m) as f64);
+        kolmogorov::upper(statistic, (long * short / (long + short)).round_ties_even().max(1.0) as u64)
+    };
+    Test { statistic, p_value }
+}
+
+/// The largest difference of the two distribution functions, times both sizes: a whole number.
+fn steps_apart(left: &[f64], right: &[f64]) -> u64 {
+    let (n, m) = (left.len() as u64, right.len() as u64);
+    let (mut i, mut j, mut largest) = (0, 0, 0);
     while i < left.len() && j < right.len() {
         let at = left[i].min(right[j]);
         while i < left.len() && left[i] <= at {
@@ -59,7 +86,7 @@ pub(super) fn ks(left: &[f64], right: &[f64]) -> f64 {
         while j < right.len() && right[j] <= at {
             j += 1;
         }
-        largest = largest.max((i as f64 / n - j as f64 / m).abs());
+        largest = largest.max((i as u64 * m).abs_diff(j as u64 * n));
     }
     largest
 }
@@ -83,18 +110,11 @@ pub(super) fn wasserstein(left: &[f64], right: &[f64]) -> f64 {
     numpy::sum(&terms)
 }
 
-/// A chi-squared statistic with its p-value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ChiSquare {
-    pub(super) statistic: f64,
-    pub(super) p_value: f64,
-}
-
 /// `scipy.stats.chisquare(observed, expected)`: the expected counts are taken as exact, and one of 0 makes p 0.
 ///
 /// # Errors
 /// Of kind [`ErrorKind::Plan`] with fewer than two cells, where scipy answers NaN.
-pub(super) fn chisquare(observed: &[f64], expected: &[f64]) -> Result<ChiSquare> {
+pub(super) fn chisquare(observed: &[f64], expected: &[f64]) -> Result<Test> {
     if observed.len() < 2 {
         return Err(Error::new(
             ErrorKind::Plan,
@@ -103,14 +123,14 @@ pub(super) fn chisquare(observed: &[f64], expected: &[f64]) -> Result<ChiSquare>
     }
     let terms: Vec<f64> = observed.iter().zip(expected).map(|(o, e)| (o - e) * (o - e) / e).collect();
     let statistic = numpy::sum(&terms);
-    Ok(ChiSquare { statistic, p_value: chi_squared_sf(statistic, observed.len() - 1) })
+    Ok(Test { statistic, p_value: chi_squared::upper(statistic, (observed.len() - 1) as f64) })
 }
 
 /// `scipy.stats.chi2_contingency` of a table of two rows: Yates' correction in the 2 x 2 table, and statistic 0 with
 /// p 1 for a single column. Every column must hold a count.
-pub(super) fn chi2_contingency(columns: &[(u64, u64)]) -> ChiSquare {
+pub(super) fn chi2_contingency(columns: &[(u64, u64)]) -> Test {
     if columns.len() < 2 {
-        return ChiSquare { statistic: 0.0, p_value: 1.0 };
+        return Test { statistic: 0.0, p_value: 1.0 };
     }
     let row = |pick: fn(&(u64, u64)) -> u64| columns.iter().map(pick).sum::<u64>() as f64;
     let rows = (row(|c| c.0), row(|c| c.1));
@@ -129,15 +149,7 @@ pub(super) fn chi2_contingency(columns: &[(u64, u64)]) -> ChiSquare {
         })
         .collect();
     let statistic = numpy::sum(&terms);
-    ChiSquare { statistic, p_value: chi_squared_sf(statistic, columns.len() - 1) }
-}
-
-/// P(X > x) of a chi-squared variable with `df >= 1` degrees of freedom; 0 at infinity.
-fn chi_squared_sf(x: f64, df: usize) -> f64 {
-    if x.is_infinite() {
-        return 0.0;
-    }
-    ChiSquared::new(df as f64).map_or(f64::NAN, |chi| chi.sf(x))
+    Test { statistic, p_value: chi_squared::upper(statistic, (columns.len() - 1) as f64) }
 }
 
 #[cfg(test)]
