@@ -19,9 +19,6 @@ mod numpy;
 mod scipy;
 mod twister;
 
-#[cfg(test)]
-mod tests;
-
 pub use columns::{Columns, Counts};
 
 use crate::{Error, ErrorKind, Metric, Result};

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use driftlead_engine::compat::{
+    Columns, CompatScore, Counts, Rule, Tool, azureml, evidently, nannyml, score, scouter,
+};
+use driftlead_engine::{Metric, Result, metric};
 use serde_json::Value;
-
-use super::*;
 
 /// A metric of a tool, and how near ours must be to the tool's answer: relative to it, or within `zero` of it.
 #[derive(Clone, Copy)]
@@ -52,7 +54,7 @@ impl Check {
 
 macro_rules! fixture {
     ($name:literal) => {
-        serde_json::from_str::<Value>(include_str!(concat!("../../../fixtures/compat/", $name)))
+        serde_json::from_str::<Value>(include_str!(concat!("../../fixtures/compat/", $name)))
             .expect("a fixture is JSON")
     };
 }
@@ -264,7 +266,7 @@ fn every_named_metric_is_computed_and_no_other() {
     let categories = Columns::Categorical { reference: &counts, current: &counts };
     for tool in Tool::ALL {
         assert_eq!(Tool::parse(tool.name()), Some(tool));
-        for metric in crate::metric::ALL {
+        for metric in metric::ALL {
             let computed = [numbers, categories].iter().any(|columns| score(tool, metric, *columns).is_ok());
             // A permutation of rows cannot be had from counts.
             let expected =
@@ -279,7 +281,7 @@ fn empty_sides_are_refused() {
     let counts = Counts::from([("a".into(), 3)]);
     let none = Counts::from([("a".into(), 0)]);
     for tool in Tool::ALL {
-        for metric in crate::metric::ALL {
+        for metric in metric::ALL {
             let numeric = Columns::Numeric { reference: &[1.0], current: &[], integer: false };
             assert!(score(tool, metric, numeric).is_err());
             assert!(
