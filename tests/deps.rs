@@ -135,22 +135,39 @@ fn polars_stays_behind_one_module_and_one_feature() {
     assert!(with.contains("polars"), "the feature `sql` brings no polars: {with:?}");
 }
 
+/// Switching `sql` must not change what the other crates are compiled with, or a build with SQL after one without
+/// compiles all of them again.
+#[test]
+fn sql_adds_crates_and_changes_none() {
+    let with = dependency_lines("driftlead", &["--all-features"], "{p} {f}");
+    let without = dependency_lines("driftlead", &["--no-default-features"], "{p} {f}");
+    let changed: Vec<_> = without.difference(&with).filter(|line| !line.starts_with("driftlead")).collect();
+    assert!(changed.is_empty(), "`sql` changes the features of {changed:#?}: see shared-features/Cargo.toml");
+}
+
 /// The names of all crates that `package` is linked with on this platform, itself among them.
 fn dependencies(package: &str, flags: &[&str]) -> BTreeSet<String> {
+    dependency_lines(package, flags, "{p}")
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// One line in the given format for each of those crates.
+fn dependency_lines(package: &str, flags: &[&str], format: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", format])
         .args(["--package", package])
         .args(flags)
         .current_dir(workspace())
         .output()
         .expect("cargo runs: it runs this test");
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout)
-        .expect("crate names are ASCII")
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
+    let text = String::from_utf8(output.stdout).expect("crate names are ASCII");
+    text.lines()
+        .map(|line| line.trim_end_matches(" (*)").trim().to_owned())
+        .filter(|l| !l.is_empty())
         .collect()
 }
 

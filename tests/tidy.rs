@@ -8,7 +8,8 @@ use crate::support::checkout::{committed, sources, workspace};
 const MAX_LINES: usize = 600;
 
 /// Files that may be longer, with the reason: tables and façades, never "it grew".
-const LONGER: &[(&str, &str)] = &[];
+const LONGER: &[(&str, &str)] =
+    &[("src/report/wire.rs", "the JSON contract: a struct for each object, read as a table")];
 
 #[test]
 fn no_source_file_is_too_long() {
