@@ -1,0 +1,64 @@
+# The two commands of README.md are `make demo` and `make test`. Both install the few Debian packages that they need,
+# say so, and ask nothing.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+# Compiled code and data sets live outside of the checkout: a new clone, a second worktree and `git clean` then cost
+# no second build of the dependencies.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/driftlead
+export CARGO_TARGET_DIR ?= $(cache)/target
+export DRIFTLEAD_DATA ?= $(cache)/data
+export CARGO_TERM_COLOR ?= auto
+
+stage := scripts/stage
+compiler := cc:build-essential
+driftlead := $(CARGO_TARGET_DIR)/release/driftlead
+january := fixtures/flights/newark-2001-01.parquet
+february := fixtures/flights/newark-2001-02.parquet
+
+.PHONY: help build demo prepare test lint fixtures
+
+help:
+	@echo 'make demo      build driftlead and check two months of real flights for drift'
+	@echo 'make build     build the release binary'
+	@echo 'make test      lints and all tests, on a bare machine too'
+	@echo 'make lint      formatting, clippy, documentation, licences'
+	@echo 'make fixtures  make the committed test data and its expected numbers anew'
+
+build: prepare
+	@$(stage) 'release build, with SQL (the first one: about 300 crates, 15 to 25 minutes on two cores)' \
+	    cargo build --release --locked
+
+# Without SQL for `where:`, which the demo does not use and which is half of the first build's time
+# (docs/decisions/0002-build-time.md).
+demo: prepare
+	@$(stage) 'release build (the first one: about 230 crates, 7 to 12 minutes on two cores)' \
+	    cargo build --release --locked --no-default-features
+	@echo '==> did the flights from Newark change between January and February 2001?'
+	@echo '    driftlead check --baseline $(january) $(february)'
+	@$(driftlead) check --baseline $(january) $(february) || [ $$? = 1 ] # 1 is the answer: they did
+
+prepare:
+	@scripts/rust
+	@scripts/need $(compiler)
+
+# `cargo clippy` and `cargo doc` need no more of the dependencies than their metadata, and share it.
+lint: prepare
+	@scripts/rust rustfmt clippy
+	@$(stage) 'formatting' cargo fmt --all --check
+	@$(stage) 'clippy' cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(stage) 'documentation' \
+	    cargo doc --quiet --locked --workspace --no-deps --document-private-items
+	@$(stage) 'licences, sources and bans of all dependencies' scripts/deny
+
+# The engine is tested twice: unoptimised, where an overflow panics, and optimised, as it is shipped. All else is
+# compiled in the release profile only, which the demo shares.
+test: lint
+	@scripts/need git:git
+	@$(stage) 'data sets' scripts/data
+	@$(stage) 'tests of the engine, overflow checked' cargo test --quiet --locked --package driftlead-engine
+	@$(stage) 'all tests, optimised' cargo test --quiet --locked --release --workspace
+
+fixtures:
+	@scripts/fixtures

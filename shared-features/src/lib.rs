@@ -1,0 +1,1 @@
+//! No code: Cargo.toml is all there is to this crate.

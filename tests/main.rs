@@ -1,0 +1,7 @@
+//! The integration tests: one binary, because each of its own would link the whole dependency tree once more.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod deps;
+mod support;
+mod tidy;
