@@ -1,0 +1,8 @@
+//! Data sets as their users meet them: paths in, batches or a message out.
+
+mod baseline_file;
+mod errors;
+mod files;
+mod paths;
+mod reading;
+mod stores;
