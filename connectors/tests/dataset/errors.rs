@@ -151,7 +151,7 @@ fn no_damage_takes_the_process_with_it() {
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let mut failed = 0;
-    for position in (4..whole.len()).step_by(3) {
+    for position in (4..whole.len()).step_by(11) {
         let mut bytes = whole.clone();
         bytes[position] ^= 0x55;
         let path = folder.bytes("bad.parquet", &bytes);
@@ -169,7 +169,7 @@ fn no_damage_takes_the_process_with_it() {
         }
     }
     std::panic::set_hook(quiet);
-    assert!(failed > 100, "only {failed} of the damages were seen");
+    assert!(failed > 30, "only {failed} of the damages were seen");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Data sets as their users meet them: paths in, batches or a message out.
 
+#[path = "../support/azurite.rs"]
+mod azurite;
 mod baseline_file;
 mod errors;
 mod files;
