@@ -117,10 +117,7 @@ fn a_row_group_of_a_million_rows_takes_no_more_than_a_small_one() {
 
     let (apart_small, apart) = (peak(&small, false), peak(&large, false));
     let (together_small, together) = (peak(&small, true), peak(&large, true));
-    // Shown with --nocapture.
     let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-    println!("column by column: {:.1} MiB, then {:.1} MiB", mib(apart_small), mib(apart));
-    println!("all at once: {:.1} MiB, then {:.1} MiB", mib(together_small), mib(together));
     assert!(apart < 16 << 20, "{} MiB for single columns on two threads", mib(apart));
     assert!(together < 64 << 20, "{} MiB for {COLUMNS} columns at once", mib(together));
     assert!(apart < apart_small * 3 / 2 + (1 << 20), "{} against {} MiB", mib(apart), mib(apart_small));
