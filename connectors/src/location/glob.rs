@@ -1,6 +1,6 @@
 //! Globs over paths of files and keys of objects alike.
 
-use globset::{GlobBuilder, GlobMatcher};
+use glob::MatchOptions;
 
 use crate::error::{Error, Result};
 
@@ -11,7 +11,8 @@ pub(crate) struct Pattern {
     pub(crate) base: String,
     /// How many components below `base` a match can have; `None` with `**`.
     pub(crate) depth: Option<usize>,
-    matcher: GlobMatcher,
+    /// One for each way through the braces.
+    alternatives: Vec<glob::Pattern>,
     /// Whether some component asks for names beginning with `.`, and with `_`.
     dotted: bool,
     underscored: bool,
@@ -31,18 +32,19 @@ impl Pattern {
         let literal = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
         let cut = pattern[..literal].rfind('/').map_or(0, |slash| slash + 1);
         let (base, below) = pattern.split_at(cut);
-        let glob = GlobBuilder::new(below).literal_separator(true).backslash_escape(true).build().map_err(
-            |error| {
-                Error::misconfigured(format!("`{shown}` is not a valid glob: {}", error.kind()))
-                    .with_source(error.to_string())
-            },
-        )?;
+        let refused = |why: &str| Error::misconfigured(format!("`{shown}` is not a valid glob: {why}"));
+        let mut expanded = Vec::new();
+        expand_braces(below, &mut expanded).map_err(refused)?;
+        let alternatives = expanded
+            .iter()
+            .map(|text| glob::Pattern::new(text).map_err(|error| refused(error.msg)))
+            .collect::<Result<_>>()?;
         // Braces may hold slashes, so that components cannot be counted then.
         let unbounded = below.contains("**") || below.contains('{');
         Ok(Self {
             base: base.to_owned(),
             depth: (!unbounded).then(|| below.split('/').count()),
-            matcher: glob.compile_matcher(),
+            alternatives,
             dotted: below.split(['/', '{', ',']).any(|part| part.starts_with('.')),
             underscored: below.split(['/', '{', ',']).any(|part| part.starts_with('_')),
         })
@@ -50,7 +52,8 @@ impl Pattern {
 
     /// Whether `path`, relative to `base` and with forward slashes, matches.
     pub(crate) fn matches(&self, path: &str) -> bool {
-        self.matcher.is_match(path) && path.split('/').all(|name| self.enters(name))
+        self.alternatives.iter().any(|glob| glob.matches_with(path, OPTIONS))
+            && path.split('/').all(|name| self.enters(name))
     }
 
     /// Whether a folder or file of this name may be part of a match.
@@ -59,6 +62,45 @@ impl Pattern {
             || (name.starts_with('.') && self.dotted)
             || (name.starts_with('_') && self.underscored)
     }
+}
+
+/// `*` and `?` stay within one folder. Whether names beginning with a dot match is decided by [`Pattern::enters`].
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+/// More alternatives than anybody means.
+const MAX_ALTERNATIVES: usize = 1024;
+
+/// Appends `text` once for each alternative of its braces; they may be nested.
+fn expand_braces(text: &str, expanded: &mut Vec<String>) -> Result<(), &'static str> {
+    let Some(open) = text.find('{') else {
+        if expanded.len() == MAX_ALTERNATIVES {
+            return Err("its braces have more than 1024 alternatives");
+        }
+        expanded.push(text.to_owned());
+        return Ok(());
+    };
+    let mut depth = 0usize;
+    let mut cuts = vec![open];
+    for (position, byte) in text.bytes().enumerate().skip(open) {
+        match byte {
+            b'{' => depth += 1,
+            b',' if depth == 1 => cuts.push(position),
+            b'}' if depth == 1 => {
+                cuts.push(position);
+                for cut in cuts.windows(2) {
+                    let chosen = &text[cut[0] + 1..cut[1]];
+                    expand_braces(&format!("{}{chosen}{}", &text[..open], &text[position + 1..]), expanded)?;
+                }
+                return Ok(());
+            }
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    Err("a brace is not closed")
 }
 
 /// Names that are bookkeeping, not data; `_key=value` is a partition all the same.
@@ -84,6 +126,8 @@ mod tests {
         assert!(matches("data/m=0[1-3]/{a,b}.parquet", "data/m=02/b.parquet"));
         assert!(!matches("data/m=0[1-3]/{a,b}.parquet", "data/m=04/b.parquet"));
         assert!(matches("?.parquet", "a.parquet"));
+        assert!(matches("{x,y/{1,2}}/*.parquet", "y/2/a.parquet"));
+        assert!(!matches("{x,y/{1,2}}/*.parquet", "y/3/a.parquet"));
     }
 
     #[test]
@@ -104,8 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn an_open_bracket_is_explained() {
+    fn what_is_not_closed_is_explained() {
         let error = Pattern::compile("data/[a.parquet", "data/[a.parquet").unwrap_err();
         assert!(error.to_string().starts_with("`data/[a.parquet` is not a valid glob:"), "{error}");
+        let error = Pattern::compile("data/{a,b.parquet", "data/{a,b.parquet").unwrap_err();
+        assert_eq!(error.to_string(), "`data/{a,b.parquet` is not a valid glob: a brace is not closed");
     }
 }

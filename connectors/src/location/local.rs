@@ -83,8 +83,15 @@ impl Walk<'_> {
             }
             let path = entry.path();
             let relative = format!("{below}{name}");
-            // A link that leads nowhere is no data.
-            let Ok(metadata) = std::fs::metadata(&path) else { continue };
+            let metadata = match std::fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                // A link that leads nowhere is no data.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(unreadable(&path.display().to_string(), error)),
+            };
+            if metadata.is_dir() && leads_back(folder, &entry) {
+                continue;
+            }
             if metadata.is_dir() {
                 self.descend(&path, &format!("{relative}/"), depth + 1, enters, takes)?;
             } else if metadata.is_file() && takes(&relative) {
@@ -95,6 +102,15 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an entry is a link to the folder it lies in or to one above: all that is there is met anyway.
+fn leads_back(folder: &Path, entry: &std::fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_symlink())
+        && match (folder.canonicalize(), entry.path().canonicalize()) {
+            (Ok(here), Ok(target)) => here.starts_with(target),
+            _ => false,
+        }
 }
 
 /// A Delta table's folder holds deleted rows beside living ones: to read all its files would be silently wrong.

@@ -9,45 +9,44 @@ use crate::error::Error;
 /// The error of a request for `name`.
 pub(super) fn explain(store: &Store, name: &str, error: object_store::Error) -> Error {
     let text = chain(&error);
-    let explained = match &error {
-        object_store::Error::NotFound { .. } => {
-            let missing = [
-                "ContainerNotFound",
-                "NoSuchBucket",
-                "The specified bucket does not exist",
-                "FilesystemNotFound",
-            ];
-            if missing.iter().any(|code| text.contains(code)) {
-                Error::rejected(format!("`{name}`: {}", container_missing(store)))
-            } else {
-                Error::rejected(format!(
-                    "`{name}` does not exist any more: was it deleted while it was read?"
-                ))
-            }
-        }
-        object_store::Error::PermissionDenied { .. } => {
+    use object_store::Error as Failure;
+    let has = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+    // Listing wraps every refusal into a generic error, so that the kind alone does not tell.
+    let explained =
+        if has(&["ContainerNotFound", "NoSuchBucket", "bucket does not exist", "FilesystemNotFound"]) {
+            Error::rejected(format!("`{name}`: {}", container_missing(store)))
+        } else if has(&[
+            "token request",
+            "169.254.169.254",
+            "metadata.google.internal",
+            "instance credentials",
+        ]) {
+            Error::rejected(format!(
+                "`{name}`: this machine's identity service gave no credentials: {}",
+                check_credentials(store)
+            ))
+        } else if matches!(error, Failure::PermissionDenied { .. })
+            || has(&["403 Forbidden", "AuthenticationFailed"])
+        {
             Error::rejected(format!("`{name}`: access was refused (403): {}", check_credentials(store)))
-        }
-        object_store::Error::Unauthenticated { .. } => Error::rejected(format!(
-            "`{name}`: the credentials were not accepted (401): {}",
-            check_credentials(store)
-        )),
-        object_store::Error::Generic { .. } if text.contains("AuthenticationFailed") => Error::rejected(
-            format!("`{name}`: the credentials were not accepted: {}", check_credentials(store)),
-        ),
-        object_store::Error::Generic { .. } if text.contains("without LOCATION") => {
+        } else if matches!(error, Failure::Unauthenticated { .. }) || has(&["401 Unauthorized"]) {
+            Error::rejected(format!(
+                "`{name}`: the credentials were not accepted (401): {}",
+                check_credentials(store)
+            ))
+        } else if matches!(error, Failure::NotFound { .. }) || has(&["404 Not Found"]) {
+            Error::rejected(format!(
+                "`{name}` does not exist: check the name, or was it deleted while it was read?"
+            ))
+        } else if has(&["without LOCATION"]) {
             Error::misconfigured(format!(
                 "`{name}`: the bucket lies in another region: set AWS_REGION to the region of the bucket"
             ))
-        }
-        object_store::Error::Generic { .. } if is_unreachable(&text) => {
+        } else if is_unreachable(&text) {
             Error::unavailable(format!("`{name}`: {}", unreachable(store)))
-        }
-        object_store::Error::Generic { .. } => {
+        } else {
             Error::unavailable(format!("`{name}`: the store could not answer; try again later"))
-        }
-        _ => Error::unavailable(format!("`{name}`: the store refused the request")),
-    };
+        };
     explained.with_source(error)
 }
 

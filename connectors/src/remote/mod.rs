@@ -29,6 +29,7 @@ const RUNTIME_THREADS: usize = 2;
 #[derive(Debug)]
 pub struct Remotes {
     environment: BTreeMap<String, String>,
+    identity_service: bool,
     stores: Mutex<BTreeMap<String, Arc<Store>>>,
     runtime: Mutex<Option<Arc<Background>>>,
 }
@@ -49,9 +50,17 @@ impl Remotes {
     pub fn new(environment: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             environment: environment.into_iter().collect(),
+            identity_service: true,
             stores: Mutex::new(BTreeMap::new()),
             runtime: Mutex::new(None),
         }
+    }
+
+    /// Asks no identity service of the machine (managed identity, instance role) for credentials: only variables count.
+    #[must_use]
+    pub fn without_identity_service(mut self) -> Self {
+        self.identity_service = false;
+        self
     }
 
     /// Uses `store` for every URL that begins with `base` (`scheme://authority`), for instance `memory://test`.
@@ -75,7 +84,7 @@ impl Remotes {
         if let Some(store) = self.lock_stores().get(base) {
             return Ok(Arc::clone(store));
         }
-        let store = Arc::new(store::open(base, &self.environment, self.runtime()?)?);
+        let store = Arc::new(store::open(base, &self.environment, self.identity_service, self.runtime()?)?);
         self.lock_stores().insert(base.to_owned(), Arc::clone(&store));
         Ok(store)
     }

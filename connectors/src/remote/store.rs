@@ -32,17 +32,26 @@ type Environment = BTreeMap<String, String>;
 
 /// The address at which Azure, AWS and Google machines get their identities.
 const IDENTITY_SERVICE: ([u8; 4], u16) = ([169, 254, 169, 254], 80);
+/// The account of the storage emulator and its key, the same in every installation and no secret.
+const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
+const EMULATOR_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 const IDENTITY_WAIT: Duration = Duration::from_secs(1);
 
 /// Opens `scheme://authority`.
-pub(super) fn open(base: &str, environment: &Environment, runtime: Arc<Background>) -> Result<Store> {
+pub(super) fn open(
+    base: &str,
+    environment: &Environment,
+    identity_service: bool,
+    runtime: Arc<Background>,
+) -> Result<Store> {
     let scheme = base.split_once("://").map_or("", |(scheme, _)| scheme);
     let (kind, account, store): (Kind, Option<String>, Arc<dyn ObjectStore>) = match scheme {
-        "s3" | "s3a" => (Kind::S3, None, s3(base, environment)?),
-        "gs" => (Kind::Google, None, google(base, environment)?),
+        "s3" | "s3a" => (Kind::S3, None, s3(base, environment, identity_service)?),
+        "gs" => (Kind::Google, None, google(base, environment, identity_service)?),
         "memory" => (Kind::Given, None, Arc::new(InMemory::new())),
         _ => {
-            let (account, store) = azure(base, environment)?;
+            let (account, store) = azure(base, environment, identity_service)?;
             (Kind::Azure, Some(account), store)
         }
     };
@@ -62,7 +71,11 @@ fn retry() -> RetryConfig {
     }
 }
 
-fn azure(base: &str, environment: &Environment) -> Result<(String, Arc<dyn ObjectStore>)> {
+fn azure(
+    base: &str,
+    environment: &Environment,
+    identity_service: bool,
+) -> Result<(String, Arc<dyn ObjectStore>)> {
     let mut builder = MicrosoftAzureBuilder::new().with_retry(retry());
     for (key, value) in azure_settings(environment) {
         builder = builder.with_config(key, value);
@@ -90,12 +103,11 @@ fn azure(base: &str, environment: &Environment) -> Result<(String, Arc<dyn Objec
         builder = builder.with_container_name(container);
     }
 
-    let set = |key| builder.get_config_value(&key).is_some_and(|value| !value.is_empty() && value != "false");
-    let emulator = set(AzureConfigKey::UseEmulator);
-    let Some(account) = builder
-        .get_config_value(&AzureConfigKey::AccountName)
-        .or_else(|| emulator.then(|| "devstoreaccount1".to_owned()))
-    else {
+    if is_set(builder.get_config_value(&AzureConfigKey::UseEmulator)) {
+        builder = emulator(builder, environment);
+    }
+    let set = |key| is_set(builder.get_config_value(&key));
+    let Some(account) = builder.get_config_value(&AzureConfigKey::AccountName) else {
         return Err(Error::misconfigured(format!(
             "`{base}`: no storage account is named: set AZURE_STORAGE_ACCOUNT_NAME, or write \
              `abfss://{container}@ACCOUNT.dfs.core.windows.net/path`"
@@ -112,7 +124,7 @@ fn azure(base: &str, environment: &Environment) -> Result<(String, Arc<dyn Objec
         AzureConfigKey::SkipSignature,
         AzureConfigKey::CredentialType,
     ];
-    if !emulator && !credentials.into_iter().any(set) && !identity_service_answers() {
+    if !credentials.into_iter().any(set) && !(identity_service && identity_service_answers()) {
         return Err(Error::misconfigured(format!(
             "`{base}`: no credentials for storage account `{account}`: set AZURE_STORAGE_ACCOUNT_KEY or \
              AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID with AZURE_TENANT_ID and AZURE_CLIENT_SECRET, or \
@@ -120,7 +132,7 @@ fn azure(base: &str, environment: &Environment) -> Result<(String, Arc<dyn Objec
         )));
     }
     let store = builder.build().map_err(|error| {
-        let hint = if error.to_string().contains("base64") || error.to_string().contains("access key") {
+        let hint = if error.to_string().to_ascii_lowercase().contains("access key") {
             "AZURE_STORAGE_ACCOUNT_KEY is not a valid key: it is base64, as `az storage account keys list` shows it"
         } else {
             "the AZURE_* variables do not make a connection"
@@ -128,6 +140,27 @@ fn azure(base: &str, environment: &Environment) -> Result<(String, Arc<dyn Objec
         Error::misconfigured(format!("`{base}`: {hint}: {error}")).with_source(error)
     })?;
     Ok((account, Arc::new(store)))
+}
+
+/// A setting that is there and not switched off.
+fn is_set(value: Option<String>) -> bool {
+    value.is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Azurite, at AZURITE_BLOB_STORAGE_URL or its usual address, with its published account unless another is set.
+fn emulator(mut builder: MicrosoftAzureBuilder, environment: &Environment) -> MicrosoftAzureBuilder {
+    let url = environment.get("AZURITE_BLOB_STORAGE_URL").map_or("http://127.0.0.1:10000", String::as_str);
+    let account =
+        builder.get_config_value(&AzureConfigKey::AccountName).unwrap_or_else(|| EMULATOR_ACCOUNT.to_owned());
+    let credentials = [AzureConfigKey::AccessKey, AzureConfigKey::SasKey, AzureConfigKey::Token];
+    if !credentials.iter().any(|key| is_set(builder.get_config_value(key))) {
+        builder = builder.with_access_key(EMULATOR_KEY);
+    }
+    builder
+        .with_use_emulator(false)
+        .with_allow_http(true)
+        .with_endpoint(format!("{}/{account}", url.trim_end_matches('/')))
+        .with_account(account)
 }
 
 /// The settings in `AZURE_*`: what `object_store` knows, then the names of the `az` command line.
@@ -178,7 +211,7 @@ fn connection_string(text: &str) -> Vec<(AzureConfigKey, String)> {
     settings
 }
 
-fn s3(base: &str, environment: &Environment) -> Result<Arc<dyn ObjectStore>> {
+fn s3(base: &str, environment: &Environment, identity_service: bool) -> Result<Arc<dyn ObjectStore>> {
     let mut builder = AmazonS3Builder::new().with_retry(retry());
     for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("AWS_")) {
         if let Ok(key) = name.to_ascii_lowercase().parse() {
@@ -186,7 +219,7 @@ fn s3(base: &str, environment: &Environment) -> Result<Arc<dyn ObjectStore>> {
         }
     }
     let builder = builder.with_url(base.replacen("s3a://", "s3://", 1));
-    let set = |key| builder.get_config_value(&key).is_some_and(|value| !value.is_empty() && value != "false");
+    let set = |key| is_set(builder.get_config_value(&key));
     let credentials = [
         AmazonS3ConfigKey::AccessKeyId,
         AmazonS3ConfigKey::SkipSignature,
@@ -194,7 +227,7 @@ fn s3(base: &str, environment: &Environment) -> Result<Arc<dyn ObjectStore>> {
         AmazonS3ConfigKey::ContainerCredentialsFullUri,
         AmazonS3ConfigKey::WebIdentityTokenFile,
     ];
-    if !credentials.into_iter().any(set) && !identity_service_answers() {
+    if !credentials.into_iter().any(set) && !(identity_service && identity_service_answers()) {
         return Err(Error::misconfigured(format!(
             "`{base}`: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles in ~/.aws are not read; \
              `aws configure export-credentials --format env` prints them), and AWS_REGION; an instance role was looked \
@@ -208,7 +241,7 @@ fn s3(base: &str, environment: &Environment) -> Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(store))
 }
 
-fn google(base: &str, environment: &Environment) -> Result<Arc<dyn ObjectStore>> {
+fn google(base: &str, environment: &Environment, identity_service: bool) -> Result<Arc<dyn ObjectStore>> {
     let mut builder = GoogleCloudStorageBuilder::new().with_retry(retry());
     if let Some(path) = environment.get("SERVICE_ACCOUNT") {
         builder = builder.with_service_account_path(path);
@@ -225,11 +258,11 @@ fn google(base: &str, environment: &Environment) -> Result<Arc<dyn ObjectStore>>
         GoogleConfigKey::ApplicationCredentials,
         GoogleConfigKey::SkipSignature,
     ];
-    let set = |key| builder.get_config_value(&key).is_some_and(|value| !value.is_empty() && value != "false");
+    let set = |key| is_set(builder.get_config_value(&key));
     let logged_in = environment.get("HOME").is_some_and(|home| {
         std::path::Path::new(home).join(".config/gcloud/application_default_credentials.json").is_file()
     });
-    if !credentials.into_iter().any(set) && !logged_in && !identity_service_answers() {
+    if !credentials.into_iter().any(set) && !logged_in && !(identity_service && identity_service_answers()) {
         return Err(Error::misconfigured(format!(
             "`{base}`: no credentials: set GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS to a key file, or run \
              `gcloud auth application-default login`; a machine identity was looked for and none answered"

@@ -22,7 +22,7 @@ use ::parquet::file::metadata::{
     ColumnChunkMask, ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader,
 };
 use arrow_array::Array;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 
 use self::batches::ParquetBatches;
 pub(crate) use self::cache::MetadataCache;
@@ -179,9 +179,9 @@ impl Source for ParquetFile {
         let [leaf] = leaves[..] else { return Ok(None) };
         let Some(given) = row_group.column(leaf).statistics() else { return Ok(None) };
         let corrupt = |error| explain::corrupt(self.object.name(), &error);
-        let schema = Schema::new(vec![self.schema.field(column).clone()]);
         let parquet = opened.metadata().file_metadata().schema_descr();
-        let converter = StatisticsConverter::try_new(self.schema.field(column).name(), &schema, parquet)
+        // The converter finds the leaf by the column's place, so that it needs the whole schema.
+        let converter = StatisticsConverter::try_new(self.schema.field(column).name(), &self.schema, parquet)
             .map_err(corrupt)?;
         let min = converter.row_group_mins([row_group]).map_err(corrupt)?;
         let max = converter.row_group_maxes([row_group]).map_err(corrupt)?;
