@@ -1,14 +1,17 @@
 //! All input and output of driftlead.
 //!
-//! A [`dataset::Dataset`] turns paths and URLs into batches of bounded size, read in parallel; [`baseline_file`] stores a
-//! baseline as a plain Parquet file. Nothing here knows of windows, statistics or policies.
+//! A [`dataset::Dataset`] turns paths and URLs into batches of bounded size, read in parallel; [`source`] decodes one
+//! file or record of each format; [`tabular`] evaluates `where:` and derived columns; [`baseline_file`] stores a baseline
+//! as a plain Parquet file. Nothing here knows of windows, statistics or policies.
 
 pub mod baseline_file;
 pub mod dataset;
 pub mod error;
+pub mod source;
+pub mod tabular;
 
 mod location;
 mod remote;
-mod source;
+mod suggest;
 
 pub use error::{Error, ErrorKind, Result};

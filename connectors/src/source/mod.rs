@@ -1,13 +1,31 @@
 //! Formats: how one file of each kind yields RecordBatches of bounded size.
+//!
+//! The line formats, [`ndjson`] and [`csv`], are tolerant. A field that does not fit its column is null there, and is
+//! marked as a type error (SEMANTICS S3a counts it apart from null). A record that cannot be read at all is counted with
+//! its line and reason. Neither touches its neighbours, and neither is an `Err`: only what ends a file is. [`ipc`] and
+//! Parquet carry their own types.
 
+pub mod csv;
+pub mod ipc;
+pub mod ndjson;
 pub(crate) mod parquet;
 
+mod column;
+mod datetime;
+mod decoded;
+mod head;
+mod infer;
+mod number;
+
 use std::fmt::Debug;
+
 use std::ops::Range;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
+pub use self::decoded::{BadReason, BadRecord, BadRecords, DecodedBatch};
+pub use self::infer::{Inferred, InferredColumn, SkippedColumn};
 use crate::error::Result;
 
 /// Batches of one part of one file. Synchronous; may be moved to any thread.
@@ -65,3 +83,22 @@ pub struct Statistics {
     /// Whether `min` and `max` are values of the column; if not, they only bound them.
     pub exact: bool,
 }
+
+/// How large one batch of decoded text may grow. Either bound ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchSize {
+    /// Rows; at least 1.
+    pub rows: usize,
+    /// Bytes of the records; a batch ends with the one that reaches it.
+    pub bytes: usize,
+}
+
+impl Default for BatchSize {
+    /// 8,192 rows and 32 MiB.
+    fn default() -> Self {
+        Self { rows: 8192, bytes: 32 << 20 }
+    }
+}
+
+/// The longest record that is read; a longer one is a bad record, so that memory stays bounded.
+pub(crate) const MAX_RECORD_BYTES: usize = 64 << 20;

@@ -1,0 +1,146 @@
+//! What a reader yields: a batch, which of its values did not fit their column, and which records could not be read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::BooleanBuffer;
+
+/// One batch of decoded rows.
+///
+/// A value that did not fit its column is null in `batch` and set in `type_errors`, so that a column's null rate and
+/// its type error rate (SEMANTICS S3a) can be told apart: nulls proper are the nulls of the column minus its type
+/// errors. Sources that carry their own types (Parquet, Arrow IPC) never have type errors: see [`DecodedBatch::typed`].
+#[derive(Debug, Clone)]
+pub struct DecodedBatch {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// For each column of `batch`, the rows whose value did not fit; `None` if all did.
+    pub type_errors: Vec<Option<BooleanBuffer>>,
+    /// Records met while this batch was read that could not become a row.
+    pub bad_records: BadRecords,
+}
+
+impl DecodedBatch {
+    /// A batch from a source that carries its own types: no type errors and no bad records.
+    pub fn typed(batch: RecordBatch) -> Self {
+        let type_errors = vec![None; batch.num_columns()];
+        Self { batch, type_errors, bad_records: BadRecords::default() }
+    }
+
+    /// How many values of each column did not fit it.
+    pub fn type_error_counts(&self) -> Vec<u64> {
+        let count = |mask: &Option<BooleanBuffer>| mask.as_ref().map_or(0, |m| m.count_set_bits() as u64);
+        self.type_errors.iter().map(count).collect()
+    }
+}
+
+/// Why a record could not become a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BadReason {
+    /// The record ends in the middle of a value.
+    Truncated,
+    /// The record breaks the grammar of JSON.
+    NotJson,
+    /// A JSON value, but not an object.
+    NotAnObject,
+    /// Something follows the object: for example two objects on one line.
+    TrailingData,
+    /// Objects and arrays nest deeper than 128 levels.
+    TooDeep,
+    /// The bytes are not UTF-8.
+    NotUtf8,
+    /// Longer than 64 MiB.
+    TooLong,
+    /// A CSV row with more or fewer fields than the header.
+    Ragged,
+}
+
+impl BadReason {
+    /// A stable name for counters and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::NotJson => "not_json",
+            Self::NotAnObject => "not_an_object",
+            Self::TrailingData => "trailing_data",
+            Self::TooDeep => "too_deep",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooLong => "too_long",
+            Self::Ragged => "ragged",
+        }
+    }
+}
+
+impl fmt::Display for BadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One record that could not become a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// The line it starts on, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: BadReason,
+    /// What was expected and where, for a person. Never holds the payload, which may be personal data (SEMANTICS S17).
+    pub detail: String,
+}
+
+/// Counts of bad records by reason, with the first ten of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BadRecords {
+    reasons: BTreeMap<BadReason, Tally>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Tally {
+    count: u64,
+    first: Vec<BadRecord>,
+}
+
+impl BadRecords {
+    /// How many examples of each reason are kept.
+    pub const EXAMPLES: usize = 10;
+
+    /// Counts one record; `detail` is asked for only if the record is kept as an example.
+    pub fn add(&mut self, line: u64, reason: BadReason, detail: impl FnOnce() -> String) {
+        let tally = self.reasons.entry(reason).or_default();
+        tally.count += 1;
+        if tally.first.len() < Self::EXAMPLES {
+            tally.first.push(BadRecord { line, reason, detail: detail() });
+        }
+    }
+
+    /// Adds the counts of `later`, whose records come after those of `self` in the same file.
+    pub fn merge(&mut self, later: Self) {
+        for (reason, tally) in later.reasons {
+            let mine = self.reasons.entry(reason).or_default();
+            mine.count += tally.count;
+            mine.first.extend(tally.first);
+            mine.first.truncate(Self::EXAMPLES);
+        }
+    }
+
+    /// All bad records.
+    pub fn total(&self) -> u64 {
+        self.reasons.values().map(|t| t.count).sum()
+    }
+
+    /// Whether there was none.
+    pub fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// The count of each reason that occurred.
+    pub fn counts(&self) -> impl Iterator<Item = (BadReason, u64)> {
+        self.reasons.iter().map(|(&reason, tally)| (reason, tally.count))
+    }
+
+    /// The examples, by reason and then by line.
+    pub fn examples(&self) -> impl Iterator<Item = &BadRecord> {
+        self.reasons.values().flat_map(|t| &t.first)
+    }
+}

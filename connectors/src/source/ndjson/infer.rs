@@ -1,0 +1,117 @@
+//! The columns of an NDJSON file, from its first records.
+
+use std::io::Read;
+
+use super::lines::{Line, Lines};
+use super::scan::{Fault, Key, Scan, Token, unescape};
+use crate::error::Result;
+use crate::source::infer::{Ballot, Inferred, InferredColumn, SkippedColumn, Votes};
+
+/// How much of a file inference looks at, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Records, good or bad.
+    pub records: u64,
+    /// Bytes of records; the one that reaches the bound is the last.
+    pub bytes: u64,
+    /// Whether texts that are ISO dates or RFC 3339 timestamps are typed so; else they stay strings.
+    pub temporal: bool,
+}
+
+impl Default for Sample {
+    /// 10,000 records or 32 MiB; times stay strings.
+    fn default() -> Self {
+        Self { records: 10_000, bytes: 32 << 20, temporal: false }
+    }
+}
+
+/// The top-level keys of the first records, with the type of most of their values.
+///
+/// Nested objects and lists of anything but numbers are `skipped`: a value inside is named by a JSON pointer.
+///
+/// # Errors
+/// Those of reading, as for [`super::Reader`].
+pub fn infer(read: impl Read + Send, label: &str, sample: Sample) -> Result<Inferred> {
+    let mut lines = Lines::new(read, label.to_owned());
+    let mut ballot = Ballot::default();
+    let (mut records, mut bad_records, mut bytes) = (0, 0, 0);
+    while records + bad_records < sample.records && bytes < sample.bytes {
+        let Some((_, line)) = lines.next_line()? else { break };
+        let text = match line {
+            Line::Record(record) => {
+                bytes += record.len() as u64;
+                std::str::from_utf8(record).ok()
+            }
+            Line::TooLong => None,
+        };
+        match text.map(members) {
+            Some(Ok(members)) => {
+                records += 1;
+                for (key, token) in members {
+                    if let Some(votes) = ballot.column(&key) {
+                        vote(votes, token, text.unwrap_or_default());
+                    }
+                }
+            }
+            _ => bad_records += 1,
+        }
+    }
+
+    let mut inferred = Inferred { columns: Vec::new(), skipped: Vec::new(), records, bad_records };
+    if ballot.left_out() {
+        let most = crate::source::infer::MOST_COLUMNS;
+        let reason = format!("keys beyond the first {most} are not looked at: name those you need");
+        inferred.skipped.push(SkippedColumn { name: "…".to_owned(), reason });
+    }
+    for (name, votes) in ballot.into_columns() {
+        match votes.majority(sample.temporal) {
+            Some(data_type) => inferred.columns.push(InferredColumn { name, data_type }),
+            None => {
+                let reason = "holds objects or lists of other things than numbers: name a value inside by its JSON \
+                              pointer, such as `/payload/delay`";
+                inferred.skipped.push(SkippedColumn { name, reason: reason.to_owned() });
+            }
+        }
+    }
+    Ok(inferred)
+}
+
+/// The members of one record, or why it is bad.
+fn members(record: &str) -> std::result::Result<Vec<(String, Token)>, Fault> {
+    let mut scan = Scan::new(record);
+    let mut members = Vec::new();
+    scan.open_record()?;
+    let mut key = scan.first_key()?;
+    while let Some(Key { text, escaped }) = key {
+        let token = scan.value(1)?;
+        let text = String::from_utf8_lossy(text);
+        let mut name = String::new();
+        if !escaped {
+            members.push((text.into_owned(), token));
+        } else if unescape(&text, &mut name) {
+            members.push((name, token));
+        }
+        key = scan.next_key()?;
+    }
+    scan.close_record()?;
+    Ok(members)
+}
+
+fn vote(votes: &mut Votes, token: Token, record: &str) {
+    match token {
+        Token::Null => {}
+        Token::Bool(_) => votes.bool(),
+        Token::Number(span) => votes.number(span.of(record)),
+        Token::NonFinite(_) => votes.float(),
+        Token::Text(span) | Token::Escaped(span) => votes.string(span.of(record)),
+        Token::Array(span) if is_numeric_list(span.of(record)) => votes.float_list(),
+        Token::Array(_) | Token::Object => votes.other(),
+    }
+}
+
+/// Whether all items are numbers or null.
+fn is_numeric_list(array: &str) -> bool {
+    let inner = array[1..array.len() - 1].trim();
+    let numeric = |item: &str| item == "null" || item.parse::<f64>().is_ok();
+    inner.is_empty() || inner.split(',').all(|item| numeric(item.trim()))
+}
