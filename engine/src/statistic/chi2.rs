@@ -19,7 +19,7 @@ use super::share::Pair;
 pub fn chi2(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     let (n, n_baseline) = (pair.n as f64, pair.n_baseline as f64);
     let mut cells = 0;

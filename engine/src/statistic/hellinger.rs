@@ -17,7 +17,7 @@ use super::share::Pair;
 pub fn hellinger(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     let squares = pair.shares().fold(0.0, |sum, cell| {
         let roots = cell.p().sqrt() + cell.q().sqrt();

@@ -20,7 +20,7 @@ use super::share::{Pair, entropy_excess};
 pub fn js(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     // With t = (q-p)/(q+p) the term is m ((1+t) ln(1+t) + (1-t) ln(1-t)) / 2: both parts positive, exact at t = 0.
     let divergence = pair.shares().fold(0.0, |sum, cell| {

@@ -18,7 +18,7 @@ use super::share::{Pair, entropy_excess};
 pub fn kl(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     // sum q ln(q/p) - q + p has the same total, as both shares sum to 1, and no negative term.
     let value = pair.smoothed().fold(0.0, |sum, cell| sum + cell.p() * entropy_excess(cell.excess()));

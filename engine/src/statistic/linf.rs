@@ -18,7 +18,7 @@ use super::share::Pair;
 pub fn linf(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     let largest = pair.shares().map(|cell| cell.distance()).max().unwrap_or(0);
     let whole = u128::from(pair.n) * u128::from(pair.n_baseline);

@@ -27,7 +27,7 @@ use super::share::Pair;
 pub fn psi(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     // A plain sum from zero: an empty f64 iterator sums to -0.0.
     let value = pair.smoothed().fold(0.0, |sum, cell| sum + cell.difference() * cell.log_ratio());

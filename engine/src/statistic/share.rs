@@ -18,12 +18,12 @@ pub(super) struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// The pair, or the score that says why the two cannot be compared.
+    /// The pair, or why the two cannot be compared.
     ///
     /// # Panics
     ///
     /// If the two sides have different numbers of cells.
-    pub(super) fn new(baseline: &'a [u64], window: &'a [u64]) -> Result<Self, Score> {
+    pub(super) fn new(baseline: &'a [u64], window: &'a [u64]) -> Result<Self, Refusal> {
         assert_eq!(baseline.len(), window.len(), "both sides are counted on the same cells");
         let n_baseline = baseline.iter().sum();
         let n = window.iter().sum();
@@ -33,20 +33,15 @@ impl<'a> Pair<'a> {
             _ if baseline.len() < 2 => Some("fewer than two cells hold enough rows"),
             _ => None,
         };
-        let pair = Self { baseline, window, n_baseline, n };
         match reason {
-            Some(reason) => Err(pair.described(Score::none(reason))),
-            None => Ok(pair),
+            Some(reason) => Err(Refusal { reason, n_baseline, n, cells: baseline.len() }),
+            None => Ok(Self { baseline, window, n_baseline, n }),
         }
     }
 
     /// The score of `value` on these cells.
     pub(super) fn score(&self, value: f64) -> Score {
-        self.described(Score::of(value))
-    }
-
-    fn described(&self, score: Score) -> Score {
-        Score { n: self.n, n_baseline: self.n_baseline, cells: Some(self.baseline.len()), ..score }
+        Score { n: self.n, n_baseline: self.n_baseline, cells: Some(self.baseline.len()), ..Score::of(value) }
     }
 
     /// The cells' shares, unsmoothed.
@@ -73,6 +68,22 @@ impl<'a> Pair<'a> {
     /// What sampling alone adds to PSI on average when nothing has changed: `(B-1)(1/n + 1/N)`.
     pub(super) fn psi_bias(&self) -> f64 {
         (self.baseline.len() - 1) as f64 * (1.0 / self.n as f64 + 1.0 / self.n_baseline as f64)
+    }
+}
+
+/// Why two sets of counts cannot be compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    reason: &'static str,
+    n_baseline: u64,
+    n: u64,
+    cells: usize,
+}
+
+impl Refusal {
+    /// The score that says so.
+    pub(super) fn score(self) -> Score {
+        Score { n: self.n, n_baseline: self.n_baseline, cells: Some(self.cells), ..Score::none(self.reason) }
     }
 }
 
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_says_why() {
-        let reason = |b: &[u64], w: &[u64]| Pair::new(b, w).err().and_then(|score| score.reason);
+        let reason = |b: &[u64], w: &[u64]| Pair::new(b, w).err().map(|refusal| refusal.reason);
         assert_eq!(reason(&[0, 0], &[1, 2]), Some("the baseline has no rows"));
         assert_eq!(reason(&[1, 1], &[0, 0]), Some("the window has no rows"));
         assert_eq!(reason(&[4], &[4]), Some("fewer than two cells hold enough rows"));

@@ -31,10 +31,10 @@ impl Moments {
 /// side or a baseline without spread; no p-value below two effective rows on either side.
 #[must_use]
 pub fn mean_shift(baseline: &Moments, window: &Moments, deff: f64) -> Score {
-    let known = match described(baseline, window, deff) {
-        Ok(score) => score,
-        Err(score) => return score,
-    };
+    let known = described(baseline, window, deff);
+    if known.reason.is_some() {
+        return known;
+    }
     let difference = window.mean - baseline.mean;
     let value = difference / baseline.variance.sqrt();
     let (n, n_baseline) = (window.n as f64 / deff, baseline.n as f64 / deff);
@@ -57,10 +57,10 @@ pub fn mean_shift(baseline: &Moments, window: &Moments, deff: f64) -> Score {
 /// No value (with a reason) for an empty side or a side without spread.
 #[must_use]
 pub fn sd_shift(baseline: &Moments, window: &Moments, kurtosis: Option<f64>, deff: f64) -> Score {
-    let known = match described(baseline, window, deff) {
-        Ok(score) => score,
-        Err(score) => return score,
-    };
+    let known = described(baseline, window, deff);
+    if known.reason.is_some() {
+        return known;
+    }
     if window.variance <= 0.0 {
         return Score { reason: Some("the window has no spread"), ..known };
     }
@@ -100,15 +100,15 @@ pub fn kurtosis(counts: &[u64], means: &[f64]) -> Option<f64> {
     moment.is_finite().then_some(moment)
 }
 
-fn described(baseline: &Moments, window: &Moments, deff: f64) -> Result<Score, Score> {
+/// The score's frame, with a reason if there can be no value.
+fn described(baseline: &Moments, window: &Moments, deff: f64) -> Score {
     let reason = match (baseline.n, window.n) {
         (0, _) => Some("the baseline has no rows"),
         (_, 0) => Some("the window has no rows"),
         _ if baseline.variance > 0.0 => None,
         _ => Some("the baseline has no spread to divide by"),
     };
-    let score = Score { n: window.n, n_baseline: baseline.n, deff, reason, ..Score::default() };
-    if reason.is_some() { Err(score) } else { Ok(score) }
+    Score { n: window.n, n_baseline: baseline.n, deff, reason, ..Score::default() }
 }
 
 fn direction(value: f64) -> Option<Direction> {

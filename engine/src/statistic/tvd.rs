@@ -18,7 +18,7 @@ use super::share::Pair;
 pub fn tvd(baseline: &[u64], window: &[u64]) -> Score {
     let pair = match Pair::new(baseline, window) {
         Ok(pair) => pair,
-        Err(score) => return score,
+        Err(refusal) => return refusal.score(),
     };
     // The sum is at most 2nN: gains and losses are equal, so half of it is a whole number.
     let moved: u128 = pair.shares().map(|cell| cell.distance()).sum::<u128>() / 2;

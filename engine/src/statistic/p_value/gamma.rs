@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn branches_meet() {
         for x in [-0.2_f64, 0.2] {
-            assert!((ln_1p_less(x) - (x.ln_1p() - x)).abs() < 1e-17);
+            assert!((ln_1p_less(x) - (x.ln_1p() - x)).abs() < 1e-16);
         }
         let direct = ln_gamma(10.0) - (9.5 * 10.0_f64.ln() - 10.0 + 0.5 * (2.0 * PI).ln());
         assert!((stirling(10.0) - direct).abs() < 1e-14);

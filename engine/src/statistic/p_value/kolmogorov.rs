@@ -164,7 +164,7 @@ fn pelz_good(n: f64, d: f64) -> f64 {
     let first = root / z * k0;
     let second = root / (6.0 * z4) * k1;
     let third = root / (72.0 * z6 * z) * k2 - root / (36.0 * z2 * z) * even2;
-    let fourth = root / (6480.0 * z4 * z6) * k3 + root / (108.0 * z6) * even3;
+    let fourth = root / (6480.0 * z4 * z6) * k3 + root / (216.0 * z6) * even3;
     first + second / n.sqrt() + third / n + fourth / (n * n.sqrt())
 }
 
@@ -192,7 +192,9 @@ mod tests {
         for n in [141_u64, 400, 2000] {
             for z in [0.6, 1.0, 1.4] {
                 let d = z / (n as f64).sqrt();
-                assert!((pelz_good(n as f64, d) - durbin(n, d)).abs() < 2e-6, "{n} {z}");
+                let (expansion, exact) = (pelz_good(n as f64, d), durbin(n, d));
+                // The first term left out is of order n^-2.
+                assert!((expansion - exact).abs() < 0.06 / (n * n) as f64, "{n} {z}: {expansion} {exact}");
             }
             let d = 2.0 / (n as f64).sqrt();
             let (both, twice) = (1.0 - durbin(n, d), 2.0 * smirnov::upper(n, d));
@@ -204,8 +206,8 @@ mod tests {
     fn it_falls_with_d() {
         for n in [3, 50, 140, 141, 5000, 100_001, 1_000_000_000_000] {
             let mut last = 1.0;
-            for step in 1..400 {
-                let d = f64::from(step) * 0.05 / (n as f64).sqrt();
+            for step in 1..100 {
+                let d = f64::from(step) * 0.2 / (n as f64).sqrt();
                 let p = upper(d, n);
                 assert!(p <= last * (1.0 + 2e-6), "n={n} d={d}: {p} after {last}");
                 last = p;

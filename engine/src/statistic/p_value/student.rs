@@ -1,15 +1,16 @@
 //! Student's t, two-sided.
 //!
 //! `P(|T| > |t|) = I(nu/2, 1/2; nu/(nu + t^2))`, the regularised incomplete beta function by its continued fraction
-//! (DiDonato and Morris, ACM TOMS 18, 1992; Lentz's method), on the side where it converges in `O(sqrt nu)` steps.
+//! (DiDonato and Morris, ACM TOMS 18, 1992; Lentz's method), on the side where it converges in `O(sqrt nu)` steps; for
+//! many degrees of freedom Hill's expansion around the normal distribution.
 
 use std::f64::consts::PI;
 
 use super::gamma::stirling;
 use super::normal;
 
-/// Beyond this t is normal to all digits that a p-value of 1e-250 can show.
-const NORMAL_FREEDOM: f64 = 1e15;
+/// Beyond this, `x` is too close to 1 for the continued fraction and Hill's expansion is exact to rounding.
+const NORMAL_FREEDOM: f64 = 1e5;
 
 /// `P(|T| > |t|)` for Student's t with `freedom > 0` degrees of freedom, which need not be whole; 0 at infinity.
 #[must_use]
@@ -21,7 +22,7 @@ pub fn two_sided(t: f64, freedom: f64) -> f64 {
         return 0.0;
     }
     if freedom > NORMAL_FREEDOM {
-        return normal::two_sided(t);
+        return hill(t, freedom);
     }
     let ratio = t * t / freedom;
     let (x, y) = (1.0 / (1.0 + ratio), ratio / (1.0 + ratio));
@@ -33,6 +34,13 @@ pub fn two_sided(t: f64, freedom: f64) -> f64 {
     } else {
         (1.0 - ln_front.exp() * fraction(0.5, a, y) / 0.5).clamp(0.0, 1.0)
     }
+}
+
+/// The normal deviate with the same tail as t, to the second order in `1/freedom` (Hill, CACM 13, 1970).
+fn hill(t: f64, freedom: f64) -> f64 {
+    let a = freedom - 0.5;
+    let z = (a * (t * t / freedom).ln_1p()).sqrt();
+    normal::two_sided(z + (z * z * z + 3.0 * z) / (48.0 * a * a))
 }
 
 /// `ln B(a, 1/2)`, from Stirling's form so that the difference of two large logarithms never appears.
@@ -79,6 +87,14 @@ mod tests {
             let root = (2.0 + t * t).sqrt();
             let two = 2.0 / (root * (root + t));
             assert!((two_sided(t, 2.0) / two - 1.0).abs() < 1e-13, "{t}");
+        }
+    }
+
+    #[test]
+    fn the_expansion_takes_over_where_the_fraction_ends() {
+        for t in [0.01, 1.0, 5.0, 30.0] {
+            let (fraction, expansion) = (two_sided(t, NORMAL_FREEDOM), hill(t, NORMAL_FREEDOM));
+            assert!((fraction / expansion - 1.0).abs() < 1e-9, "{t}: {fraction} {expansion}");
         }
     }
 
