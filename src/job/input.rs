@@ -5,15 +5,15 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use driftlead_connectors::dataset::{Dataset, OpenOptions, Remotes};
+use driftlead_connectors::tabular::Prepare;
 
 use crate::exit::{Error, Result};
 
 /// An opened data set with its columns as the job sees them.
-#[derive(Debug)]
 pub struct Input {
     dataset: Dataset,
     schema: SchemaRef,
-    prepare: Option<super::sql::Prepare>,
+    prepare: Option<Prepare>,
 }
 
 /// A batch as the job sees it.
@@ -44,7 +44,10 @@ impl Input {
         let prepare = if filter.is_none() && derived.is_empty() {
             None
         } else {
-            Some(super::sql::Prepare::new(filter, derived, dataset.schema()).map_err(from_connectors)?)
+            let derived: Vec<(&str, &str)> =
+                derived.iter().map(|(name, expression)| (name.as_str(), expression.as_str())).collect();
+            let prepare = Prepare::new(filter, &derived, dataset.schema());
+            Some(prepare.map_err(|refusal| Error::input(refusal.to_string()))?)
         };
         let schema = prepare
             .as_ref()

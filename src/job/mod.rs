@@ -19,6 +19,5 @@ pub mod input;
 mod judge;
 mod read;
 pub mod segments;
-mod sql;
 mod time;
 pub mod windows;

@@ -509,7 +509,7 @@ macro_rules! number {
     )*};
 }
 
-number!(f32: |x| x != x, f64: |x| x != x, i32: |_| false, i64: |_| false, i128: |_| false);
+number!(f32: f32::is_nan, f64: f64::is_nan, i32: |_| false, i64: |_| false, i128: |_| false);
 
 #[derive(Clone, Copy)]
 enum NativeType {
