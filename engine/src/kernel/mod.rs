@@ -1,110 +1,40 @@
-//! kernel (scalar placeholder until the real one is merged)
-#![allow(missing_docs)]
-use std::ops::Range;
-pub trait Native: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
-    fn f(self) -> f64;
-}
-macro_rules! n { ($($t:ident)*) => {$(impl Native for $t { fn f(self) -> f64 { self as f64 } })*} }
-n!(f32 f64 i32 i64 i128);
-#[derive(Clone, Copy, Debug)]
-pub struct Validity<'a> {
-    bytes: &'a [u8],
-    offset: usize,
-}
-impl<'a> Validity<'a> {
-    pub fn new(bytes: &'a [u8], offset: usize, _len: usize) -> Self {
-        Self { bytes, offset }
-    }
-    pub fn is_valid(&self, i: usize) -> bool {
-        let b = i + self.offset;
-        self.bytes[b / 8] >> (b % 8) & 1 == 1
-    }
-}
-#[derive(Debug)]
-pub struct Locator<T> {
-    edges: Vec<T>,
-}
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub nulls: u64,
-    pub nans: u64,
-}
-pub const MAX_EDGES: usize = 65_533;
-pub const NULL_CELL: u16 = u16::MAX;
-pub const NAN_CELL: u16 = u16::MAX - 1;
-#[derive(Debug, Default)]
-pub struct Sums {
-    pub x: i128,
-    pub xx: i128,
-    pub overflow_x: u64,
-    pub overflow_xx: u64,
-}
-impl<T: Native> Locator<T> {
-    pub fn new(edges: Vec<T>) -> Self {
-        Self { edges }
-    }
-    pub fn with_core(edges: Vec<T>, _core: Range<usize>) -> Self {
-        Self { edges }
-    }
-    pub fn n_cells(&self) -> usize {
-        self.edges.len() + 1
-    }
-    pub fn cell(&self, x: T) -> usize {
-        self.edges.partition_point(|e| *e < x)
-    }
-    pub fn count(&self, values: &[T], validity: Option<Validity<'_>>, counts: &mut [u64]) -> Tally {
-        let mut cells = vec![0; values.len()];
-        let t = self.locate(values, validity, &mut cells);
-        for c in cells {
-            if c < NAN_CELL {
-                counts[usize::from(c)] += 1;
-            }
-        }
-        t
-    }
-    pub fn locate(&self, values: &[T], validity: Option<Validity<'_>>, cells: &mut [u16]) -> Tally {
-        let mut t = Tally::default();
-        for (i, x) in values.iter().enumerate() {
-            cells[i] = if validity.is_some_and(|v| !v.is_valid(i)) {
-                t.nulls += 1;
-                NULL_CELL
-            } else if x.partial_cmp(x).is_none() {
-                t.nans += 1;
-                NAN_CELL
-            } else {
-                self.cell(*x) as u16
-            };
-        }
-        t
-    }
-}
-pub fn sums<T: Native>(values: &[T], validity: Option<Validity<'_>>, center: f64, ex: i32, exx: i32) -> Sums {
-    let mut s = Sums::default();
-    let (a, b) = (crate::feature::power_of_two(ex), crate::feature::power_of_two(exx));
-    for (i, x) in values.iter().enumerate() {
-        if validity.is_some_and(|v| !v.is_valid(i)) || !x.f().is_finite() {
-            continue;
-        }
-        let d = x.f() - center;
-        let big = 2.0_f64.powi(94);
-        let r = (d * a).round_ties_even();
-        if r.abs() < big {
-            s.x += r as i128
-        } else {
-            s.overflow_x += 1
-        }
-        let r = (d * d * b).round_ties_even();
-        if r.abs() < big { s.xx += r as i128 } else { s.overflow_xx += 1 }
-    }
-    s
-}
-pub fn extent<T: Native>(values: &[T], validity: Option<Validity<'_>>) -> Option<(T, T)> {
-    let mut e: Option<(T, T)> = None;
-    for (i, x) in values.iter().enumerate() {
-        if validity.is_some_and(|v| !v.is_valid(i)) || x.partial_cmp(x).is_none() {
-            continue;
-        }
-        e = Some(e.map_or((*x, *x), |(l, h)| (if *x < l { *x } else { l }, if *x > h { *x } else { h })));
-    }
-    e
-}
+//! The hot loops: which cell a value lies in, how many rows lie in each cell, scaled integer sums, extent.
+//!
+//! The law (I-KERNEL): every kernel, on every instruction set, gives what the scalar definitions give, cell for cell and
+//! bit for bit. A cell is right-closed and `cell(x) = #{e < x}` over the sorted edges; NaN and nulls lie in no cell.
+//!
+//! | file | kernel | for |
+//! |---|---|---|
+//! | `small` | counts `x > e` per edge in vector registers: no histogram, no look-up | up to 16 core edges |
+//! | `table` | a monotone bucket map, a table of first cells, few comparisons, sub-histograms | up to 65,533 edges |
+//! | `search` | a binary search per row | i128, and rows outside the core |
+//! | `sums` | SEMANTICS S1: summands scaled by a power of two, rounded, added as integers | any column |
+//! | `extent` | smallest and largest value | any column |
+//!
+//! Loops are written once, over slices, so that the compiler turns them into vector code; [`level`] compiles each for
+//! several instruction sets and picks one at run time. Counters and sums are integers, hence the width of the vectors
+//! cannot change a result. Nulls never reach a loop: a block that holds any is copied with its null rows replaced by a
+//! value whose effect is known and taken out afterwards.
+//!
+//! All `unsafe` code of the engine is in this module.
+#![allow(unsafe_code, reason = "run-time dispatch and unchecked look-ups; each block states why it is sound")]
+
+mod extent;
+mod level;
+mod locator;
+mod map;
+mod native;
+#[cfg(test)]
+mod oracle;
+mod small;
+mod sums;
+mod table;
+#[cfg(test)]
+mod tests;
+mod validity;
+
+pub use extent::extent;
+pub use locator::{Locator, MAX_EDGES, NAN_CELL, NULL_CELL, Tally};
+pub use native::Native;
+pub use sums::{Sums, sums};
+pub use validity::Validity;

@@ -1,0 +1,94 @@
+//! Monotone maps from a value to a bucket.
+//!
+//! All that a table needs of a map is that it never decreases: then the edges of lower buckets are below a row and those of
+//! higher buckets are not. Rounding inside the map does no harm, because edges and rows pass through the same
+//! instructions. An even map suits most columns; a bent one (even near the middle, logarithmic far from it, on both
+//! sides) suits heavy tails, which would leave an even map with nearly all edges in one bucket.
+
+use crate::kernel::native::{EvenStep, Lane, Real};
+
+/// A non-decreasing map to `0..n_buckets`; NaN is in bucket 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Map<T> {
+    Even(EvenStep<T>),
+    Bent(Bent),
+}
+
+/// `sign(d) * log2(1 + |d| / knee)` for `d = x - middle`, but with the bits of the float as the logarithm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bent {
+    /// These four are values of the type that the map computes in, widened.
+    lo: f64,
+    hi: f64,
+    middle: f64,
+    knee: f64,
+    shift: u32,
+    offset: i32,
+    top: u16,
+}
+
+impl<T: Lane> Map<T> {
+    /// Buckets of equal width between `lo` and `hi`.
+    pub(super) fn even(lo: T, hi: T, n_buckets: u32) -> Option<Self> {
+        if !(lo < hi && lo.is_number() && hi.is_number()) {
+            return None;
+        }
+        T::even_step(lo.unsigned_zero(), hi.unsigned_zero(), n_buckets).map(Self::Even)
+    }
+
+    /// At most `n_buckets`, whose width grows with the distance from `middle` beyond `knee`.
+    pub(super) fn bent(lo: T, hi: T, middle: T, knee: f64, n_buckets: u32) -> Option<Self> {
+        let (lo, hi, middle) = (lo.to_real(), hi.to_real(), middle.to_real());
+        let knee = T::Real::narrow(knee);
+        let usable = lo < middle
+            && middle < hi
+            && lo.is_finite()
+            && hi.is_finite()
+            && knee.is_finite()
+            && knee > T::Real::narrow(0.0);
+        if !usable {
+            return None;
+        }
+        for shift in 0..=T::Real::FRACTION_BITS {
+            // Without a shift a bucket need not fit an i32: begin where the widest float does.
+            if T::Real::FRACTION_BITS - shift > 18 {
+                continue;
+            }
+            let (low, high) = (lo.bent(lo, hi, middle, knee, shift), hi.bent(lo, hi, middle, knee, shift));
+            let top = high - low;
+            if (0..n_buckets as i32).contains(&top) {
+                let (lo, hi, middle, knee) = (lo.widen(), hi.widen(), middle.widen(), knee.widen());
+                return Some(Self::Bent(Bent { lo, hi, middle, knee, shift, offset: -low, top: top as u16 }));
+            }
+        }
+        None
+    }
+
+    /// How many buckets there are.
+    pub(super) fn n_buckets(&self) -> usize {
+        match self {
+            Self::Even(step) => usize::from(step.top) + 1,
+            Self::Bent(bent) => usize::from(bent.top) + 1,
+        }
+    }
+
+    /// The bucket of each row. `buckets` must be as long as `rows`.
+    #[inline(always)]
+    pub(super) fn buckets(&self, rows: &[T], buckets: &mut [u16]) {
+        match self {
+            Self::Even(step) => {
+                let step = *step;
+                for (bucket, x) in buckets.iter_mut().zip(rows) {
+                    *bucket = x.even_bucket(&step);
+                }
+            }
+            Self::Bent(bent) => {
+                let Bent { shift, offset, .. } = *bent;
+                let [lo, hi, middle, knee] = [bent.lo, bent.hi, bent.middle, bent.knee].map(T::Real::narrow);
+                for (bucket, x) in buckets.iter_mut().zip(rows) {
+                    *bucket = (x.to_real().bent(lo, hi, middle, knee, shift) + offset) as u16;
+                }
+            }
+        }
+    }
+}
