@@ -250,12 +250,10 @@ impl Check {
                 self.baseline[0]
             )));
         }
-        if let (Some(since), Some(until)) = (self.since, self.until) {
-            if since >= until {
-                return Err(Error::input(format!(
-                    "no time lies from `--since {since}` to `--until {until}`"
-                )));
-            }
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            return Err(Error::input(format!("no time lies from `--since {since}` to `--until {until}`")));
         }
         Ok(Target { model, data: data.to_vec() })
     }
