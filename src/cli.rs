@@ -14,7 +14,13 @@ use crate::config::Compat;
 use crate::exit::{Error, Result};
 use crate::time::Timestamp;
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Examples:
+  driftlead demo                                           see it work
+  driftlead check --baseline train.parquet live.parquet    a first look, without configuration
+  driftlead init train.parquet > model.yaml                write a model file to edit
+  driftlead check model.yaml live.parquet                  compare by its rules
+
 Exit codes:
   0  no drift (or less than `--fail-on` asks)
   1  drift
@@ -25,11 +31,9 @@ Exit codes:
 /// Watches models for drift: compares live data with a frozen baseline.
 ///
 /// A baseline freezes the distribution of every feature once; each later window of data is compared with it by PSI, KS
-/// and other measures, and judged with the sample size in mind. The first look needs no configuration:
-///
-///   driftlead check --baseline train.parquet live.parquet
+/// and other measures, and judged with the sample size in mind. The first look needs no configuration.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "driftlead", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "driftlead", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -40,66 +44,31 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Write a model file for a data set.
-    Init(Init),
-    /// Freeze the baseline of a model into a file.
-    Baseline(Baseline),
-    /// Compare data with a baseline and report drift.
-    Check(Box<Check>),
-    /// Show what is in a baseline, a report or a data file.
-    Inspect(Inspect),
-    /// Check a model file and show what it means.
-    Validate(Validate),
-    /// Write a completion script for a shell.
-    Completions(Completions),
-    /// Make a small data set that drifts, and check it.
-    Demo,
-}
-
-/// `driftlead init`
-///
-/// Looks at the columns and a sample of the rows, infers a kind for each, and writes a commented model file to standard
-/// output, ready to edit.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+    ///
+    /// Looks at the columns and a sample of the rows, infers a kind for each, and writes a commented model file to standard
+    /// output, ready to edit.
+    #[command(after_help = "\
 Examples:
   driftlead init train.parquet > flights.yaml
   driftlead init 'az://ml/flights/2001-01/*.parquet' > flights.yaml")]
-pub struct Init {
-    /// The data: a file, a pattern in quotes, a folder or a URL.
-    #[arg(value_name = "DATA")]
-    pub data: String,
-}
-
-/// `driftlead baseline`
-///
-/// Reads the baseline rows that the model file names and writes one small file with their frozen distribution. A `check`
-/// that uses this file does not read the rows again.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+    Init(Init),
+    /// Freeze the baseline of a model into a file.
+    ///
+    /// Reads the baseline rows that the model file names and writes one small file with their frozen distribution. A `check`
+    /// that uses this file does not read the rows again.
+    #[command(after_help = "\
 Examples:
   driftlead baseline flights.yaml
   driftlead baseline flights.yaml -o baselines/flights-2001-01.parquet")]
-pub struct Baseline {
-    /// The model file.
-    #[arg(value_name = "MODEL.yaml")]
-    pub model: PathBuf,
-    /// The file to write; by default MODEL.baseline.parquet beside the model file.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Threads to use; by default one a core.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub threads: Option<u16>,
-}
-
-/// `driftlead check`
-///
-/// The baseline and the rules come from a model file, or from --baseline with every default. The first word is a model
-/// file if it ends in .yaml or .yml; everything else is data. Data may be Parquet, CSV, NDJSON or Arrow IPC: files,
-/// patterns in quotes, folders or URLs (az://, abfss://, s3://, gs://).
-///
-/// Where both a model file and an option say something, the option wins.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+    Baseline(Baseline),
+    /// Compare data with a baseline and report drift.
+    ///
+    /// The baseline and the rules come from a model file, or from --baseline with every default. The first word is a model
+    /// file if it ends in .yaml or .yml; everything else is data. Data may be Parquet, CSV, NDJSON or Arrow IPC: files,
+    /// patterns in quotes, folders or URLs (az://, abfss://, s3://, gs://).
+    ///
+    /// Where both a model file and an option say something, the option wins.
+    #[command(after_help = "\
 Examples:
   driftlead check --baseline train.parquet live.parquet
   driftlead check flights.yaml live.parquet
@@ -113,6 +82,57 @@ Exit codes:
   2  bad usage, configuration or data, or a feature in error
   3  the run failed
   130  interrupted")]
+    Check(Box<Check>),
+    /// Show what is in a baseline file.
+    ///
+    /// For a baseline file: its features with their edges, counts and a histogram of each.
+    #[command(after_help = "\
+Examples:
+  driftlead inspect flights.baseline.parquet")]
+    Inspect(Inspect),
+    /// Check a model file and show what it means.
+    ///
+    /// Reports every problem of the file with its line and column, and exits 2; or prints what the file means, with the
+    /// defaults that it leaves unsaid. No data is read.
+    #[command(after_help = "\
+Examples:
+  driftlead validate flights.yaml")]
+    Validate(Validate),
+    /// Write a completion script for a shell.
+    #[command(after_help = "\
+Examples:
+  driftlead completions bash > /etc/bash_completion.d/driftlead
+  driftlead completions zsh > ~/.zfunc/_driftlead
+  driftlead completions fish > ~/.config/fish/completions/driftlead.fish")]
+    Completions(Completions),
+    /// Make a small data set that drifts, and check it.
+    Demo,
+}
+
+/// The words after `driftlead init`.
+#[derive(Clone, Debug, Args)]
+pub struct Init {
+    /// The data: a file, a pattern in quotes, a folder or a URL.
+    #[arg(value_name = "DATA")]
+    pub data: String,
+}
+
+/// The words after `driftlead baseline`.
+#[derive(Clone, Debug, Args)]
+pub struct Baseline {
+    /// The model file.
+    #[arg(value_name = "MODEL.yaml")]
+    pub model: PathBuf,
+    /// The file to write; by default MODEL.baseline.parquet beside the model file.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Threads to use; by default one a core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+/// The words after `driftlead check`.
+#[derive(Clone, Debug, Args)]
 pub struct Check {
     /// A model file, then the data to judge; without a model file, the data alone.
     #[arg(value_name = "MODEL.yaml | DATA")]
@@ -149,40 +169,24 @@ pub struct Check {
     pub compat: Vec<Compat>,
 }
 
-/// `driftlead inspect`
-///
-/// For a baseline file: its features with their edges, counts and a histogram of each.
+/// The words after `driftlead inspect`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  driftlead inspect flights.baseline.parquet")]
 pub struct Inspect {
     /// The file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
 
-/// `driftlead validate`
-///
-/// Reports every problem of the file with its line and column, and exits 2; or prints what the file means, with the
-/// defaults that it leaves unsaid. No data is read.
+/// The words after `driftlead validate`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  driftlead validate flights.yaml")]
 pub struct Validate {
     /// The model file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
 
-/// `driftlead completions`
+/// The words after `driftlead completions`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  driftlead completions bash > /etc/bash_completion.d/driftlead
-  driftlead completions zsh > ~/.zfunc/_driftlead
-  driftlead completions fish > ~/.config/fish/completions/driftlead.fish")]
 pub struct Completions {
     /// The shell.
     #[arg(value_enum)]
@@ -246,12 +250,10 @@ impl Check {
                 self.baseline[0]
             )));
         }
-        if let (Some(since), Some(until)) = (self.since, self.until) {
-            if since >= until {
-                return Err(Error::input(format!(
-                    "no time lies from `--since {since}` to `--until {until}`"
-                )));
-            }
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            return Err(Error::input(format!("no time lies from `--since {since}` to `--until {until}`")));
         }
         Ok(Target { model, data: data.to_vec() })
     }
@@ -305,6 +307,17 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_examples() {
+        for command in Cli::command().get_subcommands_mut().filter(|command| command.get_name() != "demo") {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Examples:\n  driftlead "), "{help}");
+        }
+        insta::assert_snapshot!(
+            Cli::command().find_subcommand_mut("check").expect("check").render_long_help()
+        );
     }
 
     #[test]

@@ -57,3 +57,28 @@ fn dispatch(command: Command) -> exit::Result<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_usage_from_success() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("file");
+            path.into_os_string()
+        };
+        let go = |args: &[OsString]| run(["driftlead".into()].iter().chain(args));
+        assert_eq!(go(&["--version".into()]), code::OK);
+        assert_eq!(go(&["check".into(), "--help".into()]), code::OK);
+        assert_eq!(go(&["completions".into(), "bash".into()]), code::OK);
+        assert_eq!(go(&["validate".into(), file("good.yaml", "model: m\n")]), code::OK);
+        assert_eq!(go(&["validate".into(), file("bad.yaml", "modle: m\n")]), code::INPUT);
+        assert_eq!(go(&["validate".into(), file("data.yaml", "PAR1")]), code::INPUT);
+        assert_eq!(go(&["validate".into(), "no/such/file.yaml".into()]), code::INPUT);
+        assert_eq!(go(&[]), code::INPUT);
+        assert_eq!(go(&["frobnicate".into()]), code::INPUT);
+    }
+}

@@ -80,11 +80,15 @@ impl FromStr for Duration {
                 return Err(format!("`{text}` is not a duration: {EXPECTED}"));
             }
             let (number, after) = rest.split_at(digits);
-            let letters = after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len();
-            let (unit, after) = after.split_at(letters);
+            let unspaced = after.trim_start();
+            let letters = unspaced.len() - unspaced.trim_start_matches(|c: char| c.is_alphabetic()).len();
+            let (unit, after_unit) = unspaced.split_at(letters);
             let Some(index) = UNITS.iter().position(|(name, _)| *name == unit) else {
                 return Err(unknown_unit(text, number, unit));
             };
+            if unspaced.len() < after.len() {
+                return Err(format!("`{text}` has a space: write `{number}{unit}`"));
+            }
             // `30m1h` or `1h2h` is more likely an error than a wish.
             if smallest != usize::MAX && index <= smallest {
                 return Err(format!("`{text}` is not a duration: units go from large to small, each once"));
@@ -94,7 +98,7 @@ impl FromStr for Duration {
             total = part.and_then(|part| total.checked_add(part)).ok_or_else(|| {
                 format!("`{text}` is too long: a duration holds at most about 292,000 years")
             })?;
-            rest = after;
+            rest = after_unit;
         }
         Ok(Self(total))
     }
@@ -169,14 +173,15 @@ mod tests {
         let cases = [
             ("", "a duration is missing"),
             ("90", "write `90s`"),
-            ("6 h", "has no unit"),
+            ("6 h", "write `6h`"),
+            ("6 hours", "write `6h`"),
             ("6H", "write `6h`"),
             ("10min", "write `10m`"),
             ("1month", "use days"),
             ("1.5h", "`1.5h`"),
             ("-5m", "is not a duration"),
             ("30m1h", "large to small"),
-            ("5 parsecs", "has no unit"),
+            ("5 parsecs", "the units are"),
             ("5parsecs", "the units are"),
             ("99999999999999999999d", "too long"),
             ("9999999999999d", "too long"),

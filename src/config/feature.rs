@@ -59,11 +59,11 @@ pub(super) fn read(root: &Node, problems: &mut Vec<Problem>) -> Features {
         Some(node) if node.value != Value::Null => node.entries(),
         _ => return Features { exclude, ..Features::default() },
     };
-    if entries.is_empty() {
-        if let Some(node) = root.child("features").filter(|node| matches!(node.value, Value::Map(_))) {
-            let message = "`features` names no column: leave it out to judge every column";
-            problems.push(Problem::new(node.place, message));
-        }
+    if entries.is_empty()
+        && let Some(node) = root.child("features").filter(|node| matches!(node.value, Value::Map(_)))
+    {
+        let message = "`features` names no column: leave it out to judge every column";
+        problems.push(Problem::new(node.place, message));
     }
     let mut features = Features { declared: Vec::new(), others: false, exclude };
     for (key, node) in entries {

@@ -47,7 +47,7 @@ impl Problems {
     /// The problems of `file`, whose content is `text`. Sorts them by place and drops repetitions.
     #[must_use]
     pub fn new(file: &Path, text: &str, mut list: Vec<Problem>) -> Self {
-        list.sort_by(|a, b| a.place.cmp(&b.place));
+        list.sort_by_key(|problem| problem.place);
         list.dedup();
         Self { file: file.to_owned(), text: text.to_owned(), list }
     }

@@ -91,6 +91,27 @@ impl Shape {
     }
 }
 
+/// Calls `f` with `record` and every record below it, each once.
+pub fn for_each_record(record: &'static Record, f: &mut dyn FnMut(&'static Record)) {
+    fn go(record: &'static Record, seen: &mut Vec<&'static str>, f: &mut dyn FnMut(&'static Record)) {
+        if seen.contains(&record.name) {
+            return;
+        }
+        seen.push(record.name);
+        f(record);
+        for key in record.keys {
+            let mut shape = key.shape;
+            while let Shape::List(inner) | Shape::Several(inner) | Shape::Table(inner) = shape {
+                shape = *inner;
+            }
+            if let Shape::Record(below) | Shape::ShortOr(_, below) = shape {
+                go(below, seen, f);
+            }
+        }
+    }
+    go(record, &mut Vec::new(), f);
+}
+
 /// Adds to `problems` everything in `root` that does not fit `record`.
 pub fn check(root: &Node, record: &'static Record, problems: &mut Vec<Problem>) {
     let shape = Shape::Record(record);
@@ -139,6 +160,7 @@ impl Checker<'_> {
             (Shape::Several(item), Value::Text(_) | Value::Number(..) | Value::Bool(_)) => {
                 self.value(node, *item, name, example);
             }
+            (Shape::Several(item @ Shape::Segment), Value::Map(_)) => self.value(node, *item, name, example),
             (Shape::Record(record) | Shape::ShortOr(_, record), Value::Map(_)) => self.record(node, record),
             (Shape::ShortOr(short, _), Value::Text(_) | Value::List(_)) => {
                 self.value(node, *short, name, example)

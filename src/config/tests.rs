@@ -200,3 +200,52 @@ fn a_file_that_is_no_mapping_says_what_it_should_be() {
     assert!(refuse("").contains("m.yaml:1:1"), "{}", refuse(""));
     assert!(refuse("model: [\n").contains("not readable as YAML"));
 }
+
+/// The blocks of code in `language` of a page of documentation.
+fn examples<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn every_example_of_the_documentation_is_valid() {
+    let page = include_str!("../../docs/configuration.md");
+    let examples = examples(page, "yaml");
+    assert!(examples.len() >= 7, "{}", examples.len());
+    for example in examples {
+        read(example);
+    }
+}
+
+#[test]
+fn every_key_is_documented_and_every_example_in_the_table_fits_it() {
+    let page = include_str!("../../docs/configuration.md");
+    let mut missing = Vec::new();
+    super::shape::for_each_record(&super::keys::MODEL, &mut |record| {
+        for key in record.keys {
+            if !page.contains(&format!("| `{}` |", key.name))
+                && record.name != "bounds below"
+                && key.name != "path"
+            {
+                missing.push(key.name);
+            }
+            let text = format!("{}: {}\n", key.name, key.example);
+            let node = super::node::Node::parse(&text).expect(&text);
+            let mut problems = Vec::new();
+            super::shape::check(&node, record, &mut problems);
+            let about_others = |message: &str| message.contains("is missing in");
+            problems.retain(|problem| !about_others(&problem.message));
+            assert!(problems.is_empty(), "{text}{problems:?}");
+        }
+    });
+    assert!(missing.is_empty(), "docs/configuration.md says nothing of {missing:?}");
+    let metrics: Vec<_> = driftlead_engine::metric::ALL.iter().map(|metric| format!("`{metric}`")).collect();
+    assert!(page.contains(&metrics.join(", ")), "docs/configuration.md lists other metrics");
+    assert!(include_str!("../../docs/formats/report.md").replace(",\n", ", ").contains(&metrics.join(", ")));
+}
+
+#[test]
+fn what_a_file_means_is_told_with_its_defaults_marked() {
+    insta::assert_snapshot!("view_of_a_full_file", super::view::text(&read(FULL)));
+    insta::assert_snapshot!("view_of_the_shortest_file", super::view::text(&read("model: m\n")));
+}

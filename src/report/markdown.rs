@@ -9,7 +9,7 @@ use driftlead_engine::{Kind, Metric};
 
 use super::format::{NONE, clean, count, plural, probability, share, value};
 use super::summary::{ranked, sentence, significance, what_moved};
-use super::table::window_label;
+use super::table::{is_quiet, window_label};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
 
@@ -32,10 +32,8 @@ pub fn render(report: &Report) -> String {
         plural(report.baseline.rows, "row")
     );
     let is_single = report.windows.len() == 1;
-    let (calm, notable): (Vec<&Window>, Vec<&Window>) = report
-        .windows
-        .iter()
-        .partition(|window| window.verdict == Verdict::Ok && !is_single && is_quiet(window));
+    let (calm, notable): (Vec<&Window>, Vec<&Window>) =
+        report.windows.iter().partition(|window| !is_single && is_quiet(window));
     for window in notable.iter().take(MAX_WINDOWS) {
         write_window(&mut out, window, is_single);
     }
@@ -52,10 +50,6 @@ pub fn render(report: &Report) -> String {
     }
     write_notes(&mut out, report);
     out
-}
-
-fn is_quiet(window: &Window) -> bool {
-    window.features.iter().all(|feature| matches!(feature.verdict, Verdict::Ok | Verdict::Skipped))
 }
 
 fn write_window(out: &mut String, window: &Window, is_single: bool) {

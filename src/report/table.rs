@@ -18,6 +18,9 @@ use super::wire::{Feature, Report, Window};
 /// So many features that are ok are listed; the others are counted.
 const MAX_OK: usize = 20;
 
+/// More quiet windows in a row than these become one line.
+const MAX_QUIET: usize = 8;
+
 /// What the output can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -60,11 +63,7 @@ pub fn render(report: &Report, style: Style) -> String {
         clean(&id),
         plural(report.baseline.rows, "row")
     );
-    let is_single = report.windows.len() == 1;
-    for window in &report.windows {
-        out.push('\n');
-        draw_window(&mut out, window, is_single, pen);
-    }
+    draw_windows(&mut out, &report.windows, pen);
     draw_notes(&mut out, report, pen);
     out
 }
@@ -106,6 +105,35 @@ impl Pen {
     }
 }
 
+/// Windows in their order; long runs of quiet ones become one line.
+fn draw_windows(out: &mut String, windows: &[Window], pen: Pen) {
+    let is_single = windows.len() == 1;
+    let mut rest = windows;
+    while let Some((first, after)) = rest.split_first() {
+        let quiet = rest.iter().take_while(|window| is_quiet(window)).count();
+        if quiet > MAX_QUIET {
+            let last = &rest[quiet - 1];
+            let span = match (first.start, last.end) {
+                (Some(start), Some(end)) => format!(", {} to {}", start.short(), end.short()),
+                _ => String::new(),
+            };
+            let ok = pen.verdict(Verdict::Ok, "ok");
+            let _ = writeln!(out, "\n{} are {ok}{span}", plural(quiet as u64, "window"));
+            rest = &rest[quiet..];
+        } else {
+            out.push('\n');
+            draw_window(out, first, is_single, pen);
+            rest = after;
+        }
+    }
+}
+
+/// Whether there is nothing to tell of a window but that it is fine.
+pub(super) fn is_quiet(window: &Window) -> bool {
+    window.verdict == Verdict::Ok
+        && window.features.iter().all(|feature| matches!(feature.verdict, Verdict::Ok | Verdict::Skipped))
+}
+
 fn draw_window(out: &mut String, window: &Window, is_single: bool, pen: Pen) {
     let time = match (window.start, window.end) {
         (Some(start), Some(end)) => format!("  {} to {}", start.short(), end.short()),
@@ -142,20 +170,27 @@ struct Column {
     title: &'static str,
     cell: fn(&Feature) -> String,
     is_number: bool,
-    /// The terminal's width below which it is left out.
-    needs: usize,
 }
 
 const COLUMNS: [Column; 8] = [
-    Column { title: "feature", cell: |f| clean(&f.name), is_number: false, needs: 0 },
-    Column { title: "kind", cell: |f| f.kind.name().to_owned(), is_number: false, needs: 100 },
-    Column { title: "verdict", cell: |f| f.verdict.name().to_owned(), is_number: false, needs: 0 },
-    Column { title: "psi", cell: |f| measure(f, Metric::Psi), is_number: true, needs: 40 },
-    Column { title: "ks/js", cell: ks_or_js, is_number: true, needs: 80 },
-    Column { title: "p/q", cell: |f| probability(significance(f)), is_number: true, needs: 70 },
-    Column { title: "nulls", cell: |f| share(f.nulls, f.rows), is_number: true, needs: 60 },
-    Column { title: "what moved", cell: what_moved, is_number: false, needs: 40 },
+    Column { title: "feature", cell: |f| clean(&f.name), is_number: false },
+    Column { title: "kind", cell: |f| f.kind.name().to_owned(), is_number: false },
+    Column { title: "verdict", cell: |f| f.verdict.name().to_owned(), is_number: false },
+    Column { title: "psi", cell: |f| measure(f, Metric::Psi), is_number: true },
+    Column { title: "ks/js", cell: ks_or_js, is_number: true },
+    Column { title: "p/q", cell: |f| probability(significance(f)), is_number: true },
+    Column { title: "nulls", cell: |f| share(f.nulls, f.rows), is_number: true },
+    Column { title: "what moved", cell: what_moved, is_number: false },
 ];
+
+/// The columns that give way to `what moved` on a narrow terminal, the first one first.
+const GIVE_WAY: [&str; 5] = ["kind", "nulls", "p/q", "ks/js", "psi"];
+
+/// So many columns of `what moved` are worth more than another number.
+const WORTH: usize = 24;
+
+/// Between two columns.
+const GAP: usize = 2;
 
 fn measure(feature: &Feature, metric: Metric) -> String {
     feature.metrics.of(metric).map_or_else(|| NONE.to_owned(), |measure| value(measure.value))
@@ -166,23 +201,37 @@ fn ks_or_js(feature: &Feature) -> String {
 }
 
 fn draw_features(out: &mut String, features: &[&Feature], pen: Pen) {
-    const GAP: usize = 2;
     let limit = pen.style.width.unwrap_or(usize::MAX);
-    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.needs <= limit).collect();
-    let names = if limit == usize::MAX { usize::MAX } else { (limit / 3).max(8) };
+    let names = if limit == usize::MAX { usize::MAX } else { (limit / 4).max(8) };
+    let mut columns: Vec<&Column> = COLUMNS.iter().collect();
+    let mut widths: Vec<usize> = columns
+        .iter()
+        .map(|column| {
+            let widest = features.iter().map(|feature| (column.cell)(feature).width()).max().unwrap_or(0);
+            if column.title == "feature" {
+                widest.min(names).max(names.min(7))
+            } else {
+                widest.max(column.title.width())
+            }
+        })
+        .collect();
+    for title in GIVE_WAY {
+        let moved = widths.last().copied().unwrap_or(0).min(WORTH);
+        let others: usize = widths.iter().rev().skip(1).sum();
+        if others + moved + GAP * columns.len() <= limit {
+            break;
+        }
+        if let Some(at) = columns.iter().position(|column| column.title == title) {
+            columns.remove(at);
+            widths.remove(at);
+        }
+    }
     let cells: Vec<Vec<String>> = features
         .iter()
         .map(|feature| {
             let mut cells: Vec<String> = columns.iter().map(|column| (column.cell)(feature)).collect();
             cells[0] = fit(&cells[0], names);
             cells
-        })
-        .collect();
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| {
-            cells.iter().map(|row| row[at].width()).chain([column.title.width()]).max().unwrap_or(0)
         })
         .collect();
     let mut write_row = |row: &[String], paint: &dyn Fn(usize, &str) -> String| {
@@ -220,7 +269,9 @@ fn draw_notes(out: &mut String, report: &Report, pen: Pen) {
         let span = format!("{} to {}", gap.start.short(), gap.end.short());
         let _ = writeln!(notes, "gap: {} without rows, {span}", plural(gap.windows, "window"));
     }
-    for failed in &report.errors {
+    let is_shown =
+        |name: &str| report.windows.iter().any(|window| window.features.iter().any(|f| f.name == name));
+    for failed in report.errors.iter().filter(|failed| !is_shown(&failed.name)) {
         let word = pen.verdict(Verdict::Error, "error");
         let _ = writeln!(notes, "{word}: `{}`: {}", clean(&failed.name), clean(&failed.reason));
     }
