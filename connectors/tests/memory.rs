@@ -2,6 +2,8 @@
 //!
 //! One test in a binary of its own, so that nothing else allocates meanwhile.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
 use std::path::Path;

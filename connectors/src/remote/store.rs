@@ -124,7 +124,7 @@ fn azure(
         AzureConfigKey::SkipSignature,
         AzureConfigKey::CredentialType,
     ];
-    if !credentials.into_iter().any(set) && !(identity_service && identity_service_answers()) {
+    if !(credentials.into_iter().any(set) || identity_service && identity_service_answers()) {
         return Err(Error::misconfigured(format!(
             "`{base}`: no credentials for storage account `{account}`: set AZURE_STORAGE_ACCOUNT_KEY or \
              AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID with AZURE_TENANT_ID and AZURE_CLIENT_SECRET, or \
@@ -227,7 +227,7 @@ fn s3(base: &str, environment: &Environment, identity_service: bool) -> Result<A
         AmazonS3ConfigKey::ContainerCredentialsFullUri,
         AmazonS3ConfigKey::WebIdentityTokenFile,
     ];
-    if !credentials.into_iter().any(set) && !(identity_service && identity_service_answers()) {
+    if !(credentials.into_iter().any(set) || identity_service && identity_service_answers()) {
         return Err(Error::misconfigured(format!(
             "`{base}`: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles in ~/.aws are not read; \
              `aws configure export-credentials --format env` prints them), and AWS_REGION; an instance role was looked \
@@ -262,7 +262,7 @@ fn google(base: &str, environment: &Environment, identity_service: bool) -> Resu
     let logged_in = environment.get("HOME").is_some_and(|home| {
         std::path::Path::new(home).join(".config/gcloud/application_default_credentials.json").is_file()
     });
-    if !credentials.into_iter().any(set) && !logged_in && !(identity_service && identity_service_answers()) {
+    if !(credentials.into_iter().any(set) || logged_in || identity_service && identity_service_answers()) {
         return Err(Error::misconfigured(format!(
             "`{base}`: no credentials: set GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS to a key file, or run \
              `gcloud auth application-default login`; a machine identity was looked for and none answered"
