@@ -105,7 +105,7 @@ Examples:
   driftlead completions zsh > ~/.zfunc/_driftlead
   driftlead completions fish > ~/.config/fish/completions/driftlead.fish")]
     Completions(Completions),
-    /// Make a small data set that drifts, and check it.
+    /// Check two months of real flights that come with the program.
     Demo,
 }
 

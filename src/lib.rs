@@ -52,9 +52,9 @@ fn dispatch(command: Command) -> exit::Result<u8> {
         Command::Completions(args) => commands::completions::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Baseline(args) => commands::baseline::run(&args),
-        Command::Init(_) | Command::Inspect(_) | Command::Demo => {
-            Err(exit::Error::run("this command is not built in yet"))
-        }
+        Command::Init(args) => commands::init::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Demo => commands::demo::run(),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn run(args: &Baseline) -> Result<u8> {
         "{location}: {} features of {} rows, baseline {}\n",
         own.features().len(),
         own.rows(),
-        &own.id()[..12]
+        own.id().get(..12).unwrap_or_default()
     );
     for skipped in &loaded.skipped {
         text.push_str(&format!("  skipped `{}`: {}\n", skipped.name, skipped.reason));

@@ -3,6 +3,9 @@
 pub mod baseline;
 pub mod check;
 pub mod completions;
+pub mod demo;
+pub mod init;
+pub mod inspect;
 pub mod validate;
 
 use crate::exit::{Error, Result};

@@ -22,8 +22,8 @@ use super::segments::pairs_of;
 use super::windows::{Bounds, Counted};
 use crate::config::{Config, Window};
 use crate::exit::Result;
-use crate::report::Verdict;
 use crate::report::wire;
+use crate::report::{Verdict, number};
 use crate::time::Timestamp;
 
 /// How many cells a feature names.
@@ -336,28 +336,28 @@ pub(super) fn rules(config: &Config, baseline: &Baseline) -> Result<RuleSet, pol
 
 fn cell_of(cells: &FeatureCells, moved: &Moved) -> wire::Cell {
     let is_time = cells.value_type().family == Family::Time;
-    let number = |x: f64| {
+    let name = |x: f64| {
         if is_time {
             // Steps of the column, in nanoseconds each, as microseconds.
             #[expect(clippy::cast_possible_truncation, reason = "saturates")]
             let micros = (x * cells.value_type().unit.ratio() / 1_000.0) as i64;
             return Timestamp::from_micros(micros).short();
         }
-        short_number(x)
+        number(x)
     };
     let (label, low, high, category) = match &moved.place {
         Place::Range(low, high) => (
             match (low, high) {
-                (Some(low), Some(high)) => format!("({}, {}]", number(*low), number(*high)),
-                (None, Some(high)) => format!("<= {}", number(*high)),
-                (Some(low), None) => format!("> {}", number(*low)),
+                (Some(low), Some(high)) => format!("({}, {}]", name(*low), name(*high)),
+                (None, Some(high)) => format!("<= {}", name(*high)),
+                (Some(low), None) => format!("> {}", name(*low)),
                 (None, None) => "all values".to_owned(),
             },
             *low,
             *high,
             None,
         ),
-        Place::Value(x) => (number(*x), Some(*x), Some(*x), None),
+        Place::Value(x) => (name(*x), Some(*x), Some(*x), None),
         Place::Category(name) => (name.clone(), None, None, Some(name.clone())),
         Place::Rest(newcomers) if newcomers.is_empty() => ("all other values".to_owned(), None, None, None),
         Place::Rest(newcomers) => {
@@ -375,22 +375,6 @@ fn cell_of(cells: &FeatureCells, moved: &Moved) -> wire::Cell {
         window: moved.window,
         contribution: moved.contribution,
     }
-}
-
-/// Up to six significant digits.
-fn short_number(x: f64) -> String {
-    if x == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = x.abs();
-    if !(1e-4..1e9).contains(&magnitude) {
-        return format!("{x:.3e}");
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "between -4 and 9")]
-    let digits = magnitude.log10().floor() as i32;
-    let decimals = usize::try_from((5 - digits).max(0)).unwrap_or(0);
-    let text = format!("{x:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 fn as_float(rows: u64) -> f64 {

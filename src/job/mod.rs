@@ -17,6 +17,7 @@ pub mod columns;
 mod feature_row;
 pub mod input;
 mod judge;
+pub mod look;
 mod read;
 pub mod segments;
 mod time;

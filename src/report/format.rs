@@ -73,6 +73,23 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     if whole == 0 { NONE.to_owned() } else { percent(part as f64 / whole as f64) }
 }
 
+/// A number with up to six significant digits, for a person.
+#[must_use]
+pub fn number(x: f64) -> String {
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = x.abs();
+    if !(1e-4..1e9).contains(&magnitude) {
+        return format!("{x:.3e}");
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "between -4 and 9")]
+    let digits = magnitude.log10().floor() as i32;
+    let decimals = usize::try_from((5 - digits).max(0)).unwrap_or(0);
+    let text = format!("{x:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// Text from data made safe to print: control characters, line ends and marks that reorder text become `\u{fffd}`.
 pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()

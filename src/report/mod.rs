@@ -14,5 +14,6 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use self::format::number;
 pub use self::summary::sentence;
 pub use self::verdict::{Verdict, exit_code, of_windows};

@@ -148,7 +148,7 @@ impl Sampler {
                 Sample::None => AnyDraft::Census,
             };
             let skipped = (ordinal && spec.inferred)
-                .then(|| "strictly increasing integers look like row numbers or ids");
+                .then_some("strictly increasing integers look like row numbers or ids");
             features.push(PlannedFeature { draft, error, skipped });
         }
         Plan { specs: self.specs, features: Arc::new(features) }
@@ -260,11 +260,8 @@ impl Counter {
                 (AnyCounter::I128(own), AnyCounter::I128(other)) => own.merge(*other),
                 (AnyCounter::Census(own), AnyCounter::Census(other)) => own.merge(*other),
                 // The least message, so that the order of parts cannot show.
-                (AnyCounter::Error(own), AnyCounter::Error(other)) => {
-                    if other < *own {
-                        *own = other;
-                    }
-                }
+                (AnyCounter::Error(own), AnyCounter::Error(other)) if other < *own => *own = other,
+                (AnyCounter::Error(_), AnyCounter::Error(_)) => {}
                 (own, AnyCounter::Error(other)) => *own = AnyCounter::Error(other),
                 _ => {}
             }

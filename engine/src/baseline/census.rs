@@ -56,7 +56,6 @@ impl Census {
         self.type_errors += other.type_errors;
         self.by_hash = match (self.by_hash.take(), other.by_hash) {
             (Some(mut own), Some(other)) => {
-                #[expect(clippy::iter_over_hash_type, reason = "sums of counts: the order cannot show")]
                 for (hash, (name, count)) in other {
                     own.entry(hash).or_insert((name, 0)).1 += count;
                 }

@@ -23,7 +23,10 @@ const SEED: u64 = 0x6472_6966_746c_6561;
 pub fn sample_plan(part_rows: &[u64]) -> Vec<Vec<Range<u64>>> {
     let total: u64 = part_rows.iter().sum();
     if total <= SAMPLE_ROWS {
-        return part_rows.iter().map(|rows| if *rows == 0 { Vec::new() } else { vec![0..*rows] }).collect();
+        return part_rows
+            .iter()
+            .map(|rows| Some(0..*rows).filter(|range| !range.is_empty()).into_iter().collect())
+            .collect();
     }
     let n_runs = SAMPLE_ROWS / RUN;
     let mut runs = (0..n_runs).map(|i| {

@@ -24,11 +24,9 @@ impl Writer {
     /// LEB128, 7 bits a byte, least significant first.
     pub(super) fn count(&mut self, mut count: u64) {
         while count >= 0x80 {
-            #[expect(clippy::cast_possible_truncation, reason = "seven bits")]
             self.bytes.push((count & 0x7f) as u8 | 0x80);
             count >>= 7;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "seven bits")]
         self.bytes.push(count as u8);
     }
 
