@@ -24,8 +24,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::Array as _;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use arrow_select::filter::{FilterBuilder, FilterPredicate};

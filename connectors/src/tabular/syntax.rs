@@ -232,7 +232,7 @@ fn decapitalized(text: &str) -> String {
 }
 
 /// Functions whose value for a row depends on that row alone.
-const ROW_WISE: &[&str] = &[
+pub(super) const ROW_WISE: &[&str] = &[
     "abs",
     "acos",
     "acosd",
