@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use super::schema::Origin;
 use crate::error::{Error, Result};
 use crate::location::Partition;
-use crate::source::Stream;
+use crate::source::{DecodedBatch, Stream};
 
 /// An iterator over batches of bounded size, all from one part. It may be moved to any thread. After an error it ends.
 pub struct Batches {
@@ -65,7 +65,15 @@ impl Batches {
         Self { stream, columns, file: file.to_owned(), schema: None }
     }
 
-    fn assemble(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// The same with what text formats count beside the rows: values that did not fit their column, and records that
+    /// could not be read. Parquet and Arrow have neither.
+    pub fn next_decoded(&mut self) -> Option<Result<DecodedBatch>> {
+        let decoded = self.stream.next()?;
+        Some(decoded.and_then(|decoded| self.assemble(decoded)))
+    }
+
+    fn assemble(&mut self, decoded: DecodedBatch) -> Result<DecodedBatch> {
+        let DecodedBatch { batch, mut type_errors, bad_records } = decoded;
         let rows = batch.num_rows();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
@@ -98,8 +106,14 @@ impl Batches {
         };
         self.schema = Some(Arc::clone(&schema));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(schema, arrays, &options)
-            .map_err(|error| Error::malformed(format!("`{}`: {error}", self.file)).with_source(error))
+        let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
+            .map_err(|error| Error::malformed(format!("`{}`: {error}", self.file)).with_source(error))?;
+        let mut errors_of = |column: &Output| match column.from {
+            From::Stream(index) => type_errors.get_mut(index).and_then(Option::take),
+            From::Constant(_) => None,
+        };
+        let type_errors = self.columns.iter().map(&mut errors_of).collect();
+        Ok(DecodedBatch { batch, type_errors, bad_records })
     }
 }
 
@@ -116,8 +130,7 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.stream.next()?;
-        Some(batch.and_then(|batch| self.assemble(&batch)))
+        Some(self.next_decoded()?.map(|decoded| decoded.batch))
     }
 }
 

@@ -8,11 +8,18 @@ use crate::location::Object;
 pub enum Format {
     /// Apache Parquet.
     Parquet,
+    /// Comma-separated values and their relatives, with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+    /// Arrow IPC: the file format (Feather) or the stream format.
+    Arrow,
 }
 
 impl Format {
     /// The endings by which files in a directory are known as data.
-    pub(crate) const EXTENSIONS: [&'static str; 3] = [".parquet", ".parq", ".pq"];
+    pub(crate) const EXTENSIONS: [&'static str; 10] =
+        [".parquet", ".parq", ".pq", ".csv", ".tsv", ".ndjson", ".jsonl", ".arrow", ".ipc", ".feather"];
 
     /// By the ending of a name, in any case.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
@@ -20,6 +27,9 @@ impl Format {
         let (_, ending) = name.rsplit_once('.')?;
         match ending {
             "parquet" | "parq" | "pq" => Some(Self::Parquet),
+            "csv" | "tsv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "arrow" | "ipc" | "feather" => Some(Self::Arrow),
             _ => None,
         }
     }
@@ -45,6 +55,9 @@ impl Format {
         let head = object.open(&[])?.read(0, object.size().min(8) as usize)?;
         match head.get(..4) {
             Some(b"PAR1") => Ok(Self::Parquet),
+            Some(b"ARRO") => Ok(Self::Arrow),
+            // An object, or as much of it as fits: one a line is all that can be meant.
+            Some([b'{', ..]) => Ok(Self::Ndjson),
             _ => Err(Error::misconfigured(format!(
                 "`{}` has no known format: its name ends in none of {} and it begins with `{}`; rename it so that its \
                  ending says what it is",
@@ -60,6 +73,9 @@ impl std::fmt::Display for Format {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Parquet => "Parquet",
+            Self::Csv => "CSV",
+            Self::Ndjson => "NDJSON",
+            Self::Arrow => "Arrow",
         })
     }
 }

@@ -25,10 +25,11 @@ mod format;
 mod open;
 mod schema;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::{Field, SchemaRef};
+use arrow_schema::{DataType, Field, SchemaRef};
 
 pub use batches::Batches;
 pub use format::Format;
@@ -53,6 +54,10 @@ const GROUP_COLUMNS: usize = 12;
 pub struct OpenOptions {
     /// The columns that exist, in this order; `None`: all. Files may differ in the others.
     pub columns: Option<Vec<String>>,
+    /// Types of columns that are stored as text (CSV, NDJSON), by name: those of the model or the baseline (SEMANTICS
+    /// S4). Columns without one get the type that most values of a sample of every file have. Files with types of their
+    /// own keep these.
+    pub types: BTreeMap<String, DataType>,
     /// Connections to object stores; share them between data sets.
     pub remotes: Arc<Remotes>,
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
 use super::schema::{Origin, Union};
 use super::{Dataset, File, Format, OpenOptions, add_parts};
 use crate::error::{Error, Result};
 use crate::location::{self, Object};
 use crate::source::Source;
 use crate::source::parquet::{MetadataCache, ParquetFile};
+use crate::source::whole::{Kind, WholeFile};
 
 /// Footers that are fetched from a store at the same time: they cost latency, not bandwidth.
 const REMOTE_OPENS: usize = 16;
@@ -18,7 +21,11 @@ const REMOTE_OPENS: usize = 16;
 pub(super) fn open(inputs: &[String], options: &OpenOptions) -> Result<Dataset> {
     let objects = location::expand(inputs, &options.remotes, Format::accepts)?;
     let format = common_format(&objects)?;
-    let sources = open_all(&objects, format)?;
+    let mut sources = open_all(&objects, format)?;
+    let is_text = matches!(format, Format::Csv | Format::Ndjson);
+    if is_text {
+        declare(&mut sources, options);
+    }
 
     let mut files: Vec<File> = Vec::with_capacity(objects.len());
     let mut parts = Vec::new();
@@ -49,7 +56,42 @@ pub(super) fn open(inputs: &[String], options: &OpenOptions) -> Result<Dataset> 
     let Some(union) = union else {
         return Err(Error::misconfigured("no file was found"));
     };
-    Ok(Dataset { format, schema: union.into_schema(), files, parts })
+    let mut schema = union.into_schema();
+    if is_text {
+        schema = without_null(&schema);
+        for file in &mut files {
+            file.source.settle(&schema);
+        }
+    }
+    Ok(Dataset { format, schema, files, parts })
+}
+
+/// Gives text files the types that the caller declares, and JSON files the keys that other files have.
+fn declare(sources: &mut [Box<dyn Source>], options: &OpenOptions) {
+    let mut names: Vec<String> = Vec::new();
+    let own =
+        sources.iter().flat_map(|source| source.schema().fields().iter().map(|field| field.name().clone()));
+    for name in own.chain(options.types.keys().cloned()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let declared: Vec<Field> =
+        options.types.iter().map(|(name, data_type)| Field::new(name, data_type.clone(), true)).collect();
+    let declared = Schema::new(declared);
+    for source in sources {
+        source.expect(&names);
+        source.settle(&declared);
+    }
+}
+
+/// A text column that is null in every sample is one of strings, should there be any after all.
+fn without_null(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Null => field.as_ref().clone().with_data_type(DataType::Utf8),
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<Field>>()))
 }
 
 fn common_format(objects: &[Object]) -> Result<Format> {
@@ -77,6 +119,9 @@ fn open_all(objects: &[Object], format: Format) -> Result<Vec<Box<dyn Source>>> 
     let open_one = |id: usize, object: &Object| -> Result<Box<dyn Source>> {
         match format {
             Format::Parquet => Ok(Box::new(ParquetFile::open(object.clone(), id, Arc::clone(&cache))?)),
+            Format::Csv => Ok(Box::new(WholeFile::open(object.clone(), Kind::Csv)?)),
+            Format::Ndjson => Ok(Box::new(WholeFile::open(object.clone(), Kind::Ndjson)?)),
+            Format::Arrow => Ok(Box::new(WholeFile::open(object.clone(), Kind::Arrow)?)),
         }
     };
     let threads = match objects.iter().any(Object::is_remote) {

@@ -15,7 +15,7 @@ mod object;
 pub(crate) use glob::{Pattern, is_hidden};
 pub(crate) use hive::Partition;
 pub use object::{Object, Stamp};
-pub(crate) use object::{ObjectReader, changed, delta_table};
+pub(crate) use object::{ObjectReader, SequentialReader, changed, delta_table};
 
 use crate::error::{Error, Result};
 use crate::remote::Remotes;

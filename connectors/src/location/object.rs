@@ -5,7 +5,7 @@
 //! and a read, the read fails instead of mixing two versions.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -147,6 +147,16 @@ impl Object {
     }
 }
 
+impl Object {
+    /// Opens it for one read from beginning to end, in large blocks. The second reads the same bytes by position, and
+    /// knows what failed.
+    pub(crate) fn open_sequential(&self) -> Result<(SequentialReader, ObjectReader)> {
+        let whole = 0..self.size;
+        let reader = self.open(std::slice::from_ref(&whole))?;
+        Ok((SequentialReader { reader: reader.clone(), position: 0 }, reader))
+    }
+}
+
 /// The bytes of an object by position. Cheap to clone; clones share the fetched blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectReader {
@@ -248,6 +258,18 @@ impl Read for SequentialReader {
         };
         self.position += count as u64;
         Ok(count)
+    }
+}
+
+impl Seek for SequentialReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.reader.shared.size.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod ipc;
 pub mod ndjson;
 pub(crate) mod parquet;
+pub(crate) mod whole;
 
 mod column;
 mod datetime;
@@ -18,18 +19,17 @@ mod infer;
 mod number;
 
 use std::fmt::Debug;
-
 use std::ops::Range;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_array::ArrayRef;
+use arrow_schema::{Schema, SchemaRef};
 
 pub use self::decoded::{BadReason, BadRecord, BadRecords, DecodedBatch};
 pub use self::infer::{Inferred, InferredColumn, SkippedColumn};
 use crate::error::Result;
 
 /// Batches of one part of one file. Synchronous; may be moved to any thread.
-pub(crate) type Stream = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+pub(crate) type Stream = Box<dyn Iterator<Item = Result<DecodedBatch>> + Send>;
 
 /// One open file.
 ///
@@ -38,6 +38,14 @@ pub(crate) type Stream = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 pub(crate) trait Source: Debug + Send + Sync {
     /// The top-level columns. Strings are Utf8 here and Utf8 or Dictionary(Int32, Utf8) in batches.
     fn schema(&self) -> &SchemaRef;
+
+    /// Told once, before anything is read: columns that other files of the set have. A format in which a record may
+    /// leave keys out takes them for its own.
+    fn expect(&mut self, _names: &[String]) {}
+
+    /// Told once, after all files are open: the schema of the set. Text is parsed into its types; formats with types of
+    /// their own keep these.
+    fn settle(&mut self, _schema: &Schema) {}
 
     /// The pieces that can be read independently, in file order; their numbers are indices into this.
     fn groups(&self) -> &[Group];

@@ -8,6 +8,7 @@ mod azurite;
 mod baseline_file;
 mod errors;
 mod files;
+mod formats;
 mod paths;
 mod reading;
 mod stores;

@@ -25,10 +25,10 @@ use arrow_array::Array;
 use arrow_schema::SchemaRef;
 
 use self::batches::ParquetBatches;
-pub(crate) use self::cache::MetadataCache;
 use self::cache::Opened;
+pub(crate) use self::cache::{MetadataCache, string_dictionary};
 pub(crate) use self::explain::check_frame;
-use super::{Group, Source, Statistics, Stream};
+use super::{DecodedBatch, Group, Source, Statistics, Stream};
 use crate::error::{Error, Result};
 use crate::location::{Object, ObjectReader};
 
@@ -108,7 +108,8 @@ impl ParquetFile {
             groups: self.groups.len(),
             columns: columns.iter().map(|column| self.schema.field(*column).name().clone()).collect(),
         };
-        Ok(Box::new(ParquetBatches::new(builder, reader, place, columns, expected)?))
+        let batches = ParquetBatches::new(builder, reader, place, columns, expected)?;
+        Ok(Box::new(batches.map(|batch| batch.map(DecodedBatch::typed))))
     }
 
     /// The same metadata with the places of the pages that hold the wanted columns, so that pages without a wanted row
