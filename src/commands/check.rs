@@ -63,5 +63,5 @@ pub fn run(args: &Check) -> Result<u8> {
         Format::Json => output::print(&format!("{}\n", report.to_json()))?,
         Format::Markdown => output::print(&markdown::render(&report))?,
     }
-    Ok(exit_code(&report, args.fail_on.into()))
+    Ok(exit_code(&report, args.fail_on))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use driftlead_connectors::baseline_file;
 use driftlead_connectors::dataset::Remotes;
-use driftlead_engine::accumulate::{Column, SlotKey};
+use driftlead_engine::accumulate::SlotKey;
 use driftlead_engine::baseline::{Baseline, SAMPLE_ROWS, Sampler, sample_plan};
 use driftlead_engine::codec;
 use driftlead_engine::score::design_effect;
@@ -46,7 +46,7 @@ pub struct Loaded {
 /// If the files cannot be read, have no rows, or no column can be a feature.
 pub fn load(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Loaded> {
     if let [path] = paths
-        && baseline_file::is_baseline(path, remotes).map_err(from_connectors)?
+        && baseline_file::is_baseline(path, remotes).map_err(|error| from_connectors(&error))?
     {
         return read(config, path, remotes);
     }
@@ -76,12 +76,13 @@ pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Resul
         together: false,
         ranges: None,
         progress: &progress,
+        tells_bad_records: true,
     };
     let (counter, excluded_rows) = reading.run(
         || (plan.counter(), 0_u64),
         |(counter, excluded), piece| {
-            for (place, array) in piece.places.iter().zip(&piece.rows.columns) {
-                counter.update(*place, Column { array: array.as_ref(), errors: None });
+            for (at, place) in piece.places.iter().enumerate() {
+                counter.update(*place, piece.rows.column(at));
             }
             if piece.counts_rows {
                 counter.add_rows(piece.rows.n_rows as u64);
@@ -136,6 +137,7 @@ fn sample(
         together: false,
         ranges: skips.then_some(ranges.as_slice()),
         progress: &progress,
+        tells_bad_records: false,
     };
     let sampler = reading.run(
         || Sampler::new(features.clone()),
@@ -177,7 +179,14 @@ fn chosen(array: &ArrayRef, piece: &Piece<'_>, ranges: &[Range<u64>]) -> Vec<Arr
 /// How many rows of each part meet the condition.
 fn count_rows(input: &Input) -> Result<Vec<u64>> {
     let progress = Progress::rows("counting rows", input.dataset().n_rows());
-    let reading = Reading { input, columns: &[], together: true, ranges: None, progress: &progress };
+    let reading = Reading {
+        input,
+        columns: &[],
+        together: true,
+        ranges: None,
+        progress: &progress,
+        tells_bad_records: false,
+    };
     let n_parts = input.dataset().parts().len();
     let rows = reading.run(
         || vec![0_u64; n_parts],
@@ -212,7 +221,14 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
         })
         .collect::<Result<Vec<usize>>>()?;
     let progress = Progress::rows("counting segments", input.dataset().n_rows());
-    let reading = Reading { input, columns: &places, together: true, ranges: None, progress: &progress };
+    let reading = Reading {
+        input,
+        columns: &places,
+        together: true,
+        ranges: None,
+        progress: &progress,
+        tells_bad_records: false,
+    };
     let rows = reading.run(
         || vec![BTreeMap::<String, u64>::new(); config.segments.len()],
         |rows, piece| {
@@ -348,7 +364,7 @@ pub fn write(config: &Config, loaded: &Loaded, location: &str, remotes: &Remotes
         (SKIPPED_KEY.to_owned(), json(&loaded.skipped)?),
         (ERRORS_KEY.to_owned(), json(&loaded.failed)?),
     ]);
-    baseline_file::write(location, &rows, &metadata, remotes).map_err(from_connectors)
+    baseline_file::write(location, &rows, &metadata, remotes).map_err(|error| from_connectors(&error))
 }
 
 fn json(what: &impl serde::Serialize) -> Result<String> {
@@ -362,7 +378,7 @@ fn json(what: &impl serde::Serialize) -> Result<String> {
 ///
 /// If it is damaged, of a newer version, or lacks segments that the model file asks for.
 pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded> {
-    let (rows, metadata) = baseline_file::read(location, remotes).map_err(from_connectors)?;
+    let (rows, metadata) = baseline_file::read(location, remotes).map_err(|error| from_connectors(&error))?;
     let damaged = |detail: &str| {
         Error::input(format!("the baseline file `{location}` is damaged: {detail}; make it again"))
     };

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::ArrayRef;
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::SchemaRef;
 use driftlead_connectors::dataset::{Dataset, OpenOptions, Remotes};
+use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::tabular::Prepare;
+use driftlead_engine::accumulate::Column;
 
 use crate::exit::{Error, Result};
 
@@ -25,6 +28,15 @@ pub(super) struct Rows {
     pub(super) n_rows: usize,
     /// How many the condition left out.
     pub(super) excluded: u64,
+    /// For each column, the rows whose value could not be read as its type.
+    pub(super) errors: Vec<Option<BooleanBuffer>>,
+}
+
+impl Rows {
+    /// The column at `at`, as the engine takes it.
+    pub(super) fn column(&self, at: usize) -> Column<'_> {
+        Column { array: self.columns[at].as_ref(), errors: self.errors[at].as_ref() }
+    }
 }
 
 impl Input {
@@ -40,7 +52,7 @@ impl Input {
         derived: &[(String, String)],
     ) -> Result<Self> {
         let options = OpenOptions { remotes: remotes.clone(), ..OpenOptions::default() };
-        let dataset = Dataset::open(paths, &options).map_err(from_connectors)?;
+        let dataset = Dataset::open(paths, &options).map_err(|error| from_connectors(&error))?;
         let prepare = if filter.is_none() && derived.is_empty() {
             None
         } else {
@@ -86,26 +98,30 @@ impl Input {
     }
 
     /// Prepares a batch of the columns that [`Input::sources`] named.
-    pub(super) fn prepare(&self, batch: &RecordBatch, columns: &[usize]) -> Result<Rows> {
+    pub(super) fn prepare(&self, decoded: DecodedBatch, columns: &[usize]) -> Result<Rows> {
         let Some(prepare) = &self.prepare else {
-            return Ok(Rows { columns: batch.columns().to_vec(), n_rows: batch.num_rows(), excluded: 0 });
+            let DecodedBatch { batch, type_errors, .. } = decoded;
+            let n_rows = batch.num_rows();
+            return Ok(Rows { columns: batch.columns().to_vec(), n_rows, excluded: 0, errors: type_errors });
         };
-        let prepared = prepare.apply(batch).map_err(from_connectors)?;
-        let find = |column: &usize| {
+        let (prepared, excluded) = prepare.apply_decoded(decoded).map_err(|error| from_connectors(&error))?;
+        let (mut arrays, mut errors) = (Vec::new(), Vec::new());
+        for column in columns {
             let name = self.schema.field(*column).name();
-            prepared
+            let at = prepared
                 .batch
-                .column_by_name(name)
-                .cloned()
-                .ok_or_else(|| Error::run(format!("the column `{name}` was lost while preparing rows")))
-        };
-        let columns = columns.iter().map(find).collect::<Result<_>>()?;
-        Ok(Rows { columns, n_rows: prepared.batch.num_rows(), excluded: prepared.excluded })
+                .schema_ref()
+                .index_of(name)
+                .map_err(|_| Error::run(format!("the column `{name}` was lost while preparing rows")))?;
+            arrays.push(prepared.batch.column(at).clone());
+            errors.push(prepared.type_errors.get(at).cloned().flatten());
+        }
+        Ok(Rows { columns: arrays, n_rows: prepared.batch.num_rows(), excluded, errors })
     }
 }
 
 /// An error of the connectors as one of the driver.
-pub(super) fn from_connectors(error: driftlead_connectors::Error) -> Error {
+pub(super) fn from_connectors(error: &driftlead_connectors::Error) -> Error {
     use driftlead_connectors::ErrorKind;
     match error.kind() {
         ErrorKind::Unavailable => Error::run(error.to_string()),

@@ -90,6 +90,7 @@ fn sampled_baseline(input: &Input, columns: &Columns) -> Result<Baseline> {
         together: true,
         ranges: known.then_some(ranges.as_slice()),
         progress: &progress,
+        tells_bad_records: false,
     };
     let gathered = reading.run(
         Vec::new,

@@ -11,11 +11,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use driftlead_connectors::dataset::{Part, ReadOptions};
+use driftlead_connectors::source::BadRecords;
 use rayon::prelude::*;
 
 use super::input::{Input, Rows, from_connectors};
 use crate::exit::Result;
 use crate::interrupt;
+use crate::output;
 use crate::progress::Progress;
 
 /// What is read, and how.
@@ -28,6 +30,8 @@ pub(super) struct Reading<'a> {
     /// Rows of each part to read; `None` for all.
     pub(super) ranges: Option<&'a [Vec<Range<u64>>]>,
     pub(super) progress: &'a Progress,
+    /// Whether records that could not be read are reported; once is enough for an input that is read twice.
+    pub(super) tells_bad_records: bool,
 }
 
 /// One batch of a unit of work.
@@ -36,6 +40,8 @@ pub(super) struct Piece<'a> {
     /// Which of the columns asked for these are: places in [`Reading::columns`].
     pub(super) places: &'a [usize],
     pub(super) rows: Rows,
+    /// Records met on the way that could not become a row.
+    pub(super) bad_records: u64,
     /// Whether this unit is the one that counts the part's rows.
     pub(super) counts_rows: bool,
     /// The first of these rows among the unit's, after the condition.
@@ -81,6 +87,20 @@ impl Reading<'_> {
         Ok(whole)
     }
 
+    /// Says on standard error which records of a file could not be read, a line a reason.
+    fn tell(&self, file: usize, bad: &BadRecords) {
+        let name = self.input.dataset().files().nth(file).map_or("input", |file| file.name());
+        for (reason, count) in bad.counts() {
+            if let Some(first) = bad.examples().find(|record| record.reason == reason) {
+                let records = if count == 1 { "record" } else { "records" };
+                output::complain(&format!(
+                    "`{name}`: {count} {records} left out ({reason}), the first on line {}: {}",
+                    first.line, first.detail
+                ));
+            }
+        }
+    }
+
     /// The units of work: a part, and places in `columns`. The first unit of a part counts its rows.
     fn units(&self) -> Result<Vec<(usize, Vec<usize>)>> {
         let dataset = self.input.dataset();
@@ -91,7 +111,7 @@ impl Reading<'_> {
                 units.push((index, all.clone()));
                 continue;
             }
-            for group in dataset.column_groups(part, self.columns).map_err(from_connectors)? {
+            for group in dataset.column_groups(part, self.columns).map_err(|error| from_connectors(&error))? {
                 let place = |column: &usize| self.columns.iter().position(|own| own == column);
                 units.push((index, group.iter().filter_map(place).collect()));
             }
@@ -117,16 +137,23 @@ impl Reading<'_> {
         };
         let counts_rows = places.first().is_none_or(|place| *place == 0);
         let mut first_row = 0;
-        for batch in batches.map_err(from_connectors)? {
+        let mut batches = batches.map_err(|error| from_connectors(&error))?;
+        let mut bad = BadRecords::default();
+        while let Some(decoded) = batches.next_decoded() {
             interrupt::check()?;
-            let batch = batch.map_err(from_connectors)?;
+            let decoded = decoded.map_err(|error| from_connectors(&error))?;
             if counts_rows {
-                self.progress.advance(batch.num_rows() as u64);
+                self.progress.advance(decoded.batch.num_rows() as u64);
             }
-            let rows = self.input.prepare(&batch, &columns)?;
+            let bad_records = decoded.bad_records.total();
+            bad.merge(decoded.bad_records.clone());
+            let rows = self.input.prepare(decoded, &columns)?;
             let n_rows = rows.n_rows as u64;
-            add(state, &Piece { part, places, rows, counts_rows, first_row })?;
+            add(state, &Piece { part, places, rows, bad_records, counts_rows, first_row })?;
             first_row += n_rows;
+        }
+        if self.tells_bad_records {
+            self.tell(part.file, &bad);
         }
         Ok(())
     }

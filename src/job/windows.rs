@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use driftlead_engine::accumulate::{Accumulator, Column, NO_SLOT, SlotKey, Slots};
 use driftlead_engine::baseline::Baseline;
 use driftlead_engine::window::Grid;
@@ -101,17 +100,18 @@ impl<'a> Plan<'a> {
             .map(|name| Ok((name, extra(name, "segments")?)))
             .collect::<Result<BTreeMap<&str, usize>>>()?;
         let together = time.is_some() || !splits.is_empty();
-        let reading = Reading { input, columns: &columns, together, ranges: None, progress };
+        let reading =
+            Reading { input, columns: &columns, together, ranges: None, progress, tells_bad_records: true };
         let start = || self.empty();
         let add = |counted: &mut Counted, piece: &Piece<'_>| {
             let at = |place: usize| piece.places.iter().position(|own| *own == place);
             let column = |place: usize| at(place).map(|at| piece.rows.columns[at].clone());
-            let features: Vec<(usize, ArrayRef)> = piece
+            let features: Vec<(usize, Column<'_>)> = piece
                 .places
                 .iter()
-                .zip(&piece.rows.columns)
-                .filter(|(place, _)| **place < n_features)
-                .map(|(place, array)| (feature_of[*place], array.clone()))
+                .enumerate()
+                .filter(|(_, place)| **place < n_features)
+                .map(|(at, place)| (feature_of[*place], piece.rows.column(at)))
                 .collect();
             let times = match time.and_then(|(place, name)| column(place).map(|array| (array, name))) {
                 Some((array, name)) => Some(event_times(&array, name)?),
@@ -124,6 +124,7 @@ impl<'a> Plan<'a> {
             if piece.counts_rows {
                 counted.input.rows += piece.rows.n_rows as u64 + piece.rows.excluded;
                 counted.input.excluded_rows += piece.rows.excluded;
+                counted.input.bad_records += piece.bad_records;
             }
             self.add(counted, &features, &rows, piece.counts_rows);
             Ok(())
@@ -150,7 +151,7 @@ impl<'a> Plan<'a> {
         Counted { windows, input: wire::Input::default(), newest: None }
     }
 
-    fn add(&self, counted: &mut Counted, features: &[(usize, ArrayRef)], rows: &Placed, counts_rows: bool) {
+    fn add(&self, counted: &mut Counted, features: &[(usize, Column<'_>)], rows: &Placed, counts_rows: bool) {
         let mut admitted = None;
         if let Some(times) = &rows.times {
             let mut keep = Vec::with_capacity(rows.n_rows);
@@ -178,8 +179,8 @@ impl<'a> Plan<'a> {
             if counts_rows {
                 accumulator.add_rows(rows.n_rows as u64, &slots);
             }
-            for (feature, array) in features {
-                accumulator.update(*feature, Column { array: array.as_ref(), errors: None }, &slots);
+            for (feature, column) in features {
+                accumulator.update(*feature, *column, &slots);
             }
         }
     }
@@ -206,6 +207,7 @@ impl Counted {
         self.input.excluded_rows += other.input.excluded_rows;
         self.input.outside_rows += other.input.outside_rows;
         self.input.untimed_rows += other.input.untimed_rows;
+        self.input.bad_records += other.input.bad_records;
         self.newest = self.newest.max(other.newest);
         Ok(())
     }

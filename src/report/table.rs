@@ -286,6 +286,7 @@ fn draw_notes(out: &mut String, report: &Report, pen: Pen) {
         (input.excluded_rows, "left out by `where`"),
         (input.outside_rows, "outside `--since` and `--until`"),
         (input.untimed_rows, "without a readable time"),
+        (input.bad_records, "that could not be read as records"),
     ];
     for (rows, why) in lost.into_iter().filter(|(rows, _)| *rows > 0) {
         let _ = writeln!(notes, "{} {why}", plural(rows, "row"));

@@ -146,7 +146,7 @@ fn everything() -> Report {
     features.extend((1..=23).map(|n| feature(&format!("f{n:02}"), Kind::Numeric, Verdict::Ok, 0.001)));
 
     let mut report = report(vec![window(None, None, features)]);
-    report.input = Input { rows: 1234, excluded_rows: 234, outside_rows: 0, untimed_rows: 0 };
+    report.input = Input { rows: 1234, excluded_rows: 234, outside_rows: 0, untimed_rows: 0, bad_records: 0 };
     report.skipped = vec![Skipped { name: "date".to_owned(), reason: "a timestamp".to_owned() }];
     report.errors = vec![Failed {
         name: "ta|il`num\u{1b}[31m".to_owned(),
@@ -185,7 +185,7 @@ fn several() -> Report {
         end: Timestamp::from_micros(first + 2000 * DAY),
         windows: 1997,
     }];
-    report.input = Input { rows: 3010, excluded_rows: 0, outside_rows: 7, untimed_rows: 3 };
+    report.input = Input { rows: 3010, excluded_rows: 0, outside_rows: 7, untimed_rows: 3, bad_records: 0 };
     report
 }
 

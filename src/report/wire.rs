@@ -84,6 +84,9 @@ pub struct Input {
     /// Rows whose event time is null or unreadable.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untimed_rows: u64,
+    /// Records of text files that could not become a row; not among the rows read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bad_records: u64,
 }
 
 /// One window of the whole or of one segment.

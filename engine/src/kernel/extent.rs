@@ -77,9 +77,6 @@ impl<T: Native> Task for ExtentTask<'_, T> {
 
 /// Widens a range by one value; NaN compares with nothing and changes nothing.
 #[inline(always)]
-fn stretch<T: PartialOrd>(low: T, high: T, x: T) -> (T, T)
-where
-    T: Copy,
-{
+fn stretch<T: PartialOrd + Copy>(low: T, high: T, x: T) -> (T, T) {
     (if x < low { x } else { low }, if x > high { x } else { high })
 }

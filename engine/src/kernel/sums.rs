@@ -131,7 +131,9 @@ fn add_block<T: Lane>(rows: &[T], scaling: Scaling, sums: &mut Sums) {
     for x in rows {
         let x = x.nearest_double();
         let f = if x.abs() < f64::INFINITY { x - center } else { 0.0 };
-        n_far += u64::from(!(f.abs() <= near));
+        #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN counts as far")]
+        let is_far = !(f.abs() <= near);
+        n_far += u64::from(is_far);
         let (high, low) = halves(f * scale_x);
         x_high = x_high.wrapping_add(high);
         x_low = x_low.wrapping_add(low);
