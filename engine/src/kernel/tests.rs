@@ -284,7 +284,8 @@ fn tables_of_real_shapes_compare_few_edges() {
     let normal = |u: f64| (u / (1.0 - u)).ln();
     let cauchy = |u: f64| (std::f64::consts::PI * (u - 0.5)).tan();
     let lognormal = |u: f64| (3.0 * (u / (1.0 - u)).ln()).exp();
-    let shapes: [(&str, &dyn Fn(f64) -> f64, usize); 4] = [
+    type Quantile<'a> = &'a dyn Fn(f64) -> f64;
+    let shapes: [(&str, Quantile<'_>, usize); 4] = [
         ("uniform", &|u| u, 1),
         ("normal", &normal, 3),
         ("cauchy", &cauchy, 3),
