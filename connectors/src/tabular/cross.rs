@@ -45,7 +45,7 @@ pub(super) fn to_polars(name: &str, array: &ArrayRef, to: &DataType) -> Result<p
     let array = as_type(array, to).map_err(|error| refuse().with_source(error))?;
     let field = FFI_ArrowSchema::try_from(to).map_err(|error| refuse().with_source(error))?;
     let array = export(&array, &field).map_err(|error| refuse().with_source(error))?;
-    pl::Series::try_from((name.into(), array)).map_err(|error| refuse().with_source(error))
+    pl::Series::try_from((pl::PlSmallStr::from(name), array)).map_err(|error| refuse().with_source(error))
 }
 
 /// Casts exactly, taking the zone off timestamps first: their values are UTC already.

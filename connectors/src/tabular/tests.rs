@@ -76,7 +76,7 @@ fn kept(sql: &str) -> Vec<usize> {
     let prepared = prepare(Some(sql), &[]).apply(&flights()).unwrap();
     let ids = prepared.batch.column(0).as_primitive::<Int64Type>();
     assert_eq!(prepared.excluded as usize, ROWS - ids.len(), "{sql}");
-    let found = ids.values().iter().map(|id| (id - (1 << 53)) as usize).collect();
+    let found: Vec<_> = ids.values().iter().map(|id| (id - (1 << 53)) as usize).collect();
     match prepared.kept {
         Some(mask) => assert_eq!(mask.set_indices().collect::<Vec<_>>(), found),
         None => assert_eq!(found.len(), ROWS),
