@@ -2,6 +2,11 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod cli;
 mod deps;
+mod determinism;
+mod errors;
+mod oracle;
+mod rivals;
 mod support;
 mod tidy;

@@ -86,10 +86,9 @@ impl Columns {
 pub(super) fn missing(schema: &Schema, name: &str, key: &str) -> Error {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let hint = config::problem::suggest(name, names.iter().copied());
-    Error::input(format!(
-        "`{key}` names the column `{name}`, which the data do not have{hint}; the columns are {}",
-        config::problem::quote(&names)
-    ))
+    // The keys of a model file are quoted; `the baseline` is none.
+    let key = if key.contains(' ') { key.to_owned() } else { format!("`{key}`") };
+    Error::input(format!("{key} names the column `{name}`, which the data do not have: {hint}"))
 }
 
 /// The kind of a column and its logical type, or why it cannot be a feature.

@@ -1,0 +1,274 @@
+//! What goes wrong, and what the person reads: each message names the place and the way out, and one bad feature never
+//! stops the others (SEMANTICS S12).
+
+use std::fs;
+
+use arrow_array::ArrayRef;
+use driftlead::report::{Verdict, wire::Report};
+use driftlead_engine::Metric;
+
+use crate::support::folder::{Folder, floats, table, texts};
+use crate::support::program::{driftlead, feature, measure, only, parsed, report, value};
+use crate::support::random::Random;
+
+const ROWS: usize = 4_000;
+
+/// Three columns that do not drift.
+fn columns(seed: u64, rows: usize) -> Vec<(&'static str, ArrayRef)> {
+    let mut random = Random::new(seed);
+    let delay = floats(random.normals(rows, 0.0));
+    let speed = floats(random.normals(rows, 100.0));
+    let origin = texts(random.zipf(rows, &["ATL", "BOS", "EWR", "ORD"]));
+    vec![("delay", delay), ("speed", speed), ("origin", origin)]
+}
+
+fn baseline(folder: &Folder) -> String {
+    folder.parquet("baseline.parquet", columns(1, ROWS))
+}
+
+/// Runs a check that cannot be made, and returns the message.
+fn refused(args: &[&str]) -> String {
+    let ended = driftlead(&[&["check"], args].concat());
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.out.is_empty(), "{ended:?}");
+    assert!(ended.err.starts_with("driftlead: ") && ended.err.ends_with('\n'), "{ended:?}");
+    ended.err
+}
+
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+/// Runs a check with one feature in error, and returns its reason and the report. The others are judged.
+fn one_bad_feature(args: &[&str], bad: &str) -> (String, Report) {
+    let ended = driftlead(&[&["check", "--format", "json"], args].concat());
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let report = parsed(&ended.out);
+    let window = only(&report);
+    for own in &window.features {
+        let expected = if own.name == bad { Verdict::Error } else { Verdict::Ok };
+        assert_eq!(own.verdict, expected, "{own:?}");
+    }
+    assert_eq!((window.verdict, report.errors.len()), (Verdict::Ok, 1), "{:?}", report.errors);
+    assert_eq!(report.errors[0].name, bad);
+    let reason = feature(window, bad).reason.clone().expect("a reason");
+    assert_eq!(report.errors[0].reason, reason);
+
+    let table = driftlead(&[&["check"], args].concat());
+    assert_eq!(table.code, Some(2));
+    says(&table.out, &[&reason, "1 feature could not be compared"]);
+    let never = driftlead(&[&["check", "--fail-on", "never"], args].concat());
+    assert_eq!(never.code, Some(0), "{never:?}");
+    (reason, report)
+}
+
+#[test]
+fn a_missing_column_is_an_error_of_its_own() {
+    let folder = Folder::new();
+    let baseline = baseline(&folder);
+    let lacking = columns(2, ROWS).into_iter().filter(|(name, _)| *name != "speed").collect();
+    let window = folder.parquet("window.parquet", lacking);
+    let (reason, _) = one_bad_feature(&["--baseline", &baseline, &window], "speed");
+    says(&reason, &["the baseline names the column `speed`", "do not have: ", "`delay`, `origin`"]);
+}
+
+#[test]
+fn a_changed_type_is_an_error_of_its_own() {
+    let folder = Folder::new();
+    let baseline = baseline(&folder);
+    let mut changed = columns(2, ROWS);
+    changed[1].1 = texts(["fast"].into_iter().cycle().take(ROWS));
+    let window = folder.parquet("window.parquet", changed);
+    let (reason, report) = one_bad_feature(&["--baseline", &baseline, &window], "speed");
+    says(&reason, &["type changed", "`float64`", "make a new baseline"]);
+    assert!(feature(only(&report), "speed").metrics.is_empty());
+}
+
+#[test]
+fn drift_wins_over_an_error() {
+    let folder = Folder::new();
+    let baseline = baseline(&folder);
+    let mut moved = columns(2, ROWS);
+    moved[0].1 = floats(Random::new(3).normals(ROWS, 2.0));
+    moved.remove(1);
+    let window = folder.parquet("window.parquet", moved);
+    let ended = driftlead(&["check", "--format", "json", "--baseline", &baseline, &window]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let report = parsed(&ended.out);
+    assert_eq!(feature(only(&report), "delay").verdict, Verdict::Drift);
+    assert_eq!(feature(only(&report), "speed").verdict, Verdict::Error);
+}
+
+#[test]
+fn files_that_are_no_parquet_are_named_with_what_is_wrong() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let bytes = fs::read(&good).expect("bytes");
+    let empty = folder.write("empty.parquet", "");
+    let truncated = folder.write("truncated.parquet", &bytes[..bytes.len() / 2]);
+    let mut garbled = bytes.clone();
+    let end = garbled.len();
+    garbled[end - 200..end - 8].fill(0xa5);
+    let footer = folder.write("footer.parquet", &garbled);
+    let mut garbled = bytes;
+    // The first page's header; a page of doubles has no redundancy to be found wrong by.
+    garbled[4..60].fill(0x5a);
+    let pages = folder.write("pages.parquet", &garbled);
+    let text = folder.write("text.parquet", "delay,speed\n1,2\n3,4\n");
+    for (bad, parts) in [
+        (&empty, &["empty.parquet`", "is empty (0 bytes)"][..]),
+        (&truncated, &["truncated.parquet`", "is truncated"]),
+        (&footer, &["footer.parquet`"]),
+        (&pages, &["pages.parquet`"]),
+        (&text, &["text.parquet`", "Parquet"]),
+    ] {
+        says(&refused(&["--baseline", &good, bad]), parts);
+        says(&refused(&["--baseline", bad, &good]), parts);
+        // One bad file among good ones is named too: nothing is judged on half of the data.
+        says(&refused(&["--baseline", &good, &good, bad]), parts);
+    }
+}
+
+#[test]
+fn data_that_are_not_there_are_named() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let (missing, pattern, nothing) =
+        (folder.path("no.parquet"), folder.path("no*.parquet"), folder.path("e"));
+    fs::create_dir(&nothing).expect("a folder");
+    let unknown = folder.write("data.txt", "delay\n1\n");
+    for (bad, parts) in [
+        (&missing, &["no.parquet`", "does not exist"][..]),
+        (&pattern, &["no file matches", "no*.parquet`"]),
+        (&nothing, &["holds no data file"]),
+        (&unknown, &["data.txt`", "no known format"]),
+    ] {
+        says(&refused(&["--baseline", &good, bad]), parts);
+        says(&refused(&["--baseline", bad, &good]), parts);
+    }
+    says(&refused(&[&good]), &["nothing to compare with", "--baseline"]);
+    says(&refused(&["no-such-model.yaml", &good]), &["no-such-model.yaml"]);
+}
+
+#[test]
+fn files_of_one_set_that_disagree_are_named_with_both_types() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let other = folder.parquet("other.parquet", vec![("delay", texts(["late"]))]);
+    let third = folder.parquet("third.parquet", vec![("delay", floats([1.0]))]);
+    let message = refused(&["--baseline", &good, &third, &other]);
+    says(&message, &["column `delay`", "`string` in", "other.parquet`", "`Float64` in", "third.parquet`"]);
+    let message = refused(&["--baseline", &good, &good, &third]);
+    says(&message, &["third.parquet`", "has no column `speed`", "baseline.parquet`"]);
+}
+
+#[test]
+fn no_rows_are_too_few_to_judge_and_too_few_for_a_baseline() {
+    let folder = Folder::new();
+    let baseline = baseline(&folder);
+    let none = folder.parquet("none.parquet", columns(2, 0));
+    let args = ["check", "--format", "json", "--baseline", &baseline, &none];
+    let ended = driftlead(&args);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report = parsed(&ended.out);
+    assert_eq!((only(&report).verdict, only(&report).rows), (Verdict::Insufficient, 0));
+    for own in &only(&report).features {
+        assert_eq!((own.verdict, own.missing_rows), (Verdict::Insufficient, Some(200)), "{own:?}");
+    }
+    assert_eq!(driftlead(&[&args[..], &["--fail-on", "insufficient"]].concat()).code, Some(1));
+    says(&refused(&["--baseline", &none, &baseline]), &["the baseline has no rows"]);
+}
+
+#[test]
+fn a_constant_and_an_all_null_column_are_described_and_not_judged_wrongly() {
+    let folder = Folder::new();
+    let with = |seed: u64, constant: f64, nulls: bool| {
+        let mut all = columns(seed, ROWS);
+        all.push(("constant", floats(vec![constant; ROWS])));
+        all.push(("void", floats((0..ROWS).map(|row| if nulls { None } else { Some(row as f64) }))));
+        all
+    };
+    let baseline = folder.parquet("baseline.parquet", with(1, 7.5, true));
+    let same = report(&["--baseline", &baseline, &folder.parquet("same.parquet", with(2, 7.5, true))]);
+    let window = only(&same);
+    let constant = feature(window, "constant");
+    assert_eq!((constant.verdict, window.verdict), (Verdict::Ok, Verdict::Ok));
+    assert_eq!(value(constant, Metric::Ks), 0.0);
+    assert!(measure(constant, Metric::Psi).reason.is_some(), "{constant:?}");
+    let void = feature(window, "void");
+    assert_eq!((void.verdict, void.nulls), (Verdict::Insufficient, ROWS as u64));
+
+    let moved = report(&["--baseline", &baseline, &folder.parquet("moved.parquet", with(2, 8.0, true))]);
+    let constant = feature(only(&moved), "constant");
+    assert_eq!((constant.verdict, value(constant, Metric::Ks)), (Verdict::Drift, 1.0));
+    assert!(moved.errors.is_empty(), "{:?}", moved.errors);
+}
+
+#[test]
+fn a_model_file_is_refused_with_its_place_and_a_suggestion() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let rule = |rule: &str| format!("thresholds: [{{{rule}}}]");
+    for (line, parts) in [
+        (
+            "tresholds: []".to_owned(),
+            &[":3:1: ", "unknown key `tresholds`", "did you mean `thresholds`?"][..],
+        ),
+        (rule("metric: psii, drift: 0.2"), &[":3:23: ", "no metric `psii`", "did you mean `psi`?"]),
+        (rule("metric: ks, drift: 1.5"), &[":3:34: ", "`drift: 1.5` can never", "between `0` and `1`"]),
+        (rule("metric: psi, warn: 0.3, drift: 0.2"), &[":3:34: ", "`warn` must not be greater than `drift`"]),
+        (rule("metric: psi"), &[":3:14: ", "has no bound"]),
+        (
+            rule("metric: psi, drift: 0.2, features: [delays]"),
+            &[":3:14: ", "names the feature `delays`", "did you mean `delay`?"],
+        ),
+        (
+            rule("metric: ks, drift: 0.2, features: [origin]"),
+            &[":3:14: ", "`ks` is not computed", "`origin`"],
+        ),
+        ("window: {length: 1d}".to_owned(), &[":3:18: ", "write `time: COLUMN`"]),
+        ("window: {length: 1d, every: 7h}\ntime: at".to_owned(), &["`every: 7h` does not divide"]),
+        ("time: at\nwindow: {length: 1d}".to_owned(), &["`time` names the column `at`", "`delay`"]),
+        ("segments: [orign]".to_owned(), &["`segments` names the column `orign`", "did you mean `origin`?"]),
+        ("features: {delai: numeric}".to_owned(), &["`features` names the column `delai`", "`delay`?"]),
+        ("features: {origin: numeric}".to_owned(), &["feature `origin`", "cannot be `numeric`"]),
+    ] {
+        let text = format!("model: m\nbaseline: baseline.parquet\n{line}\n");
+        let model = folder.write("model.yaml", text);
+        says(&refused(&[&model, &good]), parts);
+    }
+}
+
+#[test]
+fn since_and_until_need_an_event_time() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let message = refused(&["--baseline", &good, &good, "--since", "2001-02-01"]);
+    says(&message, &["`--since`", "`time:`"]);
+}
+
+#[test]
+fn a_damaged_baseline_file_is_not_compared_with() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let model = folder.write("model.yaml", "model: m\nbaseline: baseline.parquet\n");
+    let frozen = folder.path("frozen.parquet");
+    assert_eq!(driftlead(&["baseline", &model, "-o", &frozen]).code, Some(0));
+    let bytes = fs::read(&frozen).expect("bytes");
+    let cut = folder.write("cut.parquet", &bytes[..bytes.len() - 20]);
+    says(&refused(&[&model, "--baseline", &cut, &good]), &["cut.parquet"]);
+    let split = folder.write("split.yaml", "model: m\nsegments: [origin]\n");
+    let message = refused(&[&split, "--baseline", &frozen, &good]);
+    says(&message, &["no segments by `origin`", "make it again"]);
+}
+
+#[test]
+fn a_set_of_one_row_is_enough_to_be_read() {
+    let folder = Folder::new();
+    let baseline = baseline(&folder);
+    let one = folder.rows("one.parquet", &table(columns(2, 1)), 1);
+    let report = report(&["--baseline", &baseline, &one]);
+    assert_eq!((only(&report).rows, only(&report).verdict), (1, Verdict::Insufficient));
+}
