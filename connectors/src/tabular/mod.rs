@@ -18,7 +18,8 @@ mod cross;
 mod program;
 #[cfg(feature = "sql")]
 mod syntax;
-#[cfg(all(test, feature = "sql"))]
+#[cfg(test)]
+#[cfg(feature = "sql")]
 mod tests;
 
 use std::fmt;

@@ -18,7 +18,7 @@ const ROWS: usize = 103;
 
 /// One column of each kind, with nulls in all but `id`.
 fn flights() -> RecordBatch {
-    let some = |i: usize, k: usize| i % k != 0;
+    let some = |i: usize, k: usize| !i.is_multiple_of(k);
     let rows = || 0..ROWS;
     let mut carrier = StringDictionaryBuilder::<Int32Type>::new();
     for i in rows() {
