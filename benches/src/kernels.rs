@@ -31,7 +31,7 @@ fn main() {
     let few = |n: usize| edges_of(&floats, n);
     let few_doubles = |n: usize| edges_of(&doubles, n);
     let mut jobs = vec![
-        Job::new("read (sum of words)", &doubles, |rows| sum_words(rows)),
+        Job::new("read (sum of words)", &doubles, sum_words),
         count_job("count, 4 edges, f32", &floats, few(4)),
         count_job("count, 9 edges, f32", &floats, few(9)),
         count_job("count, 16 edges, f32", &floats, few(16)),

@@ -98,7 +98,7 @@ fn refused(sql: &str) -> Refusal {
 #[test]
 fn conditions_keep_rows_and_null_is_false() {
     let rows = |keep: &dyn Fn(usize) -> bool| (0..ROWS).filter(|&i| keep(i)).collect::<Vec<_>>();
-    let delay = |i: usize| (i % 5 != 0).then_some(i as f64 - 50.5);
+    let delay = |i: usize| (!i.is_multiple_of(5)).then_some(i as f64 - 50.5);
     assert_eq!(kept("delay > 0"), rows(&|i| delay(i).is_some_and(|d| d > 0.0)));
     assert_eq!(kept("NOT (delay > 0)"), rows(&|i| delay(i).is_some_and(|d| d <= 0.0)));
     assert_eq!(
