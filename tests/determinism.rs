@@ -269,7 +269,8 @@ fn segments_hold_their_rows_null_and_others_among_them() {
 
     let at: &TimestampMicrosecondArray = rows.column(0).as_any().downcast_ref().expect("times");
     let carriers: &StringArray = rows.column(4).as_any().downcast_ref().expect("text");
-    let mut truth: BTreeMap<(i64, Vec<(String, Option<String>)>), u64> = BTreeMap::new();
+    type Segment = Vec<(String, Option<String>)>;
+    let mut truth: BTreeMap<(i64, Segment), u64> = BTreeMap::new();
     for (row, origin) in origins.iter().enumerate() {
         let day = at.value(row).div_euclid(DAY) * DAY;
         let is_new = *origin == Some("new");
