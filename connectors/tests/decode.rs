@@ -120,7 +120,7 @@ fn projection_reads_the_columns_asked_for() {
     let expected = frame();
     for bytes in [
         file(std::slice::from_ref(&expected), IpcWriteOptions::default()),
-        stream(&[expected.clone()], IpcWriteOptions::default()),
+        stream(std::slice::from_ref(&expected), IpcWriteOptions::default()),
     ] {
         let names = ["origin".to_owned(), "id".to_owned()];
         assert_eq!(whole(&open(&bytes, Some(&names)).unwrap()), expected.project(&[0, 2]).unwrap());
