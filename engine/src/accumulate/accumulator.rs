@@ -218,10 +218,15 @@ impl Accumulator {
     ///
     /// `Mismatch` if the features differ.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
-        if self.features.len() != other.features.len() {
+        let same = |(own, other): (&FeatureSlots, &FeatureSlots)| {
+            Arc::ptr_eq(&own.cells, &other.cells) || own.cells == other.cells
+        };
+        // Equal numbers of cells are not equal edges (I-EDGES).
+        if self.features.len() != other.features.len() || !self.features.iter().zip(&other.features).all(same)
+        {
             return Err(Error::new(
                 ErrorKind::Mismatch,
-                "accumulators of different features cannot be combined",
+                "accumulators of different features or edges cannot be combined",
             ));
         }
         for (key, from) in &other.slots {

@@ -14,7 +14,7 @@ use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
 use crate::accumulate::column::{Values, numeric_values};
-use crate::feature::{Family, HashIndex, ValueType, category_hash};
+use crate::feature::{Family, HashIndex, Unit, ValueType, category_hash};
 use crate::{Error, ErrorKind, Result};
 
 /// The rows of a batch that hold one name.
@@ -100,8 +100,12 @@ fn visit(array: &dyn Array, family: Family, f: &mut dyn FnMut(&str, NameRows<'_>
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
                 if values.value(row) { yes.push(row as u32) } else { no.push(row as u32) }
             }
-            f("true", NameRows::Listed(&yes));
-            f("false", NameRows::Listed(&no));
+            // A name without rows would make a category that nobody has seen.
+            for (name, rows) in
+                [("true", &yes), ("false", &no)].into_iter().filter(|(_, rows)| !rows.is_empty())
+            {
+                f(name, NameRows::Listed(rows));
+            }
         }
         (D::Dictionary(key, _), family) => {
             let values = array.as_any_dictionary().values();
@@ -197,6 +201,7 @@ fn rows_by_key(array: &dyn Array, key: &DataType) -> Vec<Vec<u32>> {
 
 fn numbers(array: &dyn Array, unnamed: &mut Unnamed, f: &mut dyn FnMut(&str, NameRows<'_>)) -> Result<()> {
     let values = numeric_values(array)?;
+    let unit = ValueType::of(array.data_type())?.unit;
     let integer = |row: usize| -> Option<i128> {
         match &values {
             Values::F32(x) => whole(f64::from(x[row])),
@@ -229,9 +234,25 @@ fn numbers(array: &dyn Array, unnamed: &mut Unnamed, f: &mut dyn FnMut(&str, Nam
         }
     }
     for (integer, rows) in rows_of {
-        f(&integer.to_string(), NameRows::Listed(&rows));
+        f(&number_name(integer, unit), NameRows::Listed(&rows));
     }
     Ok(())
+}
+
+/// The name of `integer` steps of `unit`, without trailing zeros: 1.5 at every scale, as a float is written.
+fn number_name(integer: i128, unit: Unit) -> String {
+    if unit.denominator == 1 {
+        return integer.checked_mul(unit.numerator).unwrap_or(integer).to_string();
+    }
+    let (sign, magnitude) = (if integer < 0 { "-" } else { "" }, integer.unsigned_abs());
+    let denominator = unit.denominator.unsigned_abs();
+    let (whole, fraction) = (magnitude / denominator, magnitude % denominator);
+    if fraction == 0 {
+        return format!("{sign}{whole}");
+    }
+    let digits = denominator.ilog10() as usize;
+    let fraction = format!("{fraction:0digits$}");
+    format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
 }
 
 /// The integer that a float is, if it is one.

@@ -138,8 +138,12 @@ fn pair<T>(a: (T, T), b: (T, T), f: impl Fn(T, T) -> T) -> (T, T) {
 pub(crate) struct NumericCounter {
     data_type: DataType,
     reader: Reader,
-    /// What one step of the column is worth in steps of the feature.
-    ratio: f64,
+    /// One step of the column is the first number divided by the second, in steps of the feature. Two numbers, because
+    /// a division by a power of ten is exact where a multiplication by its inverse is not.
+    steps: (f64, f64),
+    /// For decimals against float edges: what divides them. The baseline's floats are the nearest doubles of such
+    /// numbers, so the rows become those too.
+    divisor: Option<f64>,
     narrowed: bool,
     scratch: Scratch,
 }
@@ -188,7 +192,11 @@ impl NumericCounter {
         }
         let core = feature.core.clone();
         let mut narrowed = false;
-        let reader = match (native_type(data_type), &feature.edges) {
+        let is_float = matches!(feature.edges, Edges::F32(_) | Edges::F64(_));
+        #[expect(clippy::cast_precision_loss, reason = "powers of ten up to 22 are exact")]
+        let divisor = (is_float && found.unit.denominator > 1).then_some(found.unit.denominator as f64);
+        let native = if divisor.is_some() { NativeType::F64 } else { native_type(data_type) };
+        let reader = match (native, &feature.edges) {
             (NativeType::F32 | NativeType::F64, Edges::F32(edges)) => {
                 Reader::F32(Placed::direct(edges, core))
             }
@@ -230,8 +238,15 @@ impl NumericCounter {
                 |e| e,
             )),
         };
-        let ratio = if found.unit == own.unit { 1.0 } else { found.unit.ratio() / own.unit.ratio() };
-        Ok(Self { data_type: data_type.clone(), reader, ratio, narrowed, scratch: Scratch::default() })
+        let steps = if divisor.is_some() { (1.0, 1.0) } else { found.unit.steps_of(own.unit) };
+        Ok(Self {
+            data_type: data_type.clone(),
+            reader,
+            steps,
+            divisor,
+            narrowed,
+            scratch: Scratch::default(),
+        })
     }
 
     /// Whether this counter reads columns of `data_type`.
@@ -250,7 +265,12 @@ impl NumericCounter {
         slots: &[Slots<'_>],
         states: &mut [NumericState],
     ) -> Result<()> {
-        let values = numeric_values(array)?;
+        let mut values = numeric_values(array)?;
+        if let Some(divisor) = self.divisor {
+            values = Values::F64(
+                for_values!(&values, slice => slice.iter().map(|x| x.widen() / divisor).collect()),
+            );
+        }
         let mask = validity(array);
         let values = match (&self.reader, values) {
             #[expect(clippy::cast_possible_truncation, reason = "the baseline's type decides (S4)")]
@@ -261,10 +281,11 @@ impl NumericCounter {
             (_, values) => values,
         };
         let unscaled: Vec<f64>;
-        let rescaled = if self.ratio == 1.0 {
+        let rescaled = if self.steps == (1.0, 1.0) {
             None
         } else {
-            unscaled = for_values!(&values, slice => slice.iter().map(|x| x.widen() * self.ratio).collect());
+            let (up, down) = self.steps;
+            unscaled = for_values!(&values, slice => slice.iter().map(|x| x.widen() * up / down).collect());
             Some(unscaled.as_slice())
         };
         let row = Rows { mask, errors, slots, rescaled, narrowed: self.narrowed };
@@ -372,7 +393,7 @@ impl<T: Number> Placed<T> {
         state.nulls += tally.nulls - n_errors;
         state.type_errors += n_errors;
         state.nans += tally.nans;
-        state.narrowed |= rows.narrowed;
+        state.narrowed |= rows.narrowed && !values.is_empty();
 
         let scale = &feature.scale;
         let (sums, extent) = match rows.rescaled {

@@ -119,11 +119,11 @@ pub(crate) fn guards<T: Value>(min: T, max: T) -> Vec<T> {
     let mut edges = Vec::new();
     for step in 0..STEPS {
         let reach = span * 2.0_f64.powi(step - 5);
-        for (edge, outside) in
-            [(T::from_f64(min.to_f64() - reach), min.pred()), (T::from_f64(max.to_f64() + reach), max)]
-        {
-            let beyond = if edge < min { edge < outside } else { edge > outside };
-            if edge.is_finite() && beyond && edge > T::EXTREMES.0 && edge < T::EXTREMES.1 {
+        // Far from zero a double may round an edge back to the end it left, or past it into the data.
+        let below = Some(T::from_f64(min.to_f64() - reach)).filter(|edge| *edge < min.pred());
+        let above = Some(T::from_f64(max.to_f64() + reach)).filter(|edge| *edge > max);
+        for edge in below.into_iter().chain(above) {
+            if edge.is_finite() && edge > T::EXTREMES.0 && edge < T::EXTREMES.1 {
                 edges.push(edge);
             }
         }

@@ -53,14 +53,15 @@ macro_rules! float_baseline {
             )]
             fn of_column(array: &dyn Array, own: ValueType) -> Result<Vec<Self>> {
                 let found = ValueType::of(array.data_type())?;
-                let ratio = found.unit.ratio();
                 debug_assert_eq!(own.unit, Unit::ONE);
+                // One division, so that a decimal becomes its nearest double.
+                let (up, down) = found.unit.steps_of(own.unit);
                 Ok(match numeric_values(array)? {
                     Values::F32(x) => x.iter().map(|x| *x as Self).collect(),
                     Values::F64(x) => x.iter().map(|x| *x as Self).collect(),
-                    Values::I32(x) => x.iter().map(|x| (f64::from(*x) * ratio) as Self).collect(),
-                    Values::I64(x) => x.iter().map(|x| (*x as f64 * ratio) as Self).collect(),
-                    Values::I128(x) => x.iter().map(|x| (*x as f64 * ratio) as Self).collect(),
+                    Values::I32(x) => x.iter().map(|x| (f64::from(*x) * up / down) as Self).collect(),
+                    Values::I64(x) => x.iter().map(|x| (*x as f64 * up / down) as Self).collect(),
+                    Values::I128(x) => x.iter().map(|x| (*x as f64 * up / down) as Self).collect(),
                 })
             }
         }
@@ -111,12 +112,26 @@ impl<T: BaselineValue> Draft<T> {
     /// `extra` are edges somebody asked for.
     pub(crate) fn new(value_type: ValueType, mut sample: Vec<T>, complete: bool, extra: &[f64]) -> Self {
         sample.retain(|x| !x.nan());
+        // -0.0 becomes 0.0, so that the order of rows cannot show.
+        sample.iter_mut().for_each(|x| *x = x.unsigned_zero());
         sample.sort_by_key(|x| x.order_key());
         let few = runs(&sample).nth(MAX_ATOMS).is_none();
         let atoms = few.then(|| runs(&sample).map(|(value, _)| value).collect());
-        sample.retain(|x| x.is_finite());
         let mut edges: Vec<T> = T::STRUCTURAL.to_vec();
-        edges.extend(extra.iter().map(|edge| T::from_f64(edge / value_type.unit.ratio())));
+        // PSI's deciles count infinities; those of the finite values, which are cuts anyway, may be others.
+        let n = sample.len();
+        edges.extend((1..10).filter_map(|decile| {
+            sample.get((decile * n).div_ceil(10).max(1) - 1).filter(|edge| edge.is_finite())
+        }));
+        sample.retain(|x| x.is_finite());
+        // What is no finite number of this type would be taken for the border of the infinities' cells.
+        edges.extend(
+            extra
+                .iter()
+                .map(|edge| T::from_f64(edge / value_type.unit.ratio()))
+                .filter(|edge| !edge.nan() && edge.is_finite())
+                .map(T::unsigned_zero),
+        );
         if let (Some(first), Some(last)) = (sample.first(), sample.last())
             && *first < T::ZERO
             && *last > T::ZERO
@@ -388,7 +403,7 @@ fn put_aside<T: BaselineValue>(
         if mask.is_some_and(|mask| !mask.is_valid(i)) || x.nan() || atom_of[locator.cell(*x)].is_some() {
             continue;
         }
-        unforeseen.entry(x.order_key()).or_insert((*x, 0)).1 += 1;
+        unforeseen.entry(x.order_key()).or_insert((x.unsigned_zero(), 0)).1 += 1;
     }
 }
 

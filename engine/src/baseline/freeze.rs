@@ -29,6 +29,8 @@ pub(crate) fn freeze<T: BaselineValue>(
             edges.extend(T::STRUCTURAL);
             edges.sort_by_key(|edge| edge.order_key());
             edges.dedup();
+            // The largest finite value ends the edges of floats: what is above it is the cell of +inf.
+            edges.retain(|edge| edge.is_finite() || *edge < T::ZERO);
             owned = counter.cells_of(values, &edges);
             (edges, &owned)
         }
@@ -65,10 +67,11 @@ pub(crate) fn freeze<T: BaselineValue>(
     }
     let Table { edges, counts, sums } = table;
     let range = cells.finite_extent.map(|(low, high)| {
-        let find = |edge: T| edges.partition_point(|e| *e < edge).min(edges.len() - 1);
-        (find(low.pred()), find(high))
+        let cell = |x: T| edges.partition_point(|e| *e < x);
+        (cell(low), cell(high))
     });
-    let core: Range<usize> = range.map_or(0..0, |(low, high)| low..high + 1);
+    let core: Range<usize> =
+        range.map_or(0..0, |(low, high)| low.saturating_sub(1)..(high + 1).min(edges.len()));
     let psi = psi_cells(&edges, &counts, values.as_deref(), draft.complete || values.is_some());
     let means = means(&edges, &counts, &sums, draft);
     let sum = sums.iter().sum();
@@ -81,6 +84,7 @@ pub(crate) fn freeze<T: BaselineValue>(
         range,
         psi,
         means,
+        values: counts.iter().sum(),
         scale: draft.scale,
     };
     let (low, high) = numeric.unbounded();
@@ -196,14 +200,14 @@ fn means<T: BaselineValue>(
                 (None, None) => 0.0,
             };
             if counts[cell] == 0 {
-                return middle * ratio;
+                return middle * ratio + 0.0;
             }
             let mean = sums[cell] as f64 / counts[cell] as f64
                 * crate::feature::power_of_two(-scale.exponent_x)
                 + scale.center;
             // A mean lies in its cell; scaling rounds, so it is held there.
             let mean = left.map_or(mean, |left| mean.max(left));
-            right.map_or(mean, |right| mean.min(right)) * ratio
+            right.map_or(mean, |right| mean.min(right)) * ratio + 0.0
         })
         .collect()
 }

@@ -127,6 +127,7 @@ impl Baseline {
             bytes.extend(sha256_hex(&codec::encode_feature(feature)).as_bytes());
         }
         for (segment, rows) in &self.segments {
+            bytes.extend((segment.len() as u64).to_le_bytes());
             bytes.extend(segment.as_bytes());
             bytes.extend(rows.to_le_bytes());
         }

@@ -29,6 +29,7 @@ pub(super) fn write(writer: &mut Writer, cells: &FeatureCells) {
             writer.byte(u8::from(cells.psi.between.is_some()));
             cells.psi.cell_of.iter().for_each(|cell| writer.count(u64::from(*cell)));
             cells.means.iter().for_each(|mean| writer.float(*mean));
+            writer.count(cells.values);
             writer.float(cells.scale.center);
             writer.raw(&cells.scale.exponent_x.to_le_bytes());
             writer.raw(&cells.scale.exponent_xx.to_le_bytes());
@@ -74,6 +75,9 @@ fn read_numeric(reader: &mut Reader<'_>) -> Result<NumericCells> {
             .ok_or_else(|| damaged(format!("{count} was expected to be below {limit}")))
     };
     let core = below(n_cells)?..below(n_cells)?;
+    if core.start > core.end {
+        return Err(damaged("the core lies outside the edges".to_owned()));
+    }
     let (exact, sampled) = (reader.flag()?, reader.flag()?);
     let range = if reader.flag()? {
         let mut edge = || reader.count().map(|edge| usize::try_from(edge).unwrap_or(usize::MAX));
@@ -100,9 +104,16 @@ fn read_numeric(reader: &mut Reader<'_>) -> Result<NumericCells> {
     if n_psi == 0 || n_psi > n_cells + 1 {
         return Err(damaged(format!("{n_psi} cells of psi on {n_cells} cells")));
     }
-    let means = (0..n_cells).map(|_| reader.float()).collect::<Result<_>>()?;
+    let means = (0..n_cells).map(|_| reader.float()).collect::<Result<Vec<_>>>()?;
+    if means.iter().any(|mean| mean.is_nan()) {
+        return Err(damaged("a mean is not a number".to_owned()));
+    }
+    let values = reader.count()?;
     let scale = Scale { center: reader.float()?, exponent_x: reader.short()?, exponent_xx: reader.short()? };
-    if !scale.center.is_finite() || scale.exponent_x.abs() > 1000 || scale.exponent_xx.abs() > 1000 {
+    if !scale.center.is_finite()
+        || scale.exponent_x.unsigned_abs() > 1000
+        || scale.exponent_xx.unsigned_abs() > 1000
+    {
         return Err(damaged("the scale of sums is out of range".to_owned()));
     }
     Ok(NumericCells {
@@ -114,6 +125,7 @@ fn read_numeric(reader: &mut Reader<'_>) -> Result<NumericCells> {
         range,
         psi: PsiCells { cell_of, n_cells: n_psi, between: between.then(|| n_psi - 1) },
         means,
+        values,
         scale,
     })
 }
@@ -135,12 +147,19 @@ fn read_edges(reader: &mut Reader<'_>, domain: Domain) -> Result<Edges> {
         }
         Err(damaged("the edges are not sorted".to_owned()))
     }
-    Ok(match domain {
+    let edges = match domain {
         Domain::F32 => Edges::F32(read(reader, 4, |r| r.narrow())?),
         Domain::F64 => Edges::F64(read(reader, 8, |r| r.float())?),
         Domain::I64 => Edges::I64(read(reader, 8, |r| r.long())?),
         Domain::I128 => Edges::I128(read(reader, 16, |r| r.wide())?),
-    })
+    };
+    // Infinities have cells of their own, and what is computed from float edges relies on it.
+    let bordered = match &edges {
+        Edges::F32(edges) => edges.first() == Some(&f32::NEG_INFINITY) && edges.last() == Some(&f32::MAX),
+        Edges::F64(edges) => edges.first() == Some(&f64::NEG_INFINITY) && edges.last() == Some(&f64::MAX),
+        Edges::I64(_) | Edges::I128(_) => true,
+    };
+    if bordered { Ok(edges) } else { Err(damaged("float edges do not reach to the infinities".to_owned())) }
 }
 
 fn write_type(writer: &mut Writer, value_type: ValueType) {

@@ -52,25 +52,28 @@ pub fn decode_feature(bytes: &[u8]) -> Result<BaselineFeature> {
     let name = reader.text()?.to_owned();
     let cells = cells::read(&mut reader)?;
     let n_cells = cells.n_cells();
+    let kind = std::mem::discriminant(&FeatureState::empty(&cells));
     let sized = |state: FeatureState| {
         let own = match &state {
             FeatureState::Numeric(state) => state.cells.n_cells(),
             FeatureState::Categorical(state) => state.cells.n_cells(),
         };
-        if own == n_cells {
-            Ok(state)
-        } else {
+        if own != n_cells {
             Err(damaged(format!("a state of {own} cells, not {n_cells}")))
+        } else if std::mem::discriminant(&state) != kind {
+            Err(damaged("a state is not of the feature's kind".to_owned()))
+        } else {
+            Ok(state)
         }
     };
     let whole = sized(state::read(&mut reader)?)?;
-    let same_kind = std::mem::discriminant(&FeatureState::empty(&cells)) == std::mem::discriminant(&whole);
-    if !same_kind {
-        return Err(damaged("the state is not of the feature's kind".to_owned()));
-    }
     let mut feature = BaselineFeature::new(name, cells, whole);
     if reader.flag()? {
-        feature.design_effect = Some(reader.float()?);
+        let design_effect = reader.float()?;
+        if !(design_effect >= 1.0 && design_effect.is_finite()) {
+            return Err(damaged(format!("a design effect of {design_effect}, not at least 1")));
+        }
+        feature.design_effect = Some(design_effect);
     }
     for _ in 0..reader.length(2)? {
         let segment: Arc<str> = reader.text()?.into();

@@ -72,6 +72,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
             }
             state.narrowed = reader.flag()?;
             ensure_rows_add_up(state.rows, &[state.nulls, state.nans, state.type_errors], &state.cells)?;
+            let infinities = state.infinities.0.checked_add(state.infinities.1);
+            if infinities.is_none_or(|n| n > state.cells.total())
+                || state.overflow.0.max(state.overflow.1) > state.cells.total()
+            {
+                return Err(damaged("more rows are infinite or too large than have a value".to_owned()));
+            }
+            // 2^94, the largest summand, for each row: beyond that, adding states could overflow.
+            let most = u128::from(state.rows).saturating_mul(1 << 94);
+            let sums = [state.sums.0, state.sums.1, state.tails.0, state.tails.1];
+            if sums.iter().any(|sum| sum.unsigned_abs() > most) {
+                return Err(damaged("a sum is larger than its rows can make it".to_owned()));
+            }
             Ok(FeatureState::Numeric(state))
         }
         CATEGORICAL => {
@@ -119,7 +131,7 @@ fn write_cells(writer: &mut Writer, cells: &CellCounts) {
 }
 
 fn read_cells(reader: &mut Reader<'_>) -> Result<CellCounts> {
-    let n_cells = usize::try_from(reader.count()?).ok().filter(|n| *n <= usize::from(u16::MAX));
+    let n_cells = usize::try_from(reader.count()?).ok().filter(|n| *n <= crate::kernel::MAX_EDGES + 1);
     let n_cells = n_cells.ok_or_else(|| damaged("too many cells".to_owned()))?;
     let mut counts = vec![0_u64; n_cells];
     let mut next = 0_usize;

@@ -4,6 +4,7 @@
 //! A window of another type is counted on converted *edges*: rounding an edge down keeps `e < x` true for the same
 //! rows. Only float32 rows against float64 edges are rounded to nearest, because such rows are themselves rounded.
 
+use crate::feature::value_type::gcd;
 use crate::feature::{Domain, Unit, ValueType};
 
 /// A type in which edges can be held.
@@ -257,10 +258,6 @@ fn rescale(e: i128, own: Unit, unit: Unit) -> i128 {
         return if e < 0 { -1 } else { 0 };
     };
     product.div_euclid(divisor)
-}
-
-fn gcd(a: i128, b: i128) -> i128 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// `floor(x / unit)` without rounding, for units of at most 18 decimals; saturating.

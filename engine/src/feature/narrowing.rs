@@ -24,9 +24,13 @@ impl Narrowing {
         reason = "rounding is the point; there are at most 65,533 edges"
     )]
     pub fn new(edges: &[f64]) -> Self {
+        // Finite edges stay finite, so that infinite rows keep the outer cells to themselves.
+        let nearest = |edge: f64| {
+            if edge.is_finite() { (edge as f32).clamp(f32::MIN, f32::MAX) } else { edge as f32 }
+        };
         let target = |j: usize| match edges.get(j + 1) {
-            Some(next) if next.pred() == edges[j] => (*next as f32).next_down(),
-            _ => edges[j] as f32,
+            Some(next) if next.pred() == edges[j] => nearest(*next).next_down(),
+            _ => nearest(edges[j]),
         };
         let mut narrow: Vec<f32> = Vec::with_capacity(edges.len());
         for j in 0..edges.len() {
@@ -37,7 +41,7 @@ impl Narrowing {
         let mut stands_for = vec![edges.len() as u16; narrow.len() + 1];
         // The rows of an atom round to the atom; the edge of any other cell goes where the edge went.
         let right = |j: usize| match j.checked_sub(1) {
-            Some(left) if edges[j].pred() == edges[left] => edges[j] as f32,
+            Some(left) if edges[j].pred() == edges[left] => nearest(edges[j]),
             _ => target(j),
         };
         let cells: Vec<usize> = (0..edges.len()).map(|j| narrow.partition_point(|e| *e < right(j))).collect();

@@ -16,12 +16,14 @@ pub struct NumericCells {
     pub exact: bool,
     /// How many rows the cuts were drawn from, of how many: the certified bound of KS depends on it.
     pub sampled: bool,
-    /// The index of the edge just below the baseline's minimum, and of the edge at its maximum; `None` without rows.
+    /// The cells of the baseline's least and greatest finite value; `None` without such rows.
     pub range: Option<(usize, usize)>,
     /// The cells of PSI and its family.
     pub psi: PsiCells,
     /// The mean of the baseline's rows in each cell, in the feature's unit; the cell's middle where it is empty.
     pub means: Vec<f64>,
+    /// How many rows the means speak of: the whole baseline's rows that carry a value.
+    pub values: u64,
     /// How sums are scaled.
     pub scale: Scale,
 }
@@ -73,7 +75,8 @@ impl Scale {
             let bits = bits as i32;
             (52 - bits).clamp(-1000, 1000)
         };
-        let center = if center.is_finite() { center } else { 0.0 };
+        // -0.0 becomes 0.0, so that the order of rows cannot show.
+        let center = if center.is_finite() { center + 0.0 } else { 0.0 };
         Self { center, exponent_x: exponent(reach), exponent_xx: exponent(reach * reach) }
     }
 

@@ -61,6 +61,22 @@ impl Unit {
     pub fn ratio(self) -> f64 {
         self.numerator as f64 / self.denominator as f64
     }
+
+    /// One step of this unit in steps of `own`: the first number divided by the second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "powers of ten up to 22 are exact")]
+    pub(crate) fn steps_of(self, own: Self) -> (f64, f64) {
+        let products =
+            self.numerator.checked_mul(own.denominator).zip(own.numerator.checked_mul(self.denominator));
+        let Some((up, down)) = products else { return (self.ratio() / own.ratio(), 1.0) };
+        let shared = gcd(up, down).max(1);
+        ((up / shared) as f64, (down / shared) as f64)
+    }
+}
+
+/// The greatest common divisor of two numbers that are not negative.
+pub(crate) fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// The family in which values can be compared at all.

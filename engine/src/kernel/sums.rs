@@ -69,7 +69,8 @@ impl Scaling {
     fn new(center: f64, exponent_x: i32, exponent_xx: i32) -> Self {
         let (x, xx) = (power_of_two(exponent_x), power_of_two(exponent_xx));
         // Half the range leaves room for the rounding of this bound.
-        let near = (LIMIT / 2.0 / x).min((LIMIT / 2.0 / xx).sqrt()).min(f64::MAX);
+        // Where the limit itself is too large for a double, squares that are not must be kept out.
+        let near = (LIMIT / 2.0 / x).min((LIMIT / 2.0 / xx).min(f64::MAX).sqrt()).min(f64::MAX);
         Self { center, x, xx, near }
     }
 }

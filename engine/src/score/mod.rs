@@ -83,6 +83,13 @@ pub fn measure(
     window: &FeatureState,
     design_effect: f64,
 ) -> Result<Measured> {
+    let n_cells = |state: &FeatureState| match state {
+        FeatureState::Numeric(state) => state.cells.n_cells(),
+        FeatureState::Categorical(state) => state.cells.n_cells(),
+    };
+    if [n_cells(baseline), n_cells(window)] != [cells.n_cells(); 2] {
+        return Err(Error::new(ErrorKind::Mismatch, "the states were counted on different edges"));
+    }
     match (cells, baseline, window) {
         (FeatureCells::Numeric(cells), FeatureState::Numeric(baseline), FeatureState::Numeric(window)) => {
             Ok(numeric::measure(cells, baseline, window, design_effect))

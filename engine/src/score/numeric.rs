@@ -20,13 +20,21 @@ pub(super) fn measure(
     let mut p = baseline.cells.to_vec();
     let q = window.cells.to_vec();
     let mut atoms = cells.edges.atoms();
+    let mut means = std::borrow::Cow::Borrowed(&cells.means);
     if window.narrowed
         && let Edges::F64(edges) = &cells.edges
     {
         // Cells that collide for float32 rows are merged on the baseline's side too (SEMANTICS S4). A merged cell
         // still holds one float32 value where one of its parts was an atom.
         let narrowing = Narrowing::new(edges);
-        p = narrowing.merge(&p);
+        let unmerged = std::mem::take(&mut p);
+        p = narrowing.merge(&unmerged);
+        for (cell, to) in narrowing.merged_into.iter().enumerate() {
+            let to = usize::from(*to);
+            if p[to] > unmerged[to] && cell == to {
+                means.to_mut()[to] = merged_mean(&narrowing, to, &unmerged, &cells.means);
+            }
+        }
         let mut merged = vec![false; atoms.len()];
         for (cell, to) in narrowing.merged_into.iter().enumerate() {
             merged[usize::from(*to)] |= atoms[cell];
@@ -41,7 +49,12 @@ pub(super) fn measure(
     scores.insert(Metric::Ks, significance::test(Metric::Ks, ks, deff));
 
     let moments = (moments(cells, baseline, &p), moments(cells, window, &q));
-    let w1 = distance(cells, &p, &q, window, &atoms, moments);
+    let mut w1 = distance(cells, &p, &q, &means, window, &atoms, moments);
+    if baseline.values() != cells.values || baseline.overflow.0 > 0 {
+        widen(&mut w1, cells, &p, &means);
+    }
+    // No field is ever infinite.
+    w1.low = w1.low.filter(|low| low.is_finite());
     let sd = moments.0.map_or(0.0, |moments| moments.variance.sqrt());
     let normalized = match (w1.value, sd > 0.0) {
         (Some(_), true) => wasserstein_normalized(&w1, sd),
@@ -53,7 +66,7 @@ pub(super) fn measure(
     match moments {
         (Some(own), Some(other)) => {
             scores.insert(Metric::MeanShift, mean_shift(&own, &other, deff));
-            scores.insert(Metric::SdShift, sd_shift(&own, &other, kurtosis(&p, &cells.means), deff));
+            scores.insert(Metric::SdShift, sd_shift(&own, &other, kurtosis(&p, &means), deff));
         }
         _ => {
             scores.insert(Metric::MeanShift, Score::none(empty_side(baseline)));
@@ -62,9 +75,7 @@ pub(super) fn measure(
     }
     let (n, baseline_n) = (window.values(), baseline.values());
     let outside = |counts: &[u64]| match cells.range {
-        Some((low, high)) => {
-            counts[..=low].iter().sum::<u64>() + counts[(high + 1).min(counts.len())..].iter().sum::<u64>()
-        }
+        Some((low, high)) => counts[..low].iter().chain(&counts[high + 1..]).sum::<u64>(),
         None => 0,
     };
     scores.insert(Metric::NullRate, rate(window.nulls, window.rows, baseline.nulls, baseline.rows, deff));
@@ -116,6 +127,7 @@ fn distance(
     cells: &NumericCells,
     p: &[u64],
     q: &[u64],
+    means: &[f64],
     window: &NumericState,
     atoms: &[bool],
     moments: (Option<Moments>, Option<Moments>),
@@ -152,11 +164,42 @@ fn distance(
         is_atom: &atoms[cut.clone()],
         baseline: p.as_mut_slice(),
         window: q.as_mut_slice(),
-        baseline_means: &cells.means[cut],
+        baseline_means: &means[cut],
         window_tails,
         means: moments.0.zip(moments.1).map(|(own, other)| [own.mean, other.mean]),
     };
     wasserstein(&line)
+}
+
+/// The mean of the baseline's rows in all cells that were merged into one.
+fn merged_mean(narrowing: &Narrowing, into: usize, counts: &[u64], means: &[f64]) -> f64 {
+    let (mut sum, mut rows) = (0.0, 0.0);
+    for (cell, to) in narrowing.merged_into.iter().enumerate() {
+        if usize::from(*to) == into {
+            sum += means[cell] * count_as_float(counts[cell]);
+            rows += count_as_float(counts[cell]);
+        }
+    }
+    sum / rows
+}
+
+/// Widens the bounds of a distance for a baseline whose means in the cells are not known: those of a segment, or with a
+/// row too large to be summed. They lie in the cells, so the distance is off by no more than it takes to carry each
+/// cell's rows from the mean that was taken to the cell's farther end (the triangle inequality).
+fn widen(w1: &mut Score, cells: &NumericCells, p: &[u64], means: &[f64]) {
+    let positions = cells.positions();
+    let rows: u64 = p.iter().sum();
+    let mut spread = 0.0;
+    for (cell, count) in p.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let ends = cell.checked_sub(1).and_then(|left| positions.get(left)).zip(positions.get(cell));
+        let Some((left, right)) = ends.filter(|(left, right)| left.is_finite() && right.is_finite()) else {
+            continue;
+        };
+        spread +=
+            count_as_float(*count) / count_as_float(rows) * (means[cell] - left).max(right - means[cell]);
+    }
+    w1.low = w1.low.map(|low| (low - spread).max(0.0));
+    w1.high = w1.high.map(|high| high + spread);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sum is a float")]
