@@ -112,7 +112,8 @@ fn infinities(cells: &NumericCells, state: &NumericState, counts: &[u64]) -> u64
 
 /// The moments of the finite rows, in the feature's unit; `None` without rows or if one was too large to be summed.
 pub(super) fn moments(cells: &NumericCells, state: &NumericState, counts: &[u64]) -> Option<Moments> {
-    let finite = state.values() - infinities(cells, state, counts);
+    // Saturates for a damaged state that claims infinities twice.
+    let finite = state.values().saturating_sub(infinities(cells, state, counts));
     if finite == 0 || state.overflow != (0, 0) {
         return None;
     }

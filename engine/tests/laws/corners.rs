@@ -50,7 +50,7 @@ fn one_and_two_rows_are_enough_to_compare() {
     assert_eq!(value(&scored(&one, &doubles(&[3.0])), Metric::Ks), 0.0);
     assert_eq!(value(&scored(&one, &doubles(&[4.0])), Metric::Ks), 1.0);
     let w1 = &scored(&one, &doubles(&[4.0])).scores[&Metric::Wasserstein];
-    assert!((w1.low.unwrap() - 1.0).abs() < 1e-12 && w1.high >= w1.low, "{w1:?}");
+    assert!((w1.low.unwrap() - 1.0).abs() < 1e-6 && w1.high >= w1.low, "{w1:?}");
     let two = numeric(longs(&[i64::MIN, i64::MAX]));
     let measured = scored(&two, &longs(&[i64::MIN, 0]));
     assert_eq!((value(&measured, Metric::Ks), value(&measured, Metric::OutOfRangeRate)), (0.5, 0.0));
