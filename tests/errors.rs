@@ -82,7 +82,7 @@ fn a_changed_type_is_an_error_of_its_own() {
     changed[1].1 = texts(["fast"].into_iter().cycle().take(ROWS));
     let window = folder.parquet("window.parquet", changed);
     let (reason, report) = one_bad_feature(&["--baseline", &baseline, &window], "speed");
-    says(&reason, &["type changed", "`float64`", "make a new baseline"]);
+    says(&reason, &["type changed", "`float64`", "`text`", "make a new baseline"]);
     assert!(feature(only(&report), "speed").metrics.is_empty());
 }
 

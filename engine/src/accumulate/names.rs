@@ -134,6 +134,7 @@ fn visit(array: &dyn Array, family: Family, f: &mut dyn FnMut(&str, NameRows<'_>
 }
 
 fn wrong_family(found: &DataType, expected: Family) -> Error {
+    let found = ValueType::of(found).map_or_else(|_| found.to_string(), |known| known.to_string());
     Error::new(
         ErrorKind::Schema,
         format!(

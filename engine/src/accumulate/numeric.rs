@@ -183,10 +183,12 @@ impl NumericCounter {
         let own = feature.value_type;
         let found = ValueType::of(data_type)?;
         if found.family != own.family || matches!(data_type, DataType::Dictionary(..)) {
+            // Strings come as dictionaries whatever the file holds: say what they are.
+            let found = if found.family == own.family { data_type.to_string() } else { found.to_string() };
             return Err(Error::new(
                 ErrorKind::Schema,
                 format!(
-                    "type changed: the baseline holds `{own}`, found `{data_type}`; convert the column or make a new baseline"
+                    "type changed: the baseline holds `{own}`, found `{found}`; convert the column or make a new baseline"
                 ),
             ));
         }

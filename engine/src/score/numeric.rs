@@ -56,12 +56,7 @@ pub(super) fn measure(
     // No field is ever infinite.
     w1.low = w1.low.filter(|low| low.is_finite());
     let sd = moments.0.map_or(0.0, |moments| moments.variance.sqrt());
-    let normalized = match (w1.value, sd > 0.0) {
-        (Some(_), true) => wasserstein_normalized(&w1, sd),
-        (Some(_), false) => Score::none("the baseline has no spread"),
-        (None, _) => Score { reason: w1.reason, ..Score::none("not available") },
-    };
-    scores.insert(Metric::WassersteinNormalized, normalized);
+    scores.insert(Metric::WassersteinNormalized, wasserstein_normalized(&w1, sd));
     scores.insert(Metric::Wasserstein, w1);
     match moments {
         (Some(own), Some(other)) => {

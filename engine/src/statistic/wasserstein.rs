@@ -11,7 +11,7 @@
 //!   chord (Edmundson and Madansky), whose mean the area under G gives.
 //!
 //! In the two unbounded cells the sums of both sides' rows stand in for the missing edge. A difference of means is a
-//! lower bound of W1 as well. The interval may be wide where many window rows share a cell; it is never wrong: it is
+//! lower bound of W1 as well, and W1 itself where no cell up to the last of one side's holds rows of the other. The interval may be wide where many window rows share a cell; it is never wrong: it is
 //! widened by more than the rounding of the sums and of this computation.
 
 use super::{Direction, Score};
@@ -84,7 +84,11 @@ pub fn wasserstein(line: &Line<'_>) -> Score {
 
     let reach = line.edges.iter().fold(0.0_f64, |most, edge| most.max(edge.abs()));
     if let Some([baseline, window]) = line.means {
-        total.low = total.low.max((window - baseline).abs());
+        let between = (window - baseline).abs();
+        total.low = total.low.max(between);
+        if are_apart(line) {
+            total = Area { value: Some(between), low: between, high: Some(between), ..total };
+        }
     }
     // Sums are scaled integers: half a unit of 2^(ceil(log2 max) - 52) a row, which 2^-50 of the largest edge exceeds
     // on both sides together; the rest is for this function's own rounding.
@@ -181,6 +185,14 @@ impl Heights {
     }
 }
 
+/// Whether all rows of one side lie to the left of all of the other's. Then F - G keeps its sign, and the distance is
+/// that of the means, wherever in their cells the rows are.
+fn are_apart(line: &Line<'_>) -> bool {
+    let first = |counts: &[u64]| counts.iter().position(|count| *count > 0);
+    let last = |counts: &[u64]| counts.iter().rposition(|count| *count > 0);
+    last(line.baseline) < first(line.window) || last(line.window) < first(line.baseline)
+}
+
 /// An unbounded cell: the area on either side is the mean distance of its rows from the cell's one edge.
 fn tail(line: &Line<'_>, cell: usize, edge: f64, left: Heights, right: Heights) -> Area {
     let first = cell == 0;
@@ -240,5 +252,35 @@ fn direction(signed: f64) -> Option<Direction> {
         s if s > 0.0 => Some(Direction::Down),
         s if s < 0.0 => Some(Direction::Up),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_that_are_apart_are_as_far_as_their_means() {
+        // 5 and 19 on average: the middle of the window's cell, 15, would be a guess.
+        for mirrored in [false, true] {
+            let (mut near, mut far) = ([0, 4, 0, 0], [0, 0, 3, 0]);
+            let (mut means, mut baseline_means) = ([5.0, 19.0], [0.0, 5.0, 0.0, 0.0]);
+            if mirrored {
+                (near, far) = (far, near);
+                (means, baseline_means) = ([19.0, 5.0], [0.0, 0.0, 19.0, 0.0]);
+            }
+            let score = wasserstein(&Line {
+                edges: &[0.0, 10.0, 20.0],
+                is_atom: &[false; 4],
+                baseline: &near,
+                window: &far,
+                baseline_means: &baseline_means,
+                window_tails: [Some(0.0); 2],
+                means: Some(means),
+            });
+            for bound in [score.value, score.low, score.high] {
+                assert!(bound.is_some_and(|bound| (bound - 14.0).abs() < 1e-10), "{score:?}");
+            }
+        }
     }
 }
