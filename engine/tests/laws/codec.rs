@@ -146,7 +146,7 @@ fn use_feature(feature: &BaselineFeature, columns: &[ArrayRef]) {
     }
     drop(measure(feature.cells(), own, own, feature.design_effect.unwrap_or(1.0)));
     let _ = describe(feature.cells(), own);
-    for (_, segment) in feature.segments() {
+    for segment in feature.segments().values() {
         drop(measure(feature.cells(), segment, own, 1.0));
     }
     let again = decode_feature(&encode_feature(feature)).unwrap();
