@@ -1,6 +1,6 @@
 //! The smallest and the largest value of a column.
 
-use crate::kernel::level::{Level, Task};
+use crate::kernel::level::{Level, Task, prefetch};
 use crate::kernel::native::Native;
 use crate::kernel::validity::Validity;
 
@@ -34,8 +34,12 @@ pub(super) fn extent_at<T: Native>(
     (low <= high).then(|| (low.unsigned_zero(), high.unsigned_zero()))
 }
 
-const LANES: usize = 16;
+/// So many that the loop over them is turned into vector code as it stands.
+const LANES: usize = 64;
 const BLOCK: usize = 2048;
+
+/// How far ahead rows are asked for.
+const AHEAD_ROWS: usize = 1024;
 
 struct ExtentTask<'a, T> {
     values: &'a [T],
@@ -61,22 +65,32 @@ impl<T: Native> Task for ExtentTask<'_, T> {
             }
             let (lanes, rest) = rows.as_chunks::<LANES>();
             for lane in lanes {
-                for i in 0..LANES {
-                    (low[i], high[i]) = stretch(low[i], high[i], lane[i]);
+                for line in (0..LANES).step_by(64 / size_of::<T>()) {
+                    prefetch(lane.as_ptr(), line + AHEAD_ROWS);
+                }
+                for (low, x) in low.iter_mut().zip(lane) {
+                    *low = least(*low, *x);
+                }
+                for (high, x) in high.iter_mut().zip(lane) {
+                    *high = greatest(*high, *x);
                 }
             }
             for x in rest {
-                (low[0], high[0]) = stretch(low[0], high[0], *x);
+                (low[0], high[0]) = (least(low[0], *x), greatest(high[0], *x));
             }
         }
-        let low = low.into_iter().reduce(|a, b| if b < a { b } else { a });
-        let high = high.into_iter().reduce(|a, b| if b > a { b } else { a });
-        (low.unwrap_or(T::GREATEST), high.unwrap_or(T::LEAST))
+        (low.into_iter().fold(T::GREATEST, least), high.into_iter().fold(T::LEAST, greatest))
     }
 }
 
-/// Widens a range by one value; NaN compares with nothing and changes nothing.
+/// The smaller of two; NaN compares with nothing and changes nothing.
 #[inline(always)]
-fn stretch<T: PartialOrd + Copy>(low: T, high: T, x: T) -> (T, T) {
-    (if x < low { x } else { low }, if x > high { x } else { high })
+fn least<T: Copy + PartialOrd>(low: T, x: T) -> T {
+    if x < low { x } else { low }
+}
+
+/// The greater of two; NaN as above.
+#[inline(always)]
+fn greatest<T: Copy + PartialOrd>(high: T, x: T) -> T {
+    if x > high { x } else { high }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::kernel::level::{Level, Task};
 use crate::kernel::native::Native;
-use crate::kernel::small::{self, MAX_SMALL, SMALL_BLOCK};
+use crate::kernel::small::{self, MAX_SMALL};
 use crate::kernel::table::{TABLE_BLOCK, Table};
 use crate::kernel::validity::Validity;
 
@@ -20,9 +20,6 @@ pub const NULL_CELL: u16 = u16::MAX;
 
 /// The mark of a NaN row in [`Locator::locate`].
 pub const NAN_CELL: u16 = u16::MAX - 1;
-
-/// How many edges a core may have to be counted without a table.
-const MAX_SMALL_CORE: usize = MAX_SMALL - 2;
 
 /// The sub-histograms are emptied after this many rows, long before a u32 is full.
 const FLUSH_ROWS: usize = 1 << 30;
@@ -40,7 +37,9 @@ pub struct Tally {
 #[derive(Clone, Debug)]
 pub struct Locator<T> {
     edges: Vec<T>,
-    /// The edges that the kernel sees: the core and one on either side.
+    /// The edges near the data: all that the small kernel compares with.
+    core: Range<usize>,
+    /// The core and one edge on either side: what a table is made of.
     inner: Range<usize>,
     kernel: Kernel<T>,
     /// Stands for a null inside the loops, and the cell in which it is counted until it is taken out.
@@ -87,18 +86,18 @@ impl<T: Native> Locator<T> {
         let inner = core.start.saturating_sub(1)..(core.end + 1).min(edges.len());
         let kernel = if !T::VECTOR {
             Kernel::Search
-        } else if core.len() <= MAX_SMALL_CORE {
+        } else if core.len() <= MAX_SMALL {
             Kernel::Small
         } else {
-            let core = core.start - inner.start..core.end - inner.start;
-            Table::new(&edges[inner.clone()], core).map_or(Kernel::Search, Kernel::Table)
+            let near = core.start - inner.start..core.end - inner.start;
+            Table::new(&edges[inner.clone()], near).map_or(Kernel::Search, Kernel::Table)
         };
         // A fill inside the core spares blocks with nulls the search for outside rows. NaN is counted in the first cell.
         let fill = match edges.get(core.start) {
             Some(e) if !T::FLOAT => (*e, edges.partition_point(|other| other < e)),
             _ => (T::FILL, 0),
         };
-        Self { edges, inner, kernel, fill, level: Level::detect() }
+        Self { edges, core, inner, kernel, fill, level: Level::detect() }
     }
 
     /// How many cells there are: one more than edges.
@@ -163,22 +162,26 @@ impl<T: Native> Locator<T> {
         self.level.run(Blocks { values, validity, fill: self.fill.0, into })
     }
 
-    /// Whether rows in the kernel's first and last cell need a search among all edges.
+    /// Whether rows in a table's first and last cell need a search among all edges.
     fn is_open(&self) -> (bool, bool) {
         (self.inner.start > 0, self.inner.end < self.edges.len())
     }
 
-    /// Counts the rows of a block that lie outside the kernel's edges.
+    /// Counts the rows of a block that lie outside `(low, high]`, as far as it is bounded, among all edges; how many
+    /// there are at most `low` and above `high`.
     #[cold]
-    fn count_outside(&self, rows: &[T], counts: &mut [u64]) {
-        let inner = &self.edges[self.inner.clone()];
-        let (Some(low), Some(high)) = (inner.first(), inner.last()) else { return };
-        let is_open = self.is_open();
+    fn count_outside(&self, rows: &[T], bounds: (Option<T>, Option<T>), counts: &mut [u64]) -> (u64, u64) {
+        let (mut n_low, mut n_high) = (0, 0);
         for x in rows {
-            if (is_open.0 && *x <= *low) || (is_open.1 && *x > *high) {
+            let is_low = bounds.0.is_some_and(|low| *x <= low);
+            let is_high = bounds.1.is_some_and(|high| *x > high);
+            if is_low || is_high {
                 counts[self.cell(*x)] += 1;
+                n_low += u64::from(is_low);
+                n_high += u64::from(is_high);
             }
         }
+        (n_low, n_high)
     }
 
     #[cfg(test)]
@@ -197,7 +200,7 @@ impl<T: Native> Locator<T> {
     pub(super) fn every_kernel(&self) -> Vec<Kernel<T>> {
         let mut kernels = vec![Kernel::Search];
         if T::VECTOR {
-            if self.inner.len() <= MAX_SMALL {
+            if self.core.len() <= MAX_SMALL {
                 kernels.push(Kernel::Small);
             }
             let edges = &self.edges[self.inner.clone()];
@@ -216,8 +219,8 @@ fn check_mask<T>(values: &[T], validity: Option<Validity<'_>>) {
 /// What is done with one block of rows after another.
 trait Block<T> {
     const ROWS: usize;
-    /// Takes the rows from `start` on, whose nulls are replaced by the fill. `unordered` of them are NaN.
-    fn block(&mut self, start: usize, rows: &[T], unordered: usize);
+    /// Takes the rows from `start` on, whose nulls are replaced by the fill; how many of them are NaN.
+    fn block(&mut self, start: usize, rows: &[T]) -> usize;
     /// Takes the fills out again.
     fn finish(self, nulls: u64, unordered: u64);
 }
@@ -230,15 +233,13 @@ struct Blocks<'a, T, B> {
     into: B,
 }
 
-/// The longest block of any kernel.
-const LONGEST_BLOCK: usize = if SMALL_BLOCK > TABLE_BLOCK { SMALL_BLOCK } else { TABLE_BLOCK };
-
 impl<T: Native, B: Block<T>> Task for Blocks<'_, T, B> {
     type Output = Tally;
 
     #[inline(always)]
     fn run(mut self) -> Tally {
-        let mut filled = [self.fill; LONGEST_BLOCK];
+        // Room for a block whose nulls are replaced.
+        let mut filled = vec![self.fill; if self.validity.is_some() { B::ROWS } else { 0 }];
         let (mut nulls, mut unordered) = (0, 0);
         for (i, rows) in self.values.chunks(B::ROWS).enumerate() {
             let start = i * B::ROWS;
@@ -251,9 +252,7 @@ impl<T: Native, B: Block<T>> Task for Blocks<'_, T, B> {
                     rows = &filled[..rows.len()];
                 }
             }
-            let n_unordered = if T::FLOAT { count_nans(rows) } else { 0 };
-            unordered += n_unordered as u64;
-            self.into.block(start, rows, n_unordered);
+            unordered += self.into.block(start, rows) as u64;
         }
         self.into.finish(nulls, unordered);
         Tally { nulls, nans: if T::FLOAT { unordered - nulls } else { 0 } }
@@ -264,6 +263,9 @@ impl<T: Native, B: Block<T>> Task for Blocks<'_, T, B> {
 #[inline(always)]
 #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
 fn count_nans<T: Native>(rows: &[T]) -> usize {
+    if !T::FLOAT {
+        return 0;
+    }
     let mut count = T::Count::default();
     for x in rows {
         count += T::one_if(*x != *x);
@@ -276,59 +278,61 @@ struct SmallCounts<'a, T> {
     counts: &'a mut [u64],
     above: [u64; MAX_SMALL],
     rows: u64,
+    /// Rows at most the lower bound and above the upper one.
+    outside: (u64, u64),
 }
 
 impl<'a, T: Native> SmallCounts<'a, T> {
     fn new(locator: &'a Locator<T>, counts: &'a mut [u64]) -> Self {
-        Self { locator, counts, above: [0; MAX_SMALL], rows: 0 }
+        Self { locator, counts, above: [0; MAX_SMALL], rows: 0, outside: (0, 0) }
     }
 }
 
 impl<T: Native> Block<T> for SmallCounts<'_, T> {
-    const ROWS: usize = SMALL_BLOCK;
+    /// 8 KiB.
+    const ROWS: usize = 8192 / size_of::<T>();
 
     #[inline(always)]
-    fn block(&mut self, _start: usize, rows: &[T], unordered: usize) {
-        let edges = &self.locator.edges[self.locator.inner.clone()];
-        let before = (self.above[0], self.above[edges.len().saturating_sub(1)]);
-        small::count_above(edges, rows, &mut self.above);
+    fn block(&mut self, _start: usize, rows: &[T]) -> usize {
+        let locator = self.locator;
         self.rows += rows.len() as u64;
-        if edges.is_empty() {
-            return;
+        // Without an edge as a bound the least value is one, as far as speed is concerned.
+        let edges = &locator.edges;
+        let low = locator.core.start.checked_sub(1).map(|i| edges[i]);
+        let high = edges.get(locator.core.end).copied();
+        // Without an edge as a bound the extreme value is one, as far as speed is concerned.
+        let bounds = (low.unwrap_or(T::LEAST), high.unwrap_or(T::GREATEST));
+        let core = &edges[locator.core.clone()];
+        if !small::count_above(locator.level, core, rows, bounds, &mut self.above) {
+            return 0;
         }
-        let is_open = self.locator.is_open();
-        let low = rows.len() as u64 - unordered as u64 - (self.above[0] - before.0);
-        let high = self.above[edges.len() - 1] - before.1;
-        if (is_open.0 && low > 0) || (is_open.1 && high > 0) {
-            self.locator.count_outside(rows, self.counts);
+        let unordered = count_nans(rows);
+        if small::count_outside(bounds, rows) > unordered {
+            let (n_low, n_high) = locator.count_outside(rows, (low, high), self.counts);
+            self.outside.0 += n_low;
+            self.outside.1 += n_high;
         }
+        unordered
     }
 
     fn finish(self, nulls: u64, unordered: u64) {
-        let Self { locator, counts, above, rows } = self;
-        let n_edges = locator.inner.len();
-        let is_open = locator.is_open();
-        let mut at_least = rows;
+        let Self { locator, counts, above, rows, outside } = self;
+        let n_edges = locator.core.len();
+        let mut at_least = rows - unordered - outside.0;
         for j in 0..=n_edges {
-            let next = if j < n_edges { above[j] } else { 0 };
-            let is_outside = (j == 0 && is_open.0) || (j == n_edges && is_open.1);
-            if !is_outside {
-                counts[locator.inner.start + j] += at_least - next;
-            }
+            let next = if j < n_edges { above[j] } else { outside.1 };
+            counts[locator.core.start + j] += at_least - next;
             at_least = next;
         }
-        locator.take_out(counts, nulls, unordered);
+        locator.take_out_nulls(counts, nulls);
     }
 }
 
 impl<T: Native> Locator<T> {
-    /// Takes the rows that stand for nulls, and NaN, out of the cell in which they were counted.
-    fn take_out(&self, counts: &mut [u64], nulls: u64, unordered: u64) {
+    /// Takes the rows that stand for nulls out of the cell in which they were counted; NaN is counted in none.
+    fn take_out_nulls(&self, counts: &mut [u64], nulls: u64) {
         if !T::FLOAT {
             counts[self.fill.1] -= nulls;
-        } else if !self.is_open().0 {
-            // With an open first cell NaN was not counted at all.
-            counts[0] -= unordered;
         }
     }
 }
@@ -339,19 +343,22 @@ struct TableCounts<'a, T> {
     counts: &'a mut [u64],
     histogram: Vec<u32>,
     buckets: [u16; TABLE_BLOCK],
+    cells: [u16; TABLE_BLOCK],
     rows: usize,
 }
 
 impl<'a, T: Native> TableCounts<'a, T> {
     fn new(locator: &'a Locator<T>, table: &'a Table<T>, counts: &'a mut [u64]) -> Self {
         let histogram = vec![0; table.n_histograms() * table.n_cells()];
-        Self { locator, table, counts, histogram, buckets: [0; TABLE_BLOCK], rows: 0 }
+        let buckets = [0; TABLE_BLOCK];
+        Self { locator, table, counts, histogram, buckets, cells: buckets, rows: 0 }
     }
 
     /// How many rows a cell of the table has.
     #[inline(always)]
     fn counted(&self, cell: usize) -> u64 {
-        self.histogram.iter().skip(cell).step_by(self.table.n_cells()).map(|n| u64::from(*n)).sum()
+        let n_cells = self.table.n_cells();
+        (0..self.table.n_histograms()).map(|i| u64::from(self.histogram[i * n_cells + cell])).sum()
     }
 
     fn flush(&mut self) {
@@ -371,16 +378,22 @@ impl<T: Native> Block<T> for TableCounts<'_, T> {
     const ROWS: usize = TABLE_BLOCK;
 
     #[inline(always)]
-    fn block(&mut self, _start: usize, rows: &[T], unordered: usize) {
+    fn block(&mut self, _start: usize, rows: &[T]) -> usize {
         let last = self.table.n_cells() - 1;
         let is_open = self.locator.is_open();
         let before = (self.counted(0), self.counted(last));
+        let cells = &mut self.cells[..rows.len()];
         self.table.buckets(rows, &mut self.buckets);
-        self.table.count(rows, &self.buckets, &mut self.histogram);
-        if (is_open.0 && self.counted(0) - before.0 > unordered as u64)
-            || (is_open.1 && self.counted(last) > before.1)
-        {
-            self.locator.count_outside(rows, self.counts);
+        self.table.locate(rows, &self.buckets, cells);
+        self.table.count(cells, &mut self.histogram);
+        // NaN is in the first cell, which the core's bound usually leaves empty: then there is none to count.
+        let n_first = self.counted(0) - before.0;
+        let unordered = if n_first > 0 { count_nans(rows) } else { 0 };
+        if (is_open.0 && n_first > unordered as u64) || (is_open.1 && self.counted(last) > before.1) {
+            let inner = &self.locator.edges[self.locator.inner.clone()];
+            let low = inner.first().copied().filter(|_| is_open.0);
+            let high = inner.last().copied().filter(|_| is_open.1);
+            self.locator.count_outside(rows, (low, high), self.counts);
         }
         self.rows += rows.len();
         if self.rows >= FLUSH_ROWS {
@@ -388,11 +401,16 @@ impl<T: Native> Block<T> for TableCounts<'_, T> {
             self.histogram.fill(0);
             self.rows = 0;
         }
+        unordered
     }
 
     fn finish(mut self, nulls: u64, unordered: u64) {
         self.flush();
-        self.locator.take_out(self.counts, nulls, unordered);
+        if !self.locator.is_open().0 {
+            // NaN is in the first cell of the table, which is counted only if it is the first of all.
+            self.counts[0] -= unordered;
+        }
+        self.locator.take_out_nulls(self.counts, nulls);
     }
 }
 
@@ -408,7 +426,8 @@ impl<T: Native> Block<T> for Cells<'_, T> {
 
     #[inline(always)]
     #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
-    fn block(&mut self, start: usize, rows: &[T], unordered: usize) {
+    fn block(&mut self, start: usize, rows: &[T]) -> usize {
+        let unordered = count_nans(rows);
         let Self { locator, cells, validity, buckets } = self;
         let cells = &mut cells[start..start + rows.len()];
         let inner = &locator.edges[locator.inner.clone()];
@@ -454,6 +473,7 @@ impl<T: Native> Block<T> for Cells<'_, T> {
                 }
             }
         }
+        unordered
     }
 
     fn finish(self, _nulls: u64, _unordered: u64) {}

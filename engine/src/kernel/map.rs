@@ -38,8 +38,11 @@ impl<T: Lane> Map<T> {
 
     /// At most `n_buckets`, whose width grows with the distance from `middle` beyond `knee`.
     pub(super) fn bent(lo: T, hi: T, middle: T, knee: f64, n_buckets: u32) -> Option<Self> {
-        let (lo, hi, middle) = (lo.to_real(), hi.to_real(), middle.to_real());
-        let knee = T::Real::narrow(knee);
+        // As in an even map, what lies beyond an end shares no bucket with it.
+        let (lo, hi, middle) = (lo.to_real().widen(), hi.to_real().widen(), middle.to_real().widen());
+        let lo = lo - (middle - lo + knee) / 8.0;
+        let hi = hi + (hi - middle + knee) / 8.0;
+        let [lo, hi, middle, knee] = [lo, hi, middle, knee].map(T::Real::narrow);
         let usable = lo < middle
             && middle < hi
             && lo.is_finite()

@@ -14,11 +14,13 @@
 //! Loops are written once, over slices, so that the compiler turns them into vector code; [`level`] compiles each for
 //! several instruction sets and picks one at run time. Counters and sums are integers, hence the width of the vectors
 //! cannot change a result. Nulls never reach a loop: a block that holds any is copied with its null rows replaced by a
-//! value whose effect is known and taken out afterwards.
+//! value whose effect is known and taken out afterwards. Only `avx2` is written in intrinsics, where that was measured to pay.
 //!
 //! All `unsafe` code of the engine is in this module.
 #![allow(unsafe_code, reason = "run-time dispatch and unchecked look-ups; each block states why it is sound")]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod extent;
 mod level;
 mod locator;

@@ -12,6 +12,10 @@ pub trait Lane: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     /// The float type of the bent bucket map.
     type Real: Real;
 
+    /// The type's vector of 32 bytes.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: crate::kernel::avx2::Vector<Row = Self>;
+
     /// Whether the type has NaN and infinities.
     const FLOAT: bool;
     /// Whether vector kernels exist for the type.
@@ -25,6 +29,8 @@ pub trait Lane: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
 
     /// 1 if `yes`.
     fn one_if(yes: bool) -> Self::Count;
+    /// The lowest 16 bits of a counter.
+    fn low_half(count: Self::Count) -> u16;
     /// The nearest double.
     fn nearest_double(self) -> f64;
     /// A non-decreasing map to a float type.
@@ -65,12 +71,14 @@ pub trait Real: Copy + PartialOrd + std::fmt::Debug + Send + Sync + 'static {
 }
 
 macro_rules! float {
-    ($t:ident, $bits:ident, $signed:ident, $fraction:literal) => {
+    ($t:ident, $bits:ident, $signed:ident, $fraction:literal, $avx2:ident) => {
         impl Native for $t {}
 
         impl Lane for $t {
             type Count = $bits;
             type Real = Self;
+            #[cfg(target_arch = "x86_64")]
+            type Avx2 = crate::kernel::avx2::$avx2;
             const FLOAT: bool = true;
             const VECTOR: bool = true;
             const GREATEST: Self = Self::INFINITY;
@@ -80,6 +88,10 @@ macro_rules! float {
             #[inline(always)]
             fn one_if(yes: bool) -> $bits {
                 $bits::from(yes)
+            }
+            #[inline(always)]
+            fn low_half(count: $bits) -> u16 {
+                count as u16
             }
             #[inline(always)]
             #[allow(clippy::unnecessary_cast, trivial_numeric_casts, reason = "one macro for both widths")]
@@ -100,17 +112,12 @@ macro_rules! float {
             }
 
             fn even_step(lo: Self, hi: Self, n_buckets: u32) -> Option<EvenStep<Self>> {
-                let top = n_buckets - 1;
+                // The first and the last bucket are for what lies beyond the ends, so that it shares none with an end.
                 #[allow(clippy::cast_precision_loss, reason = "at most 65,535")]
-                let scale = top as Self / (hi - lo);
-                // `top` is the bucket of `hi` and of all beyond.
-                (scale > 0.0 && scale < Self::INFINITY && hi - lo < Self::INFINITY).then_some(EvenStep {
-                    lo,
-                    hi,
-                    scale,
-                    shift: 0,
-                    top: top as u16,
-                })
+                let scale = (n_buckets - 3) as Self / (hi - lo);
+                let lo = lo - 1.0 / scale;
+                (n_buckets > 3 && scale > 0.0 && scale < Self::INFINITY && lo.is_finite())
+                    .then_some(EvenStep { lo, hi, scale, shift: 0, top: (n_buckets - 1) as u16 })
             }
             #[inline(always)]
             fn even_bucket(self, step: &EvenStep<Self>) -> u16 {
@@ -151,16 +158,18 @@ macro_rules! float {
     };
 }
 
-float!(f32, u32, i32, 23);
-float!(f64, u64, i64, 52);
+float!(f32, u32, i32, 23, F32s);
+float!(f64, u64, i64, 52, F64s);
 
 macro_rules! integer {
-    ($t:ident, $unsigned:ident, $count:ident, $vector:literal) => {
+    ($t:ident, $unsigned:ident, $count:ident, $vector:literal, $avx2:ident) => {
         impl Native for $t {}
 
         impl Lane for $t {
             type Count = $count;
             type Real = f64;
+            #[cfg(target_arch = "x86_64")]
+            type Avx2 = crate::kernel::avx2::$avx2;
             const FLOAT: bool = false;
             const VECTOR: bool = $vector;
             const GREATEST: Self = Self::MAX;
@@ -170,6 +179,10 @@ macro_rules! integer {
             #[inline(always)]
             fn one_if(yes: bool) -> $count {
                 $count::from(yes)
+            }
+            #[inline(always)]
+            fn low_half(count: $count) -> u16 {
+                count as u16
             }
             #[inline(always)]
             #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "rounds to nearest")]
@@ -190,10 +203,11 @@ macro_rules! integer {
             }
 
             fn even_step(lo: Self, hi: Self, n_buckets: u32) -> Option<EvenStep<Self>> {
-                let width = hi.wrapping_sub(lo) as $unsigned;
-                let used = $unsigned::BITS - width.leading_zeros();
-                let shift = used.saturating_sub(n_buckets.ilog2());
-                let top = (width >> shift) as u16;
+                let used = |width: $unsigned| $unsigned::BITS - width.leading_zeros();
+                let shift = used(hi.wrapping_sub(lo) as $unsigned).saturating_sub(n_buckets.ilog2());
+                // As for floats: room for one bucket beyond each end.
+                let (lo, hi) = (lo.saturating_sub(1 << shift), hi.saturating_add(1 << shift));
+                let top = ((hi.wrapping_sub(lo) as $unsigned) >> shift) as u16;
                 Some(EvenStep { lo, hi, scale: lo, shift, top })
             }
             #[inline(always)]
@@ -206,6 +220,6 @@ macro_rules! integer {
     };
 }
 
-integer!(i32, u32, u32, true);
-integer!(i64, u64, u64, true);
-integer!(i128, u128, u64, false);
+integer!(i32, u32, u32, true, I32s);
+integer!(i64, u64, u64, true, I64s);
+integer!(i128, u128, u64, false, I128s);

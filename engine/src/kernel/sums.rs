@@ -68,9 +68,8 @@ struct Scaling {
 impl Scaling {
     fn new(center: f64, exponent_x: i32, exponent_xx: i32) -> Self {
         let (x, xx) = (power_of_two(exponent_x), power_of_two(exponent_xx));
-        // Half the range leaves room for the rounding of this bound.
-        // Where the limit itself is too large for a double, squares that are not must be kept out.
-        let near = (LIMIT / 2.0 / x).min((LIMIT / 2.0 / xx).min(f64::MAX).sqrt()).min(f64::MAX);
+        // Half the range leaves room for the rounding of this bound; the square itself must be finite, too.
+        let near = (LIMIT / 2.0 / x).min((LIMIT / 2.0 / xx).sqrt()).min((f64::MAX / 2.0).sqrt());
         Self { center, x, xx, near }
     }
 }

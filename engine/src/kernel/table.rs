@@ -13,7 +13,7 @@ use crate::kernel::native::Lane;
 pub(super) const TABLE_BLOCK: usize = 512;
 
 /// How far ahead of the counting loop rows are asked for.
-const PREFETCH_ROWS: usize = 1024;
+const PREFETCH_ROWS: usize = TABLE_BLOCK;
 
 /// A bucket map and its table of first cells, over `n_cells - 1` edges.
 #[derive(Clone, Debug)]
@@ -96,50 +96,13 @@ impl<T: Lane> Table<T> {
         self.map.buckets(rows, &mut buckets[..rows.len()]);
     }
 
-    /// Counts rows whose buckets are known into `histogram`, [`Table::n_histograms`] of `n_cells` counters side by side.
-    #[inline]
-    pub(super) fn count(&self, rows: &[T], buckets: &[u16; TABLE_BLOCK], histogram: &mut [u32]) {
-        match (self.n_histograms(), self.fullest) {
-            (2, 0..=1) => self.count_with::<1, 2>(rows, buckets, histogram),
-            (2, 2) => self.count_with::<2, 2>(rows, buckets, histogram),
-            (2, 3) => self.count_with::<3, 2>(rows, buckets, histogram),
-            (2, _) => self.count_with::<HALVING, 2>(rows, buckets, histogram),
-            (_, 0..=1) => self.count_with::<1, 4>(rows, buckets, histogram),
-            (_, 2) => self.count_with::<2, 4>(rows, buckets, histogram),
-            (_, 3) => self.count_with::<3, 4>(rows, buckets, histogram),
-            (_, _) => self.count_with::<HALVING, 4>(rows, buckets, histogram),
-        }
-    }
-
-    /// How many histograms are filled in turn, so that equal cells in a row do not wait for each other's stores.
-    pub(super) fn n_histograms(&self) -> usize {
-        if self.n_cells > 256 { 2 } else { 4 }
-    }
-
-    #[inline(never)]
-    fn count_with<const STEPS: usize, const HISTOGRAMS: usize>(
-        &self,
-        rows: &[T],
-        buckets: &[u16; TABLE_BLOCK],
-        histogram: &mut [u32],
-    ) {
-        assert!(histogram.len() == HISTOGRAMS * self.n_cells && rows.len() <= TABLE_BLOCK);
-        let per_line = 64 / size_of::<T>();
-        for (start, group) in rows.chunks(per_line).enumerate().map(|(i, group)| (i * per_line, group)) {
-            prefetch(group.as_ptr(), PREFETCH_ROWS);
-            for (i, x) in group.iter().enumerate() {
-                // SAFETY: `start + i < rows.len() <= TABLE_BLOCK`, and the buckets come from `self.buckets`.
-                let cell = unsafe { self.cell::<STEPS>(*x, *buckets.get_unchecked(start + i)) };
-                let at = i % HISTOGRAMS * self.n_cells + cell;
-                // SAFETY: `cell < n_cells`, and `i % HISTOGRAMS < HISTOGRAMS`; the length is asserted above.
-                unsafe { *histogram.get_unchecked_mut(at) += 1 };
-            }
-        }
-    }
-
-    /// Writes the cells of rows whose buckets are known.
-    #[inline(never)]
+    /// Writes the cells of rows whose buckets are known, and asks for rows further on.
+    #[inline(always)]
     pub(super) fn locate(&self, rows: &[T], buckets: &[u16; TABLE_BLOCK], cells: &mut [u16]) {
+        let per_line = 64 / size_of::<T>();
+        for line in (0..rows.len()).step_by(per_line) {
+            prefetch(rows.as_ptr(), line + PREFETCH_ROWS);
+        }
         match self.fullest {
             0..=1 => self.locate_with::<1>(rows, buckets, cells),
             2 => self.locate_with::<2>(rows, buckets, cells),
@@ -150,9 +113,48 @@ impl<T: Lane> Table<T> {
 
     #[inline(always)]
     fn locate_with<const STEPS: usize>(&self, rows: &[T], buckets: &[u16; TABLE_BLOCK], cells: &mut [u16]) {
+        // One row at a time, not unrolled by hand: else the compiler gathers the cells into vectors, element by element.
         for ((x, bucket), cell) in rows.iter().zip(buckets).zip(cells) {
             // SAFETY: the buckets come from `self.buckets`.
             *cell = unsafe { self.cell::<STEPS>(*x, *bucket) } as u16;
+        }
+    }
+
+    /// How many histograms are filled in turn, so that equal cells in a row do not wait for each other's stores.
+    pub(super) fn n_histograms(&self) -> usize {
+        if self.n_cells > 512 { 2 } else { 4 }
+    }
+
+    /// Counts cells into `histogram`, [`Table::n_histograms`] of `n_cells` counters side by side.
+    ///
+    /// Apart from the search for the cells on purpose: an increment whose address is known late makes the processor
+    /// hold back the loads behind it, or repeat them, and the whole loop is then twice as slow.
+    #[inline]
+    pub(super) fn count(&self, cells: &[u16], histogram: &mut [u32]) {
+        if self.n_histograms() == 2 {
+            self.count_with::<2>(cells, histogram);
+        } else {
+            self.count_with::<4>(cells, histogram);
+        }
+    }
+
+    #[inline(always)]
+    fn count_with<const HISTOGRAMS: usize>(&self, cells: &[u16], histogram: &mut [u32]) {
+        let n_cells = self.n_cells;
+        assert!(histogram.len() == HISTOGRAMS * n_cells);
+        let mut one = |i: usize, cell: u16| {
+            debug_assert!(usize::from(cell) < n_cells);
+            // SAFETY: the cells come from `self.locate`, so they are below `n_cells`; the length is asserted above.
+            unsafe { *histogram.get_unchecked_mut(i % HISTOGRAMS * n_cells + usize::from(cell)) += 1 };
+        };
+        let (eights, rest) = cells.as_chunks::<8>();
+        for eight in eights {
+            for (i, cell) in eight.iter().enumerate() {
+                one(i, *cell);
+            }
+        }
+        for (i, cell) in rest.iter().enumerate() {
+            one(i, *cell);
         }
     }
 
@@ -187,7 +189,7 @@ const HALVING: usize = 0;
 /// The maps worth trying.
 fn candidates<T: Lane>(edges: &[T], core: std::ops::Range<usize>) -> Vec<Map<T>> {
     let mut maps = Vec::new();
-    let smallest = (core.len() * 2).next_power_of_two().clamp(512, 1 << 13) as u32;
+    let smallest = (core.len() * 2).next_power_of_two().clamp(512, 1 << 12) as u32;
     // The first and last edges may be the least and the greatest value of the type.
     for trim in 0..3 {
         let (from, to) = (core.start + trim, core.end.saturating_sub(trim + 1));
@@ -218,21 +220,21 @@ fn candidates<T: Lane>(edges: &[T], core: std::ops::Range<usize>) -> Vec<Map<T>>
 fn cost<T: Lane>(map: &Map<T>, fullest: usize) -> f64 {
     let steps = match fullest {
         0..=1 => 0.0,
-        2 => 0.1,
-        3 => 0.2,
-        more => 0.5 * f64::from(usize::BITS - more.leading_zeros()),
+        2 => 0.3,
+        3 => 0.6,
+        more => 0.7 * f64::from(usize::BITS - more.leading_zeros()),
     };
     let bent = match map {
         Map::Even(_) => 0.0,
-        Map::Bent(_) if T::FLOAT => 0.2,
-        Map::Bent(_) => 0.5,
+        Map::Bent(_) if T::FLOAT => 0.3,
+        Map::Bent(_) => 0.6,
     };
     // What no longer fits beside edges and counters in a first-level cache costs a visit to the second.
     let cache = match map.n_buckets() {
         0..=4096 => 0.0,
-        4097..=8192 => 0.15,
-        8193..=16384 => 0.4,
-        _ => 0.8,
+        4097..=8192 => 0.12,
+        8193..=16384 => 0.2,
+        _ => 0.6,
     };
     steps + bent + cache
 }

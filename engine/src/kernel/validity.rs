@@ -10,6 +10,9 @@ pub struct Validity<'a> {
     len: usize,
 }
 
+/// How many rows' bits are spread at a time.
+const FILL_GROUP: usize = 256;
+
 impl<'a> Validity<'a> {
     /// A mask of `len` rows that starts `offset` bits into `bytes`.
     ///
@@ -87,21 +90,19 @@ impl<'a> Validity<'a> {
     /// Copies `rows`, which are the rows from `start` on, to `to`, with `fill` in place of each null.
     #[inline(always)]
     pub(super) fn fill_nulls<T: Lane>(&self, start: usize, rows: &[T], fill: T, to: &mut [T]) {
+        // Bits become bytes first, eight at a time; then the choice is a loop that the compiler turns into vector code.
         let to = &mut to[..rows.len()];
-        for (group, (from, to)) in rows.chunks(64).zip(to.chunks_mut(64)).enumerate() {
-            let word = self.word(start + group * 64);
-            if let (Ok(from), Ok(to)) = (<&[T; 64]>::try_from(from), <&mut [T; 64]>::try_from(&mut *to)) {
-                for byte in 0..8 {
-                    let bits = (word >> (8 * byte)) as u8;
-                    for i in 0..8 {
-                        let at = 8 * byte + i;
-                        to[at] = if bits & (1 << i) != 0 { from[at] } else { fill };
-                    }
+        for (group, (from, to)) in rows.chunks(FILL_GROUP).zip(to.chunks_mut(FILL_GROUP)).enumerate() {
+            let mut is_valid = [0_u8; FILL_GROUP];
+            for (i, bytes) in is_valid.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+                let word = self.word(start + group * FILL_GROUP + i * 64);
+                for (byte, eight) in word.to_le_bytes().into_iter().zip(bytes.as_chunks_mut::<8>().0) {
+                    // Byte `k` keeps bit `k` only.
+                    *eight = (u64::from(byte) * 0x0101_0101_0101_0101 & 0x8040_2010_0804_0201).to_le_bytes();
                 }
-            } else {
-                for (i, (from, to)) in from.iter().zip(to).enumerate() {
-                    *to = if word >> i & 1 == 1 { *from } else { fill };
-                }
+            }
+            for ((to, from), is_valid) in to.iter_mut().zip(from).zip(&is_valid) {
+                *to = if *is_valid != 0 { *from } else { fill };
             }
         }
     }
