@@ -98,7 +98,8 @@ impl<'a> Validity<'a> {
                 let word = self.word(start + group * FILL_GROUP + i * 64);
                 for (byte, eight) in word.to_le_bytes().into_iter().zip(bytes.as_chunks_mut::<8>().0) {
                     // Byte `k` keeps bit `k` only.
-                    *eight = (u64::from(byte) * 0x0101_0101_0101_0101 & 0x8040_2010_0804_0201).to_le_bytes();
+                    *eight =
+                        ((u64::from(byte) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201).to_le_bytes();
                 }
             }
             for ((to, from), is_valid) in to.iter_mut().zip(from).zip(&is_valid) {
