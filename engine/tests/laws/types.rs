@@ -186,12 +186,12 @@ fn another_logical_type_is_an_error_that_says_both() {
     let time: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![1, 2, 2]));
     let truth: ArrayRef = Arc::new(arrow_array::BooleanArray::from(vec![true, false, false]));
     let cases: [(Kind, &ArrayRef, &ArrayRef, [&str; 2]); 6] = [
-        (Kind::Numeric, &number, &text, ["`integer`", "`Utf8`"]),
+        (Kind::Numeric, &number, &text, ["`integer`", "`text`"]),
         (Kind::Numeric, &number, &time, ["`integer`", "Timestamp"]),
         (Kind::Numeric, &time, &number, ["`time`", "`Int64`"]),
         (Kind::Categorical, &text, &number, ["`text`", "`Int64`"]),
-        (Kind::Categorical, &number, &text, ["`number`", "`Utf8`"]),
-        (Kind::Categorical, &truth, &text, ["`bool`", "`Utf8`"]),
+        (Kind::Categorical, &number, &text, ["`number`", "`text`"]),
+        (Kind::Categorical, &truth, &text, ["`bool`", "`text`"]),
     ];
     for (kind, own, window, words) in cases {
         let baseline = baseline_with(spec("x", kind, own), std::slice::from_ref(own));
