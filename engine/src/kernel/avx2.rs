@@ -1,16 +1,16 @@
-//! Counting by few edges with AVX2, written out.
+//! Counting by few edges, and the extent, with AVX2, written out.
 //!
-//! Measured clearly better than what the compiler makes of the plain loop (docs/decisions/0010-kernels.md), for three
-//! reasons: one pass keeps all counters in registers, rows are asked for ahead of time line by line, and the edges
+//! Measured clearly better than what the compiler makes of the plain loops (docs/decisions/0010-kernels.md). It makes no
+//! vectors of a smallest float at all, because of NaN. Counting gains for three reasons: one pass keeps all counters in registers, rows are asked for ahead of time line by line, and the edges
 //! beyond the first few are counted by the integer units (mask to bits, count the bits), which have nothing else to do.
 
 use std::arch::x86_64::{
-    __m256, __m256d, __m256i, _CMP_GT_OQ, _mm256_and_si256, _mm256_andnot_si256, _mm256_castpd_si256,
-    _mm256_castps_si256, _mm256_castsi256_pd, _mm256_castsi256_ps, _mm256_cmp_pd, _mm256_cmp_ps,
-    _mm256_cmpgt_epi32, _mm256_cmpgt_epi64, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_movemask_epi8, _mm256_movemask_pd, _mm256_movemask_ps, _mm256_set1_epi8, _mm256_set1_epi32,
-    _mm256_set1_epi64x, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_si256, _mm256_storeu_si256,
-    _mm256_sub_epi32, _mm256_sub_epi64,
+    __m256, __m256d, __m256i, _CMP_GT_OQ, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_epi8,
+    _mm256_castpd_si256, _mm256_castps_si256, _mm256_castsi256_pd, _mm256_castsi256_ps, _mm256_cmp_pd,
+    _mm256_cmp_ps, _mm256_cmpgt_epi32, _mm256_cmpgt_epi64, _mm256_loadu_pd, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_movemask_pd, _mm256_movemask_ps, _mm256_set1_epi8,
+    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_storeu_si256, _mm256_sub_epi32, _mm256_sub_epi64,
 };
 
 use crate::kernel::level::prefetch;
@@ -23,13 +23,10 @@ const AHEAD: usize = 4096;
 /// How many edges are counted in vector registers if a few others are left to the integer units.
 const IN_VECTORS: usize = 8;
 
-/// How many counters the vector registers hold beside the rows and masks.
-const MOST_IN_VECTORS: usize = 10;
-
 /// 32 bytes of rows.
 ///
 /// # Safety
-/// All functions need AVX2; `load` reads 32 bytes at `from`.
+/// All functions need AVX2; `load` reads 32 bytes at `from` and `store` writes 32 at `to`.
 pub trait Vector: Copy {
     /// The type of a row.
     type Row: Copy;
@@ -39,6 +36,10 @@ pub trait Vector: Copy {
     unsafe fn splat(x: Self::Row) -> Self;
     /// All bits of each lane in which `self` is greater.
     unsafe fn above(self, other: Self) -> __m256i;
+    /// `other` where the mask is set, else `self`.
+    unsafe fn choose(self, other: Self, mask: __m256i) -> Self;
+    /// Writes 32 bytes.
+    unsafe fn store(self, to: *mut Self::Row);
     /// One bit for each lane.
     unsafe fn bits(mask: __m256i) -> u32;
     /// Subtracts lane by lane.
@@ -50,7 +51,8 @@ macro_rules! vector {
         #[derive(Clone, Copy)]
         pub struct $v(__m256i);
 
-        // SAFETY (all five): plain register operations but for the load, whose address the caller vouches for, as for AVX2.
+        // SAFETY (all): plain register operations but for the load and the store, whose addresses the caller vouches for,
+        // as for AVX2.
         impl Vector for $v {
             type Row = $t;
             #[inline(always)]
@@ -67,6 +69,16 @@ macro_rules! vector {
             unsafe fn above(self, other: Self) -> __m256i {
                 // SAFETY: as above.
                 unsafe { $above(self.0, other.0) }
+            }
+            #[inline(always)]
+            unsafe fn choose(self, other: Self, mask: __m256i) -> Self {
+                // SAFETY: as above.
+                unsafe { Self(_mm256_blendv_epi8(self.0, other.0, mask)) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $t) {
+                // SAFETY: as above.
+                unsafe { _mm256_storeu_si256(to.cast(), self.0) }
             }
             #[inline(always)]
             unsafe fn bits(mask: __m256i) -> u32 {
@@ -136,6 +148,10 @@ impl Vector for I128s {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_setzero_si256() }
     }
+    unsafe fn choose(self, _: Self, _: __m256i) -> Self {
+        self
+    }
+    unsafe fn store(self, _: *mut i128) {}
     unsafe fn bits(_: __m256i) -> u32 {
         0
     }
@@ -178,22 +194,32 @@ where
     // SAFETY: the caller has AVX2, so `pass` may use it.
     unsafe {
         match edges.len() {
-            0 => pass::<V, 0, 0>(edges, rows, bounds, above),
-            1..=2 => pass::<V, 2, 0>(edges, rows, bounds, above),
-            3..=4 => pass::<V, 4, 0>(edges, rows, bounds, above),
-            5..=6 => pass::<V, 6, 0>(edges, rows, bounds, above),
-            7..=8 => pass::<V, IN_VECTORS, 0>(edges, rows, bounds, above),
-            9..=10 => pass::<V, IN_VECTORS, 2>(edges, rows, bounds, above),
-            11..=12 => pass::<V, MOST_IN_VECTORS, 2>(edges, rows, bounds, above),
-            13..=14 => pass::<V, MOST_IN_VECTORS, 4>(edges, rows, bounds, above),
-            _ => pass::<V, MOST_IN_VECTORS, 6>(edges, rows, bounds, above),
+            0 => pass::<V, 0, 0, true>(edges, rows, bounds, above),
+            1..=2 => pass::<V, 2, 0, true>(edges, rows, bounds, above),
+            3..=4 => pass::<V, 4, 0, true>(edges, rows, bounds, above),
+            5..=6 => pass::<V, 6, 0, true>(edges, rows, bounds, above),
+            7..=8 => pass::<V, IN_VECTORS, 0, true>(edges, rows, bounds, above),
+            9 => pass::<V, IN_VECTORS, 1, true>(edges, rows, bounds, above),
+            10 => pass::<V, IN_VECTORS, 2, true>(edges, rows, bounds, above),
+            // Two passes over a cached block: the registers hold no more counters.
+            11..=12 => {
+                let is_odd = pass::<V, 6, 0, true>(&edges[..6], rows, bounds, above);
+                pass::<V, 6, 0, false>(&edges[6..], rows, bounds, &mut above[6..]);
+                is_odd
+            }
+            _ => {
+                let is_odd = pass::<V, IN_VECTORS, 0, true>(&edges[..8], rows, bounds, above);
+                pass::<V, IN_VECTORS, 0, false>(&edges[8..], rows, bounds, &mut above[8..]);
+                is_odd
+            }
         }
     }
 }
 
-/// Counts by the first `N` edges in vector registers and by the next `M` with the integer units.
+/// Counts by the first `N` edges in vector registers and by the next `M` with the integer units, and may look for rows
+/// beyond the bounds.
 #[inline(always)]
-unsafe fn pass<V, const N: usize, const M: usize>(
+unsafe fn pass<V, const N: usize, const M: usize, const BOUNDS: bool>(
     edges: &[V::Row],
     rows: &[V::Row],
     bounds: (V::Row, V::Row),
@@ -206,10 +232,10 @@ where
     let lanes = 32 / size_of::<V::Row>();
     // Nothing is above the greatest value, so that it fills up the last places.
     let edge = |j: usize| edges.get(j).copied().unwrap_or(V::Row::GREATEST);
-    let (pairs, rest) = rows.split_at(rows.len() - rows.len() % (2 * lanes));
+    let (vectors, rest) = rows.split_at(rows.len() - rows.len() % lanes);
     let (mut counts, mut sums);
     let is_inside;
-    // SAFETY: the caller has AVX2; each load reads one of the two halves of `pair`, which has `2 * lanes` rows.
+    // SAFETY: the caller has AVX2; each load reads the `lanes` rows of `vector`.
     unsafe {
         let first: [V; N] = std::array::from_fn(|j| V::splat(edge(j)));
         let others: [V; M] = std::array::from_fn(|j| V::splat(edge(N + j)));
@@ -217,16 +243,17 @@ where
         let mut inside = _mm256_set1_epi8(-1);
         counts = [_mm256_setzero_si256(); N];
         sums = [0_u64; M];
-        for pair in pairs.chunks_exact(2 * lanes) {
-            prefetch(pair.as_ptr(), AHEAD / size_of::<V::Row>());
-            for half in 0..2 {
-                let x = V::load(pair.as_ptr().add(half * lanes));
-                for j in 0..N {
-                    counts[j] = V::subtract(counts[j], x.above(first[j]));
-                }
-                for j in 0..M {
-                    sums[j] += u64::from(V::bits(x.above(others[j])).count_ones());
-                }
+        // One vector a turn: with two the compiler keeps the edges in registers and the counters in memory.
+        for vector in vectors.chunks_exact(lanes) {
+            prefetch(vector.as_ptr(), AHEAD / size_of::<V::Row>());
+            let x = V::load(vector.as_ptr());
+            for j in 0..N {
+                counts[j] = V::subtract(counts[j], x.above(first[j]));
+            }
+            for j in 0..M {
+                sums[j] += u64::from(V::bits(x.above(others[j])).count_ones());
+            }
+            if BOUNDS {
                 inside = _mm256_and_si256(inside, _mm256_andnot_si256(x.above(high), x.above(low)));
             }
         }
@@ -254,7 +281,47 @@ where
         for (above, e) in above.iter_mut().zip(edges) {
             *above += u64::from(*x > *e);
         }
-        is_odd |= !(*x > bounds.0 && *x <= bounds.1);
+        is_odd |= BOUNDS && !(*x > bounds.0 && *x <= bounds.1);
     }
     is_odd
+}
+
+/// Widens `(low, high)` to the rows; NaN is above nothing and nothing is above it, so that it changes nothing.
+///
+/// # Safety
+/// The machine has AVX2. Not for i128.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn extent<V>(rows: &[V::Row], (mut low, mut high): (V::Row, V::Row)) -> (V::Row, V::Row)
+where
+    V: Vector,
+    V::Row: Lane,
+{
+    let lanes = 32 / size_of::<V::Row>();
+    let (pairs, rest) = rows.split_at(rows.len() - rows.len() % (2 * lanes));
+    let (mut lows, mut highs) = ([[low; 8]; 2], [[high; 8]; 2]);
+    // SAFETY: the caller has AVX2; each load reads one of the two halves of `pair`, which has `2 * lanes` rows; eight
+    // values of a type have 32 bytes at least.
+    unsafe {
+        let mut least = [V::splat(low); 2];
+        let mut greatest = [V::splat(high); 2];
+        for pair in pairs.chunks_exact(2 * lanes) {
+            prefetch(pair.as_ptr(), AHEAD / size_of::<V::Row>());
+            for half in 0..2 {
+                let x = V::load(pair.as_ptr().add(half * lanes));
+                least[half] = least[half].choose(x, least[half].above(x));
+                greatest[half] = greatest[half].choose(x, x.above(greatest[half]));
+            }
+        }
+        for half in 0..2 {
+            least[half].store(lows[half].as_mut_ptr());
+            greatest[half].store(highs[half].as_mut_ptr());
+        }
+    }
+    for x in lows.as_flattened().iter().chain(rest) {
+        low = if *x < low { *x } else { low };
+    }
+    for x in highs.as_flattened().iter().chain(rest) {
+        high = if *x > high { *x } else { high };
+    }
+    (low, high)
 }

@@ -1,6 +1,8 @@
 //! The smallest and the largest value of a column.
 
-use crate::kernel::level::{Level, Task, prefetch};
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::avx2;
+use crate::kernel::level::{Level, Task};
 use crate::kernel::native::Native;
 use crate::kernel::validity::Validity;
 
@@ -30,18 +32,15 @@ pub(super) fn extent_at<T: Native>(
         })?;
         fill = values[first];
     }
-    let (low, high) = level.run(ExtentTask { values, validity, fill });
+    let (low, high) = level.run(ExtentTask { level, values, validity, fill });
     (low <= high).then(|| (low.unsigned_zero(), high.unsigned_zero()))
 }
 
-/// So many that the loop over them is turned into vector code as it stands.
-const LANES: usize = 64;
-const BLOCK: usize = 2048;
-
-/// How far ahead rows are asked for.
-const AHEAD_ROWS: usize = 1024;
+/// How many rows are copied at a time where there are nulls.
+const BLOCK: usize = 1024;
 
 struct ExtentTask<'a, T> {
+    level: Level,
     values: &'a [T],
     validity: Option<Validity<'a>>,
     fill: T,
@@ -52,45 +51,29 @@ impl<T: Native> Task for ExtentTask<'_, T> {
 
     #[inline(always)]
     fn run(self) -> (T, T) {
-        let Self { values, validity, fill } = self;
-        let (mut low, mut high) = ([T::GREATEST; LANES], [T::LEAST; LANES]);
+        let Self { level, values, validity, fill } = self;
+        let nothing = (T::GREATEST, T::LEAST);
+        let Some(mask) = validity else { return widen(level, values, nothing) };
         let mut filled = [fill; BLOCK];
-        for (i, rows) in values.chunks(BLOCK).enumerate() {
-            let mut rows = rows;
-            if let Some(mask) = validity
-                && mask.count_nulls(i * BLOCK, rows.len()) > 0
-            {
-                mask.fill_nulls(i * BLOCK, rows, fill, &mut filled);
-                rows = &filled[..rows.len()];
+        values.chunks(BLOCK).enumerate().fold(nothing, |ends, (i, rows)| {
+            if mask.count_nulls(i * BLOCK, rows.len()) == 0 {
+                return widen(level, rows, ends);
             }
-            let (lanes, rest) = rows.as_chunks::<LANES>();
-            for lane in lanes {
-                for line in (0..LANES).step_by(64 / size_of::<T>()) {
-                    prefetch(lane.as_ptr(), line + AHEAD_ROWS);
-                }
-                for (low, x) in low.iter_mut().zip(lane) {
-                    *low = least(*low, *x);
-                }
-                for (high, x) in high.iter_mut().zip(lane) {
-                    *high = greatest(*high, *x);
-                }
-            }
-            for x in rest {
-                (low[0], high[0]) = (least(low[0], *x), greatest(high[0], *x));
-            }
-        }
-        (low.into_iter().fold(T::GREATEST, least), high.into_iter().fold(T::LEAST, greatest))
+            mask.fill_nulls(i * BLOCK, rows, fill, &mut filled);
+            widen(level, &filled[..rows.len()], ends)
+        })
     }
 }
 
-/// The smaller of two; NaN compares with nothing and changes nothing.
+/// The ends of a range and of rows; NaN compares with nothing and changes nothing.
 #[inline(always)]
-fn least<T: Copy + PartialOrd>(low: T, x: T) -> T {
-    if x < low { x } else { low }
-}
-
-/// The greater of two; NaN as above.
-#[inline(always)]
-fn greatest<T: Copy + PartialOrd>(high: T, x: T) -> T {
-    if x > high { x } else { high }
+fn widen<T: Native>(level: Level, rows: &[T], ends: (T, T)) -> (T, T) {
+    match level {
+        // SAFETY: these levels have AVX2.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 if T::VECTOR => unsafe { avx2::extent::<T::Avx2>(rows, ends) },
+        _ => rows.iter().fold(ends, |(low, high), x| {
+            (if *x < low { *x } else { low }, if *x > high { *x } else { high })
+        }),
+    }
 }
