@@ -187,9 +187,9 @@ fn another_logical_type_is_an_error_that_says_both() {
     let truth: ArrayRef = Arc::new(arrow_array::BooleanArray::from(vec![true, false, false]));
     let cases: [(Kind, &ArrayRef, &ArrayRef, [&str; 2]); 6] = [
         (Kind::Numeric, &number, &text, ["`integer`", "`text`"]),
-        (Kind::Numeric, &number, &time, ["`integer`", "Timestamp"]),
-        (Kind::Numeric, &time, &number, ["`time`", "`Int64`"]),
-        (Kind::Categorical, &text, &number, ["`text`", "`Int64`"]),
+        (Kind::Numeric, &number, &time, ["`integer`", "`time`"]),
+        (Kind::Numeric, &time, &number, ["`time`", "`integer`"]),
+        (Kind::Categorical, &text, &number, ["`text`", "`integer`"]),
         (Kind::Categorical, &number, &text, ["`number`", "`text`"]),
         (Kind::Categorical, &truth, &text, ["`bool`", "`text`"]),
     ];
