@@ -174,7 +174,7 @@ macro_rules! properties {
 
             proptest! {
                 #![proptest_config(ProptestConfig {
-                    cases: 24, failure_persistence: None, rng_seed: prop::test_runner::RngSeed::Fixed(7),
+                    cases: 16, failure_persistence: None, rng_seed: prop::test_runner::RngSeed::Fixed(7),
                     ..ProptestConfig::default()
                 })]
 
