@@ -94,8 +94,12 @@ pub(super) fn arrow_type(data_type: &pl::DataType) -> Option<DataType> {
     };
     Some(match data_type {
         P::Boolean => DataType::Boolean,
+        P::Int8 => DataType::Int8,
+        P::Int16 => DataType::Int16,
         P::Int32 => DataType::Int32,
         P::Int64 => DataType::Int64,
+        P::UInt8 => DataType::UInt8,
+        P::UInt16 => DataType::UInt16,
         P::UInt32 => DataType::UInt32,
         P::UInt64 => DataType::UInt64,
         P::Float32 => DataType::Float32,

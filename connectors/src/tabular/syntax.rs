@@ -231,7 +231,8 @@ fn decapitalized(text: &str) -> String {
     first + characters.as_str()
 }
 
-/// Functions whose value for a row depends on that row alone.
+/// Functions whose value for a row depends on that row alone. Without LPAD and RPAD: a length taken from a column of
+/// large numbers would fill the memory.
 pub(super) const ROW_WISE: &[&str] = &[
     "abs",
     "acos",
@@ -273,7 +274,6 @@ pub(super) const ROW_WISE: &[&str] = &[
     "log1p",
     "log2",
     "lower",
-    "lpad",
     "ltrim",
     "mod",
     "nullif",
@@ -286,7 +286,6 @@ pub(super) const ROW_WISE: &[&str] = &[
     "reverse",
     "right",
     "round",
-    "rpad",
     "rtrim",
     "sign",
     "sin",
