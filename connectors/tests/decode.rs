@@ -178,3 +178,18 @@ fn what_is_cut_off_says_so() {
         assert_eq!(open(junk, None).unwrap_err().kind(), ErrorKind::Malformed, "{junk:?}");
     }
 }
+
+/// A build without SQL takes models that need none, and says what is missing for the others.
+#[cfg(not(feature = "sql"))]
+#[test]
+fn without_sql_expressions_are_refused() {
+    use driftlead_connectors::tabular::Prepare;
+
+    let batch = frame();
+    let nothing = Prepare::new(None, &[], batch.schema_ref()).unwrap();
+    assert_eq!(nothing.apply(&batch).unwrap().batch, batch);
+    let refusal = Prepare::new(Some("delay > 0"), &[], batch.schema_ref()).err().unwrap();
+    let message = "where: `delay > 0`: this build has no SQL: build with the feature `sql`, or leave out `where:` and \
+                   derived columns";
+    assert_eq!(refusal.to_string(), message);
+}

@@ -176,10 +176,12 @@ fn projection(schema: &Schema, label: &str, columns: Option<&[String]>) -> Resul
 }
 
 fn failed(message: String, error: ArrowError) -> Error {
+    use std::io::ErrorKind as Io;
+
+    // A footer that is not there also shows as a seek to before the start.
+    let of_the_data = |kind: Io| matches!(kind, Io::UnexpectedEof | Io::InvalidInput | Io::InvalidData);
     let kind = match &error {
-        ArrowError::IoError(_, io) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ErrorKind::Unavailable
-        }
+        ArrowError::IoError(_, io) if !of_the_data(io.kind()) => ErrorKind::Unavailable,
         _ => ErrorKind::Malformed,
     };
     Error::new(kind, message).with_source(error)

