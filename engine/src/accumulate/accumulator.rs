@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::Array;
 use arrow_buffer::BooleanBuffer;
 
-use crate::accumulate::{CategoricalState, NumericCounter, NumericState, Slots, categorical};
+use crate::accumulate::{CategoricalCounter, CategoricalState, NumericCounter, NumericState, Slots};
 use crate::feature::FeatureCells;
 use crate::{Error, ErrorKind, Result};
 
@@ -100,6 +100,7 @@ struct FeatureSlots {
     cells: Arc<FeatureCells>,
     states: States,
     counters: Vec<NumericCounter>,
+    categories: CategoricalCounter,
     error: Option<String>,
 }
 
@@ -131,7 +132,7 @@ impl FeatureSlots {
                 self.counters[at].update(cells, column.array, column.errors, slots, states)
             }
             (FeatureCells::Categorical(cells), States::Categorical(states)) => {
-                categorical::update(cells, column.array, column.errors, slots, states)
+                self.categories.update(cells, column.array, column.errors, slots, states)
             }
             _ => Err(different_kinds()),
         }
@@ -151,6 +152,7 @@ impl Accumulator {
                 },
                 cells,
                 counters: Vec::new(),
+                categories: CategoricalCounter::default(),
                 error: None,
             })
             .collect();

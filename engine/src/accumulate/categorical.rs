@@ -1,11 +1,12 @@
 //! The state of one categorical feature, and the counter that fills it.
 
-use arrow_array::Array;
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
 use crate::accumulate::names::for_each_name;
+use crate::accumulate::text::{TextColumn, same_array};
 use crate::accumulate::{CellCounts, NO_SLOT, Newcomers, Slots};
-use crate::feature::{Categories, category_hash};
+use crate::feature::{Categories, Family, HashIndex, category_hash};
 use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one categorical feature.
@@ -79,78 +80,154 @@ impl CategoricalState {
     }
 }
 
-/// Adds a column to the states that `slots` name. `errors` marks rows that are null because their value could not be
-/// read.
+/// Counts columns of one categorical feature.
 ///
-/// # Errors
-///
-/// `Schema` if the column cannot be read as categories of the baseline's family.
-pub(crate) fn update(
-    feature: &Categories,
-    array: &dyn Array,
-    errors: Option<&BooleanBuffer>,
-    slots: &[Slots<'_>],
-    states: &mut [CategoricalState],
-) -> Result<()> {
-    let whole = slots.iter().any(|slots| matches!(slots, Slots::All(_)));
-    if whole {
-        let mut partial = CategoricalState::empty(feature.n_cells());
-        partial.rows = array.len() as u64;
-        let tally = for_each_name(array, feature.value_type.family, |name, rows| {
-            let hash = category_hash(name);
-            let cell = feature.cell(hash);
-            partial.cells.add(cell, rows.len());
-            if usize::from(cell) == feature.new_cell() {
-                partial.newcomers.add(hash, name, rows.len());
-            }
-        })?;
-        partial.type_errors = errors.map_or(0, |errors| errors.count_set_bits() as u64);
-        partial.nulls = tally.nulls - partial.type_errors;
-        partial.nans = tally.nans;
-        for slots in slots {
-            if let Slots::All(slot) = slots {
-                states[*slot as usize].merge(&partial)?;
-            }
-        }
-    }
-    if slots.iter().any(|slots| matches!(slots, Slots::Each(_))) {
-        scatter(feature, array, errors, slots, states)?;
-    }
-    Ok(())
+/// A dictionary column's entries are looked up once for all batches that share them, which are mostly all of a row
+/// group; then a row costs one look-up in an array.
+#[derive(Debug, Default)]
+pub(crate) struct CategoricalCounter {
+    known: Option<KnownEntries>,
+    cells: Vec<u16>,
 }
 
-/// Adds each row to the state that its slot names.
-fn scatter(
-    feature: &Categories,
-    array: &dyn Array,
-    errors: Option<&BooleanBuffer>,
-    slots: &[Slots<'_>],
-    states: &mut [CategoricalState],
-) -> Result<()> {
-    const NULL: u16 = u16::MAX;
-    const NAN: u16 = u16::MAX - 1;
-    let mut cells = vec![NULL; array.len()];
-    let tally = for_each_name(array, feature.value_type.family, |name, rows| {
-        let hash = category_hash(name);
-        let cell = feature.cell(hash);
-        for row in rows.iter() {
-            cells[row] = cell;
-        }
-        if usize::from(cell) == feature.new_cell() {
-            for slots in slots {
-                let Slots::Each(slots) = slots else { continue };
-                for row in rows.iter().filter(|row| slots[*row] != NO_SLOT) {
-                    states[slots[row] as usize].newcomers.add(hash, name, 1);
-                }
+/// A dictionary whose entries' cells are known. Holding the entries keeps them from being freed and their place reused.
+#[derive(Debug)]
+struct KnownEntries {
+    entries: ArrayRef,
+    cells: Vec<u16>,
+}
+
+/// No cell: a null, or a value that could not be read.
+const NULL: u16 = u16::MAX;
+/// No cell: NaN.
+const NAN: u16 = u16::MAX - 1;
+
+impl CategoricalCounter {
+    /// Adds a column to the states that `slots` name. `errors` marks rows that are null because their value could not
+    /// be read.
+    ///
+    /// # Errors
+    ///
+    /// `Schema` if the column cannot be read as categories of the baseline's family.
+    pub(crate) fn update(
+        &mut self,
+        feature: &Categories,
+        array: &dyn Array,
+        errors: Option<&BooleanBuffer>,
+        slots: &[Slots<'_>],
+        states: &mut [CategoricalState],
+    ) -> Result<()> {
+        self.cells.clear();
+        self.cells.resize(array.len(), NULL);
+        let new_names = self.locate(feature, array)?;
+        for slots in slots {
+            match slots {
+                Slots::All(slot) => self.count(feature, errors, &new_names, &mut states[*slot as usize]),
+                Slots::Each(slots) => self.scatter(errors, &new_names, slots, states),
             }
         }
-    })?;
-    for row in &tally.nan_rows {
-        cells[*row] = NAN;
+        Ok(())
     }
-    for slots in slots {
-        let Slots::Each(slots) = slots else { continue };
-        for (row, (slot, cell)) in slots.iter().zip(&cells).enumerate() {
+
+    /// Finds each row's cell, and the names that the baseline has not seen.
+    fn locate(&mut self, feature: &Categories, array: &dyn Array) -> Result<NewNames> {
+        let family = feature.value_type.family;
+        let mut new_names = NewNames::default();
+        if let Some(column) = TextColumn::of(array).filter(|_| family == Family::Text) {
+            match column {
+                TextColumn::Plain(texts) => texts.for_each(&mut |row, text| {
+                    let hash = category_hash(text);
+                    let cell = feature.cell(hash);
+                    self.cells[row] = cell;
+                    if usize::from(cell) == feature.new_cell() {
+                        new_names.add(hash, text, row);
+                    }
+                }),
+                TextColumn::Entries { entries, texts, keys } => {
+                    let is_known =
+                        self.known.as_ref().is_some_and(|known| same_array(&known.entries, entries));
+                    if !is_known {
+                        let mut cells = vec![NULL; entries.len()];
+                        texts.for_each(&mut |entry, text| cells[entry] = feature.cell(category_hash(text)));
+                        self.known = Some(KnownEntries { entries: entries.clone(), cells });
+                    }
+                    let Some(known) = &self.known else { return Ok(new_names) };
+                    keys.for_each(&mut |row, entry| self.cells[row] = known.cells[entry]);
+                    let new_cell = feature.new_cell();
+                    if self.cells.iter().any(|cell| usize::from(*cell) == new_cell) {
+                        keys.for_each(&mut |row, entry| {
+                            if usize::from(known.cells[entry]) == new_cell {
+                                let text = texts.value(entry);
+                                new_names.add(category_hash(text), text, row);
+                            }
+                        });
+                    }
+                }
+            }
+            return Ok(new_names);
+        }
+        let unnamed = for_each_name(array, family, |name, rows| {
+            let hash = category_hash(name);
+            let cell = feature.cell(hash);
+            for row in rows.iter() {
+                self.cells[row] = cell;
+                if usize::from(cell) == feature.new_cell() {
+                    new_names.add(hash, name, row);
+                }
+            }
+        })?;
+        for row in &unnamed.nan_rows {
+            self.cells[*row] = NAN;
+        }
+        Ok(new_names)
+    }
+
+    /// Adds all rows to one state.
+    fn count(
+        &self,
+        feature: &Categories,
+        errors: Option<&BooleanBuffer>,
+        new_names: &NewNames,
+        state: &mut CategoricalState,
+    ) {
+        let n_cells = feature.n_cells();
+        // Rows of one category often follow each other: by turns, so that no count waits for the one before.
+        let mut counts = [vec![0_u64; n_cells], vec![0; n_cells]];
+        let mut nulls = 0;
+        let [even, odd] = &mut counts;
+        let mut add = |cell: u16, counts: &mut Vec<u64>| match counts.get_mut(usize::from(cell)) {
+            Some(count) => *count += 1,
+            None if cell == NAN => state.nans += 1,
+            None => nulls += 1,
+        };
+        let pairs = self.cells.chunks_exact(2);
+        if let [last] = pairs.remainder() {
+            add(*last, even);
+        }
+        for pair in pairs {
+            add(pair[0], even);
+            add(pair[1], odd);
+        }
+        even.iter_mut().zip(odd).for_each(|(even, odd)| *even += *odd);
+        state.cells.add_counts_at(0, even);
+        let n_errors = errors.map_or(0, |errors| errors.count_set_bits() as u64);
+        state.rows += self.cells.len() as u64;
+        state.type_errors += n_errors;
+        state.nulls += nulls - n_errors;
+        for (hash, (name, rows)) in &new_names.by_hash {
+            state.newcomers.add(*hash, name, rows.len() as u64);
+        }
+    }
+
+    /// Adds each row to the state that its slot names.
+    fn scatter(
+        &self,
+        errors: Option<&BooleanBuffer>,
+        new_names: &NewNames,
+        slots: &[u32],
+        states: &mut [CategoricalState],
+    ) {
+        for (row, (slot, cell)) in slots.iter().zip(&self.cells).enumerate() {
             if *slot == NO_SLOT {
                 continue;
             }
@@ -163,6 +240,23 @@ fn scatter(
                 cell => state.cells.add_one(cell),
             }
         }
+        for (hash, (name, rows)) in &new_names.by_hash {
+            for row in rows.iter().filter(|row| slots[**row as usize] != NO_SLOT) {
+                states[slots[*row as usize] as usize].newcomers.add(*hash, name, 1);
+            }
+        }
     }
-    Ok(())
+}
+
+/// The names of a batch that the baseline has not seen, each with its rows.
+#[derive(Debug, Default)]
+struct NewNames {
+    by_hash: HashIndex<(String, Vec<u32>)>,
+}
+
+impl NewNames {
+    fn add(&mut self, hash: u64, name: &str, row: usize) {
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+        self.by_hash.entry(hash).or_insert_with(|| (name.to_owned(), Vec::new())).1.push(row as u32);
+    }
 }

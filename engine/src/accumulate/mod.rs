@@ -10,8 +10,10 @@ mod column;
 mod names;
 mod newcomers;
 mod numeric;
+mod text;
 
 pub use accumulator::{Accumulator, Column, FeatureState, SlotKey};
+pub(crate) use categorical::CategoricalCounter;
 pub use categorical::CategoricalState;
 pub use cells::CellCounts;
 pub(crate) use column::{Values, numeric_values, validity};
@@ -20,6 +22,7 @@ pub use names::{NO_NAME, row_names};
 pub use newcomers::Newcomers;
 pub(crate) use numeric::NumericCounter;
 pub use numeric::NumericState;
+pub(crate) use text::{TextColumn, same_array};
 
 /// A row that belongs to no slot of a grouping.
 pub const NO_SLOT: u32 = u32::MAX;

@@ -45,7 +45,6 @@ impl NameRows<'_> {
 /// Rows without a name.
 #[derive(Debug, Default)]
 pub(crate) struct Unnamed {
-    pub(crate) nulls: u64,
     pub(crate) nans: u64,
     pub(crate) nan_rows: Vec<usize>,
 }
@@ -59,12 +58,13 @@ pub fn row_names(array: &dyn Array) -> Result<(Vec<u32>, Vec<String>)> {
     let family = ValueType::of(array.data_type())?.family;
     let mut numbers = vec![NO_NAME; array.len()];
     let mut names: Vec<String> = Vec::new();
+    let mut number_of: HashIndex<u32> = HashIndex::default();
     for_each_name(array, family, |name, rows| {
         #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
-        let number = names.iter().position(|known| known == name).unwrap_or(names.len()) as u32;
-        if number as usize == names.len() {
+        let number = *number_of.entry(category_hash(name)).or_insert_with(|| {
             names.push(name.to_owned());
-        }
+            names.len() as u32 - 1
+        });
         rows.iter().for_each(|row| numbers[row] = number);
     })?;
     Ok((numbers, names))
@@ -88,7 +88,7 @@ pub(crate) fn for_each_name(
 
 fn visit(array: &dyn Array, family: Family, f: &mut dyn FnMut(&str, NameRows<'_>)) -> Result<Unnamed> {
     use DataType as D;
-    let mut unnamed = Unnamed { nulls: array.logical_null_count() as u64, ..Unnamed::default() };
+    let mut unnamed = Unnamed::default();
     match (array.data_type(), family) {
         (D::Utf8, Family::Text) => each(array, |row| array.as_string::<i32>().value(row), f),
         (D::LargeUtf8, Family::Text) => each(array, |row| array.as_string::<i64>().value(row), f),

@@ -74,7 +74,7 @@ impl Sampler {
     /// A column that cannot be read puts that feature into error, and no other.
     pub fn add(&mut self, feature: usize, part: usize, array: &dyn Array) {
         fn gather<T: BaselineValue>(array: &dyn Array, own: ValueType) -> Result<Vec<T>> {
-            let mut values = T::of_column(array, own)?;
+            let mut values = T::of_column(array, own)?.into_owned();
             if let Some(mask) = validity(array) {
                 let mut row = 0;
                 values.retain(|_| {
@@ -300,7 +300,7 @@ impl Counter {
                 AnyCounter::F64(counter) => numeric(&counter, spec, Edges::F64),
                 AnyCounter::I64(counter) => numeric(&counter, spec, Edges::I64),
                 AnyCounter::I128(counter) => numeric(&counter, spec, Edges::I128),
-                AnyCounter::Census(census) => {
+                AnyCounter::Census(mut census) => {
                     let (n_distinct, values) = (census.n_distinct(), census.values());
                     #[expect(clippy::cast_precision_loss, reason = "a share")]
                     let looks_like_id =

@@ -1,11 +1,11 @@
 //! Counting a baseline's rows of one categorical feature: every category, up to a limit (SEMANTICS S3).
 
-use arrow_array::Array;
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
 use crate::Result;
-use crate::accumulate::{CategoricalState, CellCounts, for_each_name};
-use crate::feature::{Categories, HashIndex, ValueType, category_hash};
+use crate::accumulate::{CategoricalState, CellCounts, TextColumn, for_each_name, same_array};
+use crate::feature::{Categories, Family, HashIndex, ValueType, category_hash};
 
 /// More distinct categories than this are not followed.
 pub(crate) const MAX_CATEGORIES: usize = 256 * 1024;
@@ -20,11 +20,27 @@ pub(crate) struct Census {
     type_errors: u64,
     /// `None` once there were too many.
     by_hash: Option<HashIndex<(String, u64)>>,
+    /// Rows of the dictionary that the last batches shared, by entry: not yet in `by_hash`.
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    entries: ArrayRef,
+    counts: Vec<u64>,
 }
 
 impl Census {
     pub(crate) fn new(value_type: ValueType) -> Self {
-        Self { value_type, rows: 0, nulls: 0, nans: 0, type_errors: 0, by_hash: Some(HashIndex::default()) }
+        Self {
+            value_type,
+            rows: 0,
+            nulls: 0,
+            nans: 0,
+            type_errors: 0,
+            by_hash: Some(HashIndex::default()),
+            pending: None,
+        }
     }
 
     /// Adds a column.
@@ -34,22 +50,68 @@ impl Census {
     /// `Schema` if it is not of the feature's family.
     pub(crate) fn update(&mut self, array: &dyn Array, errors: Option<&BooleanBuffer>) -> Result<()> {
         let n_errors = errors.map_or(0, |errors| errors.count_set_bits() as u64);
-        let mut by_hash = self.by_hash.take();
-        let unnamed = for_each_name(array, self.value_type.family, |name, rows| {
-            if let Some(counts) = &mut by_hash {
-                counts.entry(category_hash(name)).or_insert_with(|| (name.to_owned(), 0)).1 += rows.len();
+        let nulls = array.logical_null_count() as u64;
+        let mut nans = 0;
+        match TextColumn::of(array).filter(|_| self.value_type.family == Family::Text) {
+            Some(TextColumn::Entries { entries, keys, .. }) => {
+                if !self.pending.as_ref().is_some_and(|pending| same_array(&pending.entries, entries)) {
+                    self.settle();
+                    self.pending = Some(Pending { entries: entries.clone(), counts: vec![0; entries.len()] });
+                }
+                if let Some(pending) = &mut self.pending {
+                    keys.for_each(&mut |_, entry| pending.counts[entry] += 1);
+                }
             }
-        })?;
-        self.by_hash = by_hash.filter(|counts| counts.len() <= MAX_CATEGORIES);
+            Some(TextColumn::Plain(texts)) => {
+                if let Some(by_hash) = &mut self.by_hash {
+                    texts.for_each(&mut |_, text| add(by_hash, text, 1));
+                }
+                self.limit();
+            }
+            None => {
+                let by_hash = &mut self.by_hash;
+                let unnamed = for_each_name(array, self.value_type.family, |name, rows| {
+                    if let Some(by_hash) = by_hash {
+                        add(by_hash, name, rows.len());
+                    }
+                })?;
+                nans = unnamed.nans;
+                self.limit();
+            }
+        }
         self.rows += array.len() as u64;
-        self.nulls += unnamed.nulls - n_errors;
-        self.nans += unnamed.nans;
+        self.nulls += nulls - n_errors;
+        self.nans += nans;
         self.type_errors += n_errors;
         Ok(())
     }
 
+    /// Takes the pending rows in.
+    fn settle(&mut self) {
+        let Some(Pending { entries, counts }) = self.pending.take() else { return };
+        if let (Some(by_hash), Some(TextColumn::Plain(texts))) =
+            (&mut self.by_hash, TextColumn::of(entries.as_ref()))
+        {
+            // An entry that no row holds is no category.
+            texts.for_each(&mut |entry, text| {
+                if counts[entry] > 0 {
+                    add(by_hash, text, counts[entry]);
+                }
+            });
+        }
+        self.limit();
+    }
+
+    fn limit(&mut self) {
+        if self.by_hash.as_ref().is_some_and(|by_hash| by_hash.len() > MAX_CATEGORIES) {
+            self.by_hash = None;
+        }
+    }
+
     /// Adds another census of the same feature.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.settle();
+        other.settle();
         self.rows += other.rows;
         self.nulls += other.nulls;
         self.nans += other.nans;
@@ -71,12 +133,14 @@ impl Census {
     }
 
     /// How many categories there are; `None` if too many to follow.
-    pub(crate) fn n_distinct(&self) -> Option<usize> {
+    pub(crate) fn n_distinct(&mut self) -> Option<usize> {
+        self.settle();
         self.by_hash.as_ref().map(HashIndex::len)
     }
 
     /// The frozen dictionary and the baseline's own state on it; `None` if there are too many categories.
-    pub(crate) fn freeze(self) -> Option<(Categories, CategoricalState)> {
+    pub(crate) fn freeze(mut self) -> Option<(Categories, CategoricalState)> {
+        self.settle();
         let mut counted: Vec<(u64, String, u64)> =
             self.by_hash?.into_iter().map(|(hash, (name, count))| (hash, name, count)).collect();
         // Most frequent first, ties by bytes.
@@ -96,4 +160,8 @@ impl Census {
         state.type_errors = self.type_errors;
         Some((categories, state))
     }
+}
+
+fn add(by_hash: &mut HashIndex<(String, u64)>, name: &str, rows: u64) {
+    by_hash.entry(category_hash(name)).or_insert_with(|| (name.to_owned(), 0)).1 += rows;
 }

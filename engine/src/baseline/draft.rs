@@ -4,6 +4,7 @@
 //! aside and counted too. If there turn out to be more than [`MAX_ATOMS`], the values so far move to the cuts, which
 //! changes nothing about the counts, and counting goes on there (SEMANTICS S5).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,11 +36,11 @@ pub(crate) trait BaselineValue: Value + Native {
     const STRUCTURAL: &'static [Self];
     fn nan(self) -> bool;
     /// The column's values in this type, in steps of `own`.
-    fn of_column(array: &dyn Array, own: ValueType) -> Result<Vec<Self>>;
+    fn of_column(array: &dyn Array, own: ValueType) -> Result<Cow<'_, [Self]>>;
 }
 
 macro_rules! float_baseline {
-    ($t:ident) => {
+    ($t:ident, $same:ident) => {
         impl BaselineValue for $t {
             const STRUCTURAL: &'static [Self] = &[Self::NEG_INFINITY, Self::MAX];
             fn nan(self) -> bool {
@@ -49,14 +50,16 @@ macro_rules! float_baseline {
                 clippy::cast_possible_truncation,
                 clippy::cast_precision_loss,
                 clippy::unnecessary_cast,
-                reason = "the baseline's type decides (S4)"
+                unreachable_patterns,
+                reason = "the baseline's type decides (S4); its own columns pass as they are"
             )]
-            fn of_column(array: &dyn Array, own: ValueType) -> Result<Vec<Self>> {
+            fn of_column(array: &dyn Array, own: ValueType) -> Result<Cow<'_, [Self]>> {
                 let found = ValueType::of(array.data_type())?;
                 debug_assert_eq!(own.unit, Unit::ONE);
                 // One division, so that a decimal becomes its nearest double.
                 let (up, down) = found.unit.steps_of(own.unit);
                 Ok(match numeric_values(array)? {
+                    Values::$same(x) => x,
                     Values::F32(x) => x.iter().map(|x| *x as Self).collect(),
                     Values::F64(x) => x.iter().map(|x| *x as Self).collect(),
                     Values::I32(x) => x.iter().map(|x| (f64::from(*x) * up / down) as Self).collect(),
@@ -69,19 +72,21 @@ macro_rules! float_baseline {
 }
 
 macro_rules! integer_baseline {
-    ($t:ident) => {
+    ($t:ident, $same:ident) => {
         impl BaselineValue for $t {
             const STRUCTURAL: &'static [Self] = &[];
             fn nan(self) -> bool {
                 false
             }
-            fn of_column(array: &dyn Array, own: ValueType) -> Result<Vec<Self>> {
+            #[allow(unreachable_patterns, reason = "columns of the same type pass as they are")]
+            fn of_column(array: &dyn Array, own: ValueType) -> Result<Cow<'_, [Self]>> {
                 let found = ValueType::of(array.data_type())?;
                 if found.unit != own.unit {
                     return Err(mixed_units(array, own));
                 }
                 let fit = |x: i128| Self::try_from(x).unwrap_or(if x < 0 { Self::MIN } else { Self::MAX });
                 Ok(match numeric_values(array)? {
+                    Values::$same(x) => x,
                     Values::I32(x) => x.iter().map(|x| Self::from(*x)).collect(),
                     Values::I64(x) => x.iter().map(|x| Self::from(*x)).collect(),
                     Values::I128(x) => x.iter().map(|x| fit(*x)).collect(),
@@ -102,10 +107,10 @@ fn mixed_units(array: &dyn Array, own: ValueType) -> Error {
     )
 }
 
-float_baseline!(f32);
-float_baseline!(f64);
-integer_baseline!(i64);
-integer_baseline!(i128);
+float_baseline!(f32, F32);
+float_baseline!(f64, F64);
+integer_baseline!(i64, I64);
+integer_baseline!(i128, I128);
 
 impl<T: BaselineValue> Draft<T> {
     /// A draft from the sampled rows, in any order; NaN is passed over. `complete` says that these are all rows, and
@@ -161,7 +166,14 @@ pub(crate) struct DraftCounter<T> {
     locator: Locator<T>,
     /// For each cell of the atoms' edges, the atom in it.
     atom_of: Vec<Option<u32>>,
-    scratch: (Vec<u64>, Vec<u16>),
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    counts: Vec<u64>,
+    located: Vec<u16>,
+    near: Vec<(u64, i64)>,
 }
 
 /// Counts by value, or by cell.
@@ -183,7 +195,10 @@ pub(crate) struct Atoms<T> {
 #[derive(Debug)]
 pub(crate) struct Cells<T> {
     pub(crate) counts: Vec<u64>,
+    /// The sum of each cell's rows, [`COARSE_BITS`] coarser than SEMANTICS S1 asks of sums over all rows: it serves for
+    /// the cells' means only.
     pub(crate) sums: Vec<i128>,
+    pub(crate) sum: i128,
     pub(crate) squares: i128,
     pub(crate) overflow: (u64, u64),
     pub(crate) extent: Option<(T, T)>,
@@ -195,6 +210,7 @@ impl<T: BaselineValue> Cells<T> {
         Self {
             counts: vec![0; n_cells],
             sums: vec![0; n_cells],
+            sum: 0,
             squares: 0,
             overflow: (0, 0),
             extent: None,
@@ -212,7 +228,10 @@ impl<T: BaselineValue> Cells<T> {
         stretch(&mut self.finite_extent, x);
         let x = x.to_f64();
         match scale.summand(x) {
-            Some(summand) => self.sums[cell] += summand * i128::from(count),
+            Some(summand) => {
+                self.sum += summand * i128::from(count);
+                self.sums[cell] += coarse(scaled_coarsely(x, scale)) * i128::from(count);
+            }
             None => self.overflow.0 += count,
         }
         match scale.square(x) {
@@ -224,6 +243,7 @@ impl<T: BaselineValue> Cells<T> {
     fn merge(&mut self, other: &Self) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(own, other)| *own += other);
         self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
+        self.sum += other.sum;
         self.squares += other.squares;
         self.overflow.0 += other.overflow.0;
         self.overflow.1 += other.overflow.1;
@@ -267,7 +287,7 @@ impl<T: BaselineValue> DraftCounter<T> {
             counted,
             locator,
             atom_of,
-            scratch: (Vec::new(), Vec::new()),
+            scratch: Scratch::default(),
         }
     }
 
@@ -283,7 +303,7 @@ impl<T: BaselineValue> DraftCounter<T> {
         self.rows += values.len() as u64;
         let tally = match &mut self.counted {
             Counted::Atoms(atoms) => {
-                let counts = &mut self.scratch.0;
+                let counts = &mut self.scratch.counts;
                 counts.clear();
                 counts.resize(self.locator.n_cells(), 0);
                 let tally = self.locator.count(&values, mask, counts);
@@ -300,11 +320,11 @@ impl<T: BaselineValue> DraftCounter<T> {
                 tally
             }
             Counted::Cuts(cells) => {
-                let located = &mut self.scratch.1;
+                let Scratch { located, near, .. } = &mut self.scratch;
                 located.clear();
                 located.resize(values.len(), NULL_CELL);
                 let tally = self.locator.locate(&values, mask, located);
-                count_cells(&values, mask, located, &self.draft.scale, cells);
+                count_cells(&values, mask, located, &self.draft.scale, cells, near);
                 tally
             }
         };
@@ -407,6 +427,37 @@ fn put_aside<T: BaselineValue>(
     }
 }
 
+/// How many bits the sums of cells are coarser than those of all rows: then the rows of a block fit an i64.
+pub(crate) const COARSE_BITS: i32 = 6;
+
+/// 2^46: what a row within the sample's reach comes to at most.
+const NEAR: f64 = 70_368_744_177_664.0;
+
+/// Rows of this many blocks' sums fit an i64: 2^16 * 2^46 is below 2^63.
+const BLOCK_ROWS: usize = 1 << 16;
+
+fn scaled_coarsely(x: f64, scale: &Scale) -> f64 {
+    (x - scale.center) * crate::feature::power_of_two(scale.exponent_x - COARSE_BITS)
+}
+
+/// A scaled value below 2^94 as an integer, rounded half to even.
+fn coarse(scaled: f64) -> i128 {
+    if scaled.abs() < NEAR {
+        return i128::from(rounded(scaled));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^94")]
+    let whole = scaled.round_ties_even() as i128;
+    whole
+}
+
+/// A value below 2^51, rounded half to even: adding 1.5 * 2^52 leaves the integer in the low bits, and needs no call of
+/// a function where the machine has no instruction for rounding.
+#[inline]
+fn rounded(scaled: f64) -> i64 {
+    const ROUNDER: f64 = 6_755_399_441_055_744.0;
+    (scaled + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()).cast_signed()
+}
+
 /// Adds rows and sums to the cells that `located` names.
 fn count_cells<T: BaselineValue>(
     values: &[T],
@@ -414,30 +465,32 @@ fn count_cells<T: BaselineValue>(
     located: &[u16],
     scale: &Scale,
     cells: &mut Cells<T>,
+    near: &mut Vec<(u64, i64)>,
 ) {
-    // Fits an i64 exactly.
-    const PLAIN: f64 = 4_611_686_018_427_387_904.0;
-    let factor = crate::feature::power_of_two(scale.exponent_x);
-    for (x, cell) in values.iter().zip(located) {
-        if *cell == NULL_CELL || *cell == NAN_CELL {
-            continue;
-        }
-        let cell = usize::from(*cell);
-        cells.counts[cell] += 1;
-        let scaled = ((x.to_f64() - scale.center) * factor).round_ties_even();
-        if scaled.abs() < PLAIN {
-            #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^62")]
-            let summand = scaled as i64;
-            cells.sums[cell] += i128::from(summand);
-        } else if x.is_finite() {
-            match scale.summand(x.to_f64()) {
-                Some(summand) => cells.sums[cell] += summand,
-                None => cells.overflow.0 += 1,
+    for (values, located) in values.chunks(BLOCK_ROWS).zip(located.chunks(BLOCK_ROWS)) {
+        near.clear();
+        near.resize(cells.counts.len(), (0, 0));
+        let factor = crate::feature::power_of_two(scale.exponent_x - COARSE_BITS);
+        for (x, cell) in values.iter().zip(located) {
+            // Nulls and NaN have no cell.
+            let Some((count, sum)) = near.get_mut(usize::from(*cell)) else { continue };
+            *count += 1;
+            let scaled = (x.to_f64() - scale.center) * factor;
+            if scaled.abs() < NEAR {
+                *sum += rounded(scaled);
+            } else if x.is_finite() && scale.summand(x.to_f64()).is_some() {
+                cells.sums[usize::from(*cell)] += coarse(scaled);
             }
+        }
+        for (cell, (count, sum)) in near.iter().enumerate() {
+            cells.counts[cell] += count;
+            cells.sums[cell] += i128::from(*sum);
         }
     }
     let sums = kernel::sums(values, mask, scale.center, scale.exponent_x, scale.exponent_xx);
+    cells.sum += sums.x;
     cells.squares += sums.xx;
+    cells.overflow.0 += sums.overflow_x;
     cells.overflow.1 += sums.overflow_xx;
     let Some((low, high)) = kernel::extent(values, mask) else { return };
     stretch(&mut cells.extent, low);

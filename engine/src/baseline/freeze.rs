@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::accumulate::{CellCounts, NumericState};
 use crate::baseline::cuts::guards;
-use crate::baseline::draft::{BaselineValue, Cells, Counted, DraftCounter, atom_edges};
+use crate::baseline::draft::{BaselineValue, COARSE_BITS, Cells, Counted, DraftCounter, atom_edges};
 use crate::feature::{Edges, Family, NumericCells, PsiCells, Value, ValueType};
 
 /// With this many distinct values or fewer, each is a cell of PSI (SEMANTICS S2).
@@ -40,6 +40,7 @@ pub(crate) fn freeze<T: BaselineValue>(
             &Cells {
                 counts: vec![0],
                 sums: vec![0],
+                sum: 0,
                 squares: 0,
                 overflow: (0, 0),
                 extent: None,
@@ -74,7 +75,6 @@ pub(crate) fn freeze<T: BaselineValue>(
         range.map_or(0..0, |(low, high)| low.saturating_sub(1)..(high + 1).min(edges.len()));
     let psi = psi_cells(&edges, &counts, values.as_deref(), draft.complete || values.is_some());
     let means = means(&edges, &counts, &sums, draft);
-    let sum = sums.iter().sum();
     let numeric = NumericCells {
         value_type: draft.value_type,
         edges: wrap(edges),
@@ -95,9 +95,13 @@ pub(crate) fn freeze<T: BaselineValue>(
         nans: counter.nans,
         type_errors: counter.type_errors,
         infinities: (0, 0),
-        sums: (sum, cells.squares),
+        sums: (cells.sum, cells.squares),
         overflow: cells.overflow,
-        tails: if low == high { (0, sums[high]) } else { (sums[low], sums[high]) },
+        tails: if low == high {
+            (0, sums[high] << COARSE_BITS)
+        } else {
+            (sums[low] << COARSE_BITS, sums[high] << COARSE_BITS)
+        },
         extent: cells.extent.map(|(low, high)| (low.to_f64() + 0.0, high.to_f64() + 0.0)),
         narrowed: false,
     };
@@ -203,7 +207,7 @@ fn means<T: BaselineValue>(
                 return middle * ratio + 0.0;
             }
             let mean = sums[cell] as f64 / counts[cell] as f64
-                * crate::feature::power_of_two(-scale.exponent_x)
+                * crate::feature::power_of_two(COARSE_BITS - scale.exponent_x)
                 + scale.center;
             // A mean lies in its cell; scaling rounds, so it is held there.
             let mean = left.map_or(mean, |left| mean.max(left));

@@ -63,6 +63,8 @@ struct Scaling {
     xx: f64,
     /// Up to this `|x - center|` both summands are certainly below 2^94.
     near: f64,
+    /// Up to this `|x - center|` both summands are at most 2^51 and become integers by one addition.
+    nearest: f64,
 }
 
 impl Scaling {
@@ -70,7 +72,9 @@ impl Scaling {
         let (x, xx) = (power_of_two(exponent_x), power_of_two(exponent_xx));
         // Half the range leaves room for the rounding of this bound; the square itself must be finite, too.
         let near = (LIMIT / 2.0 / x).min((LIMIT / 2.0 / xx).sqrt()).min((f64::MAX / 2.0).sqrt());
-        Self { center, x, xx, near }
+        // A little less than the bound, for the rounding of the bound itself.
+        let nearest = (SINGLE / x).min((SINGLE / xx).sqrt()).min(near);
+        Self { center, x, xx, near, nearest }
     }
 }
 
@@ -85,11 +89,18 @@ const LIMIT: f64 = 19_807_040_628_566_084_398_385_987_584.0;
 /// 1.5 * 2^52: added to a float below 2^51, it rounds it to an integer.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
+/// A little less than 2^51, up to which one addition of [`ROUNDER`] rounds.
+const SINGLE: f64 = 2_251_799_813_685_000.0;
+
 /// 2^44, the weight of the high half.
 const HIGH: f64 = 17_592_186_044_416.0;
 
-/// How many rows are added before the halves go to the sums: 2^11 * 2^50 is below 2^63.
-const SUM_BLOCK: usize = 2048;
+/// How many rows are added before the halves go to the sums: 2^9 * 2^51 is below 2^63.
+const SUM_BLOCK: usize = 512;
+
+/// How many blocks are added in halves, untried, after one that needed them: values spread evenly over their range need
+/// them in every block, normal ones in few.
+const HALVES_FOR: u32 = 15;
 
 struct SumTask<'a, T> {
     values: &'a [T],
@@ -104,6 +115,7 @@ impl<T: Native> Task for SumTask<'_, T> {
     fn run(self) -> Sums {
         let Self { values, validity, scaling } = self;
         let mut sums = Sums::default();
+        let mut in_halves = 0;
         let (mut doubles, mut filled) = ([0.0; SUM_BLOCK], [0.0; SUM_BLOCK]);
         for (i, rows) in values.chunks(SUM_BLOCK).enumerate() {
             let start = i * SUM_BLOCK;
@@ -114,9 +126,9 @@ impl<T: Native> Task for SumTask<'_, T> {
                         *double = x.nearest_double();
                     }
                     mask.fill_nulls(start, doubles, f64::NAN, &mut filled);
-                    add_block(&filled[..rows.len()], scaling, &mut sums);
+                    add_block(&filled[..rows.len()], scaling, &mut sums, &mut in_halves);
                 }
-                _ => add_block(rows, scaling, &mut sums),
+                _ => add_block(rows, scaling, &mut sums, &mut in_halves),
             }
         }
         sums
@@ -125,8 +137,45 @@ impl<T: Native> Task for SumTask<'_, T> {
 
 /// Adds at most [`SUM_BLOCK`] rows.
 #[inline(always)]
-fn add_block<T: Lane>(rows: &[T], scaling: Scaling, sums: &mut Sums) {
-    let Scaling { center, x: scale_x, xx: scale_xx, near } = scaling;
+fn add_block<T: Lane>(rows: &[T], scaling: Scaling, sums: &mut Sums, in_halves: &mut u32) {
+    if *in_halves == 0 {
+        if add_near_block(rows, scaling, sums) {
+            return;
+        }
+        *in_halves = HALVES_FOR;
+    } else {
+        *in_halves -= 1;
+    }
+    add_halved_block(rows, scaling, sums);
+}
+
+/// Adds rows whose summands are all at most 2^51; else adds none and says so.
+#[inline(always)]
+fn add_near_block<T: Lane>(rows: &[T], scaling: Scaling, sums: &mut Sums) -> bool {
+    let Scaling { center, x: scale_x, xx: scale_xx, nearest, .. } = scaling;
+    let (mut x_sum, mut xx_sum, mut n_far) = (0_u64, 0_u64, 0_u64);
+    for x in rows {
+        let x = x.nearest_double();
+        let f = if x.abs() < f64::INFINITY { x - center } else { 0.0 };
+        #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN counts as far")]
+        let is_far = !(f.abs() <= nearest);
+        n_far += u64::from(is_far);
+        x_sum = x_sum.wrapping_add((f * scale_x + ROUNDER).to_bits());
+        xx_sum = xx_sum.wrapping_add((f * f * scale_xx + ROUNDER).to_bits());
+    }
+    if n_far > 0 {
+        return false;
+    }
+    let bias = ROUNDER.to_bits().wrapping_mul(rows.len() as u64);
+    sums.x += i128::from(x_sum.wrapping_sub(bias) as i64);
+    sums.xx += i128::from(xx_sum.wrapping_sub(bias) as i64);
+    true
+}
+
+/// Adds at most [`SUM_BLOCK`] rows in two halves each.
+#[inline(always)]
+fn add_halved_block<T: Lane>(rows: &[T], scaling: Scaling, sums: &mut Sums) {
+    let Scaling { center, x: scale_x, xx: scale_xx, near, .. } = scaling;
     let (mut x_high, mut x_low, mut xx_high, mut xx_low, mut n_far) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     for x in rows {
         let x = x.nearest_double();

@@ -2,33 +2,37 @@
 //!
 //! ```text
 //! cargo run --release -p driftlead-bench --bin batch -- [ROWS] [ROUNDS]
+//! cargo run --release -p driftlead-bench --bin batch -- --generate FOLDER ROWS
 //! ```
 //!
-//! Generates two Parquet files of 25 columns (12 normal and 4 lognormal float64, 3 float32, 3 int32, 3 text) and, in
-//! alternating rounds, decodes them with the `parquet` crate, checks one against a saved baseline of the other, and
-//! builds that baseline. Both sides use as many threads: units of a row group and a column, each read in batches of
-//! 16 Ki rows. Printed are medians of wall and CPU seconds and their ratios, and the peak memory of a `check` in a
-//! process of its own.
+//! In alternating rounds, decodes Parquet files with the `parquet` crate, checks one against a saved baseline of the
+//! other, and builds that baseline. Both sides use as many threads: units of a row group and a column, read in batches
+//! of 16 Ki rows. Three data sets: `table` and `normals` (see [`generate`]), and real flights if `DRIFTLEAD_DATA`
+//! holds them. Printed are medians of wall and CPU seconds, their ratios, and the peak memory of a `check` in a process
+//! of its own.
+
+mod generate;
+mod say;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, DictionaryArray, Float32Array, Float64Array, Int32Array, RecordBatch};
 use driftlead::config::Config;
 use driftlead::job::baseline;
 use driftlead::job::check::Check;
 use driftlead::job::windows::Bounds;
 use driftlead_connectors::dataset::Remotes;
+use generate::Shape;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
+use say::say;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const SHAPES: [(&str, Shape); 2] = [("table", Shape::Table), ("normals", Shape::Normals)];
 
 const BATCH_ROWS: usize = 16 << 10;
 
@@ -41,29 +45,55 @@ fn main() -> Result<(), Failure> {
         say(&format!("{}", peak_kilobytes()?));
         return Ok(());
     }
+    if let [_, flag, folder, rows] = args.as_slice()
+        && flag == "--generate"
+    {
+        let (folder, rows) = (Path::new(folder), rows.parse()?);
+        for (name, shape) in SHAPES {
+            generate::file(&folder.join(format!("{name}-reference.parquet")), shape, rows, 1, 0.0)?;
+            generate::file(&folder.join(format!("{name}-current.parquet")), shape, rows, 2, 0.3)?;
+        }
+        return Ok(());
+    }
     let number = |at: usize, default: usize| args.get(at).map_or(Ok(default), |text| text.parse());
     let (rows, rounds) = (number(1, 1_000_000)?, number(2, 5)?);
     let folder = std::env::temp_dir().join(format!("driftlead-batch-{rows}-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let result = measure(&folder, rows, rounds);
+    let result = measure_all(&folder, rows, rounds);
     std::fs::remove_dir_all(&folder)?;
     result
 }
 
-fn measure(folder: &Path, rows: usize, rounds: usize) -> Result<(), Failure> {
-    let reference = generate(&folder.join("reference.parquet"), rows, 1, 0.0)?;
-    let current = generate(&folder.join("current.parquet"), rows, 2, 0.3)?;
+fn measure_all(folder: &Path, rows: usize, rounds: usize) -> Result<(), Failure> {
+    for (name, shape) in SHAPES {
+        let reference = generate::file(&folder.join("reference.parquet"), shape, rows, 1, 0.0)?;
+        let current = generate::file(&folder.join("current.parquet"), shape, rows, 2, 0.3)?;
+        measure(&format!("{name}, {rows} rows x 25 columns"), folder, &reference, &current, rounds)?;
+    }
+    match std::env::var("DRIFTLEAD_DATA").map(|data| Path::new(&data).join("flights-3m.parquet")) {
+        Ok(flights) if flights.exists() => {
+            let flights = flights.to_string_lossy().into_owned();
+            measure("flights, 3000000 rows x 5 columns", folder, &flights, &flights, rounds)
+        }
+        _ => {
+            say("flights: DRIFTLEAD_DATA does not hold flights-3m.parquet; `make test` fetches it");
+            Ok(())
+        }
+    }
+}
+
+fn measure(name: &str, folder: &Path, reference: &str, current: &str, rounds: usize) -> Result<(), Failure> {
     let saved = folder.join("saved.parquet").to_string_lossy().into_owned();
-    build(&reference, &saved)?;
+    build(reference, &saved)?;
     let mut times: [Vec<(f64, f64)>; 4] = Default::default();
     for _ in 0..rounds {
-        times[0].push(timed(|| decode(&current))?);
-        times[1].push(timed(|| check(&saved, &current))?);
-        times[2].push(timed(|| decode(&reference).and_then(|()| decode(&current)))?);
-        times[3].push(timed(|| build(&reference, &saved).and_then(|()| check(&saved, &current)))?);
+        times[0].push(timed(|| decode(current))?);
+        times[1].push(timed(|| check(&saved, current))?);
+        times[2].push(timed(|| decode(reference).and_then(|()| decode(current)))?);
+        times[3].push(timed(|| build(reference, &saved).and_then(|()| check(&saved, current)))?);
     }
     let [decode_one, check_one, decode_two, both] = times.map(medians);
-    say(&format!("{rows} rows x 25 columns, {} threads, medians of {rounds}", rayon::current_num_threads()));
+    say(&format!("\n{name}, {} threads, medians of {rounds}", rayon::current_num_threads()));
     say("job                        wall s   cpu s");
     for (name, (wall, cpu)) in [
         ("decode current", decode_one),
@@ -77,10 +107,12 @@ fn measure(folder: &Path, rows: usize, rounds: usize) -> Result<(), Failure> {
     say(&format!("check / decode            {}   target 1.25", ratio(check_one, decode_one)));
     say(&format!("baseline + check / decode {}   target 1.5", ratio(both, decode_two)));
     let child = std::process::Command::new(std::env::current_exe()?)
-        .args(["--memory-of-check", &saved, &current])
+        .args(["--memory-of-check", &saved, current])
         .output()?;
     let kilobytes: u64 = String::from_utf8(child.stdout)?.trim().parse()?;
-    say(&format!("peak memory of check      {:.0} MB   target 200", kilobytes as f64 / 1024.0));
+    #[expect(clippy::cast_precision_loss, reason = "a size to print")]
+    let megabytes = kilobytes as f64 / 1024.0;
+    say(&format!("peak memory of check      {megabytes:.0} MB   target 200"));
     Ok(())
 }
 
@@ -102,20 +134,17 @@ fn decode(path: &str) -> Result<(), Failure> {
     })
 }
 
-fn config() -> Config {
-    Config::first_look()
-}
-
 fn build(reference: &str, saved: &str) -> Result<(), Failure> {
     let remotes = Arc::new(Remotes::default());
-    let loaded = baseline::build(&config(), &[reference.to_owned()], &remotes)?;
-    baseline::write(&config(), &loaded, saved, &remotes)?;
+    let config = Config::first_look();
+    let loaded = baseline::build(&config, &[reference.to_owned()], &remotes)?;
+    baseline::write(&config, &loaded, saved, &remotes)?;
     Ok(())
 }
 
 fn check(baseline: &str, current: &str) -> Result<(), Failure> {
     let check = Check {
-        config: config(),
+        config: Config::first_look(),
         model_file: None,
         baseline: vec![baseline.to_owned()],
         data: vec![current.to_owned()],
@@ -152,84 +181,4 @@ fn peak_kilobytes() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).ok_or("no VmHWM")?;
     Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
-}
-
-/// Writes `rows` rows in row groups of 512 Ki.
-fn generate(path: &PathBuf, rows: usize, seed: u64, shift: f64) -> Result<String, Failure> {
-    let mut random = Random(seed);
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(512 << 10))
-        .build();
-    let mut writer: Option<ArrowWriter<File>> = None;
-    let mut left = rows;
-    while left > 0 {
-        let n = left.min(64 << 10);
-        left -= n;
-        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-        for i in 0..12 {
-            let shift = if i == 0 { shift } else { 0.0 };
-            let values: Float64Array = (0..n).map(|_| Some(random.normal() + shift)).collect();
-            columns.push((format!("normal_{i}"), Arc::new(values)));
-        }
-        for i in 0..4 {
-            let values: Float64Array = (0..n).map(|_| Some((2.0 * random.normal()).exp())).collect();
-            columns.push((format!("lognormal_{i}"), Arc::new(values)));
-        }
-        for i in 0..3 {
-            let values: Float32Array = (0..n).map(|_| Some(random.normal() as f32)).collect();
-            columns.push((format!("single_{i}"), Arc::new(values)));
-        }
-        for i in 0..3 {
-            let values: Int32Array = (0..n).map(|_| Some((random.normal() * 30.0) as i32)).collect();
-            columns.push((format!("integer_{i}"), Arc::new(values)));
-        }
-        for i in 0..3_i32 {
-            let names: Vec<String> = (0..n)
-                .map(|_| format!("category {}", (random.normal().abs() * f64::from(10 * (i + 1))) as i32))
-                .collect();
-            let values: DictionaryArray<Int32Type> = names.iter().map(|name| Some(name.as_str())).collect();
-            columns.push((format!("text_{i}"), Arc::new(values)));
-        }
-        let batch = RecordBatch::try_from_iter(columns)?;
-        let writer = match &mut writer {
-            Some(writer) => writer,
-            None => writer.insert(ArrowWriter::try_new(
-                File::create(path)?,
-                batch.schema(),
-                Some(properties.clone()),
-            )?),
-        };
-        writer.write(&batch)?;
-    }
-    if let Some(writer) = writer {
-        writer.close()?;
-    }
-    Ok(path.to_string_lossy().into_owned())
-}
-
-/// SplitMix64, and normal values by Box and Muller.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "a bench speaks to a person")]
-fn say(line: &str) {
-    println!("{line}");
 }
