@@ -196,8 +196,7 @@ impl ObjectReader {
         }
         match &self.shared.bytes {
             Source::Local(file) => {
-                let mut buffer = vec![0; length];
-                read_exact_at(file, &mut buffer, start).map_err(|error| match error.kind() {
+                let buffer = read_exact_at(file, start, length).map_err(|error| match error.kind() {
                     io::ErrorKind::UnexpectedEof => changed(&self.shared.name),
                     _ => unreadable(&self.shared.name, error),
                 })?;
@@ -283,19 +282,39 @@ fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, position)
 }
 
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match read_at(file, buffer, position) {
+/// `length` bytes at `position`. The buffer is not zeroed first: pages are a tenth of what a scan touches.
+#[cfg(unix)]
+fn read_exact_at(file: &File, mut position: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = Vec::with_capacity(length);
+    while buffer.len() < length {
+        let missing = length - buffer.len();
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut buffer), position) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => position += count.min(missing) as u64,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut position: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; length];
+    let mut rest = buffer.as_mut_slice();
+    while !rest.is_empty() {
+        match read_at(file, rest, position) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
-                buffer = &mut buffer[count..];
+                rest = &mut rest[count..];
                 position += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(buffer)
 }
 
 fn modified(metadata: &std::fs::Metadata) -> Stamp {

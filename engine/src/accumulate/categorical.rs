@@ -4,7 +4,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
 use crate::accumulate::names::for_each_name;
-use crate::accumulate::text::{TextColumn, same_array};
+use crate::accumulate::text::{TextColumn, Texts, same_array};
 use crate::accumulate::{CellCounts, NO_SLOT, Newcomers, Slots};
 use crate::feature::{Categories, Family, HashIndex, category_hash};
 use crate::{Error, ErrorKind, Result};
@@ -88,6 +88,7 @@ impl CategoricalState {
 pub(crate) struct CategoricalCounter {
     known: Option<KnownEntries>,
     cells: Vec<u16>,
+    counts: Vec<u32>,
 }
 
 /// A dictionary whose entries' cells are known. Holding the entries keeps them from being freed and their place reused.
@@ -95,6 +96,23 @@ pub(crate) struct CategoricalCounter {
 struct KnownEntries {
     entries: ArrayRef,
     cells: Vec<u16>,
+}
+
+impl KnownEntries {
+    /// The cells of `entries`: those in `known` if they are the same, else looked up and kept there.
+    fn of<'a>(
+        known: &'a mut Option<Self>,
+        feature: &Categories,
+        entries: &ArrayRef,
+        texts: Texts<'_>,
+    ) -> &'a Self {
+        let known_too = known.take().filter(|known| same_array(&known.entries, entries));
+        known.insert(known_too.unwrap_or_else(|| {
+            let mut cells = vec![NULL; entries.len()];
+            texts.for_each(&mut |entry, text| cells[entry] = feature.cell(category_hash(text)));
+            Self { entries: entries.clone(), cells }
+        }))
+    }
 }
 
 /// No cell: a null, or a value that could not be read.
@@ -117,6 +135,11 @@ impl CategoricalCounter {
         slots: &[Slots<'_>],
         states: &mut [CategoricalState],
     ) -> Result<()> {
+        if let [Slots::All(slot)] = slots
+            && self.count_entries(feature, array, errors, &mut states[*slot as usize])
+        {
+            return Ok(());
+        }
         self.cells.clear();
         self.cells.resize(array.len(), NULL);
         let new_names = self.locate(feature, array)?;
@@ -127,6 +150,53 @@ impl CategoricalCounter {
             }
         }
         Ok(())
+    }
+
+    /// Adds a dictionary column to one state by counting its keys, if it is a short one; says whether it was.
+    fn count_entries(
+        &mut self,
+        feature: &Categories,
+        array: &dyn Array,
+        errors: Option<&BooleanBuffer>,
+        state: &mut CategoricalState,
+    ) -> bool {
+        let Some(TextColumn::Entries { entries, texts, keys }) =
+            TextColumn::of(array).filter(|_| feature.value_type.family == Family::Text)
+        else {
+            return false;
+        };
+        if entries.len() > array.len() / 4 {
+            return false;
+        }
+        let known = KnownEntries::of(&mut self.known, feature, entries, texts);
+        let counts = &mut self.counts;
+        counts.clear();
+        counts.resize(entries.len(), 0);
+        let mut with_key = 0;
+        keys.for_each(&mut |_, entry| {
+            counts[entry] += 1;
+            with_key += 1;
+        });
+        let n_errors = errors.map_or(0, |errors| errors.count_set_bits() as u64);
+        let mut nulls = array.len() as u64 - with_key;
+        for (entry, (cell, count)) in known.cells.iter().zip(counts).enumerate() {
+            let count = u64::from(*count);
+            match *cell {
+                _ if count == 0 => {}
+                NULL => nulls += count,
+                cell => {
+                    state.cells.add(cell, count);
+                    if usize::from(cell) == feature.new_cell() {
+                        let text = texts.value(entry);
+                        state.newcomers.add(category_hash(text), text, count);
+                    }
+                }
+            }
+        }
+        state.rows += array.len() as u64;
+        state.type_errors += n_errors;
+        state.nulls += nulls - n_errors;
+        true
     }
 
     /// Finds each row's cell, and the names that the baseline has not seen.

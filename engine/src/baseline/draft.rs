@@ -119,7 +119,8 @@ impl<T: BaselineValue> Draft<T> {
         sample.retain(|x| !x.nan());
         // -0.0 becomes 0.0, so that the order of rows cannot show.
         sample.iter_mut().for_each(|x| *x = x.unsigned_zero());
-        sample.sort_by_key(|x| x.order_key());
+        // Equal keys are equal bits by now.
+        sample.sort_unstable_by_key(|x| x.order_key());
         let few = runs(&sample).nth(MAX_ATOMS).is_none();
         let atoms = few.then(|| runs(&sample).map(|(value, _)| value).collect());
         let mut edges: Vec<T> = T::STRUCTURAL.to_vec();
@@ -315,7 +316,11 @@ impl<T: BaselineValue> DraftCounter<T> {
                     }
                 }
                 if unforeseen {
-                    put_aside(&values, mask, &self.locator, &self.atom_of, &mut atoms.unforeseen);
+                    let located = &mut self.scratch.located;
+                    located.clear();
+                    located.resize(values.len(), NULL_CELL);
+                    self.locator.locate(&values, mask, located);
+                    put_aside(&values, located, &self.atom_of, &mut atoms.unforeseen);
                 }
                 tally
             }
@@ -414,16 +419,15 @@ pub(crate) fn atom_edges<T: Value>(atoms: &[T]) -> (Vec<T>, Vec<Option<u32>>) {
 /// Counts the rows whose value is not one of the atoms.
 fn put_aside<T: BaselineValue>(
     values: &[T],
-    mask: Option<Validity<'_>>,
-    locator: &Locator<T>,
+    located: &[u16],
     atom_of: &[Option<u32>],
     unforeseen: &mut BTreeMap<i128, (T, u64)>,
 ) {
-    for (i, x) in values.iter().enumerate() {
-        if mask.is_some_and(|mask| !mask.is_valid(i)) || x.nan() || atom_of[locator.cell(*x)].is_some() {
-            continue;
+    for (x, cell) in values.iter().zip(located) {
+        // Nulls and NaN have no cell.
+        if atom_of.get(usize::from(*cell)).is_some_and(Option::is_none) {
+            unforeseen.entry(x.order_key()).or_insert((x.unsigned_zero(), 0)).1 += 1;
         }
-        unforeseen.entry(x.order_key()).or_insert((x.unsigned_zero(), 0)).1 += 1;
     }
 }
 
@@ -458,6 +462,30 @@ fn rounded(scaled: f64) -> i64 {
     (scaled + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()).cast_signed()
 }
 
+/// Adds rows and the sums of those within reach to `near`, by cell; says how many were beyond.
+///
+/// A function of its own, so that all it needs stays in registers.
+#[inline(never)]
+fn count_near<T: BaselineValue>(
+    values: &[T],
+    located: &[u16],
+    center: f64,
+    factor: f64,
+    near: &mut [(u64, i64)],
+) -> usize {
+    let mut n_far = 0;
+    for (x, cell) in values.iter().zip(located) {
+        // Nulls and NaN have no cell.
+        let Some((count, sum)) = near.get_mut(usize::from(*cell)) else { continue };
+        let scaled = (x.to_f64() - center) * factor;
+        let is_near = scaled.abs() < NEAR;
+        n_far += usize::from(!is_near);
+        *count += 1;
+        *sum += rounded(if is_near { scaled } else { 0.0 });
+    }
+    n_far
+}
+
 /// Adds rows and sums to the cells that `located` names.
 fn count_cells<T: BaselineValue>(
     values: &[T],
@@ -471,15 +499,13 @@ fn count_cells<T: BaselineValue>(
         near.clear();
         near.resize(cells.counts.len(), (0, 0));
         let factor = crate::feature::power_of_two(scale.exponent_x - COARSE_BITS);
-        for (x, cell) in values.iter().zip(located) {
-            // Nulls and NaN have no cell.
-            let Some((count, sum)) = near.get_mut(usize::from(*cell)) else { continue };
-            *count += 1;
-            let scaled = (x.to_f64() - scale.center) * factor;
-            if scaled.abs() < NEAR {
-                *sum += rounded(scaled);
-            } else if x.is_finite() && scale.summand(x.to_f64()).is_some() {
-                cells.sums[usize::from(*cell)] += coarse(scaled);
+        if count_near(values, located, scale.center, factor, near) > 0 {
+            for (x, cell) in values.iter().zip(located) {
+                let scaled = (x.to_f64() - scale.center) * factor;
+                let Some(sum) = cells.sums.get_mut(usize::from(*cell)) else { continue };
+                if scaled.abs() >= NEAR && x.is_finite() && scale.summand(x.to_f64()).is_some() {
+                    *sum += coarse(scaled);
+                }
             }
         }
         for (cell, (count, sum)) in near.iter().enumerate() {

@@ -161,6 +161,12 @@ fn is_dictionary_encoded(chunk: &ColumnChunkMetaData) -> bool {
     let is_dictionary = |encoding| matches!(encoding, Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY);
     match chunk.page_encoding_stats_mask() {
         Some(mask) => mask.is_only(Encoding::PLAIN_DICTIONARY) || mask.is_only(Encoding::RLE_DICTIONARY),
-        None => chunk.dictionary_page_offset().is_some() && chunk.encodings().any(is_dictionary),
+        // Some writers name neither the pages' encodings nor the dictionary's place. A plain string takes four bytes for
+        // its length alone, so where values take less than that most pages are by dictionary; if a few are not, they
+        // are read more slowly, and as rightly.
+        None => {
+            let is_short = chunk.uncompressed_size() < 4 * chunk.num_values();
+            (chunk.dictionary_page_offset().is_some() || is_short) && chunk.encodings().any(is_dictionary)
+        }
     }
 }
