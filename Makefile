@@ -17,13 +17,14 @@ driftlead := $(CARGO_TARGET_DIR)/release/driftlead
 january := fixtures/flights/newark-2001-01.parquet
 february := fixtures/flights/newark-2001-02.parquet
 
-.PHONY: help build demo prepare test lint fixtures
+.PHONY: help build demo prepare test lint fixtures bench
 
 help:
 	@echo 'make demo      build driftlead and check two months of real flights for drift'
 	@echo 'make build     build the release binary'
 	@echo 'make test      lints and all tests, on a bare machine too'
 	@echo 'make lint      formatting, clippy, documentation, licences'
+	@echo 'make bench     measures speed and memory against what limits them'
 	@echo 'make fixtures  make the committed test data and its expected numbers anew'
 
 build: prepare
@@ -62,3 +63,8 @@ test: lint
 
 fixtures:
 	@scripts/fixtures
+
+bench: prepare
+	@$(stage) 'data sets' scripts/data
+	@$(stage) 'benches, optimised' cargo build --quiet --locked --release --workspace --bins
+	@scripts/bench

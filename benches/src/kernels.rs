@@ -95,6 +95,27 @@ fn main() {
     let ratio = |name: &str, by: &str| println!("ratio: {name} / {by} = {:.2}", rate_of(name) / rate_of(by));
     ratio("count, 1024 cells, f64", "partition_point, 1024 cells, f64");
     ratio("count, 9 edges, f32", "partition_point, 9 edges, f32");
+    if arguments.get(2).is_none() {
+        let share = |name: &str| 100.0 * rate_of(name) / read;
+        let (nine, sixteen) = (share("count, 9 edges, f32"), share("count, 16 edges, f32"));
+        println!("target: kernel, 9 edges, f32 | {nine:.0} % of read | 70 % | {}", limit(nine >= 70.0, FEW));
+        println!(
+            "target: kernel, 16 edges, f32 | {sixteen:.0} % of read | 70 % | {}",
+            limit(sixteen >= 70.0, FEW)
+        );
+        let cells = share("count, 1024 cells, f64");
+        let many = limit(cells >= 40.0, "three dependent loads a row: the core, not memory");
+        println!("target: kernel, 1024 cells, f64 | {cells:.0} % of read | 40 % | {many}");
+        let search = rate_of("count, 1024 cells, f64") / rate_of("partition_point, 1024 cells, f64");
+        let many = limit(search >= 8.0, "as above");
+        println!("target: the same against `partition_point` | {search:.1}x | 8x | {many}");
+    }
+}
+
+const FEW: &str = "one comparison and one subtraction an edge and vector";
+
+fn limit(reached: bool, what: &'static str) -> &'static str {
+    if reached { "" } else { what }
 }
 
 /// A kernel over one segment of a buffer.

@@ -239,7 +239,7 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
                 };
                 let texts = split_texts(split, piece.rows.n_rows, column)?;
                 let mut counts = vec![0_u64; texts.names.len()];
-                texts.rows.iter().for_each(|number| counts[*number] += 1);
+                texts.rows.iter().for_each(|number| counts[*number as usize] += 1);
                 for (text, count) in texts.names.into_iter().zip(counts) {
                     *rows.entry(text).or_default() += count;
                 }

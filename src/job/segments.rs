@@ -102,20 +102,38 @@ impl Segments {
         &self,
         n_rows: usize,
         column: impl Fn(&str) -> Option<ArrayRef>,
-    ) -> Result<Vec<Vec<Arc<str>>>> {
-        let mut of_splits = Vec::with_capacity(self.splits.len());
-        for split in &self.splits {
-            let texts = split_texts(&split.columns, n_rows, &column)?;
-            let mut known: BTreeMap<&str, Arc<str>> = BTreeMap::new();
-            for text in &texts.names {
-                let segment = split.followed.get(text.as_str()).unwrap_or(&split.other);
-                known.insert(text, segment.clone());
-            }
-            let by_number: Vec<&Arc<str>> = texts.names.iter().map(|text| &known[text.as_str()]).collect();
-            of_splits.push(texts.rows.iter().map(|number| by_number[*number].clone()).collect());
-        }
-        Ok(of_splits)
+    ) -> Result<Vec<SegmentRows>> {
+        self.splits
+            .iter()
+            .map(|split| {
+                let texts = split_texts(&split.columns, n_rows, &column)?;
+                // Rows of texts that are not followed share one segment, and so one number.
+                let mut segments = vec![split.other.clone()];
+                let numbers: Vec<u32> = texts
+                    .names
+                    .iter()
+                    .map(|text| match split.followed.get(text.as_str()) {
+                        None => 0,
+                        Some(segment) => {
+                            segments.push(segment.clone());
+                            u32::try_from(segments.len() - 1).unwrap_or(u32::MAX)
+                        }
+                    })
+                    .collect();
+                let rows = texts.rows.iter().map(|number| numbers[*number as usize]).collect();
+                Ok(SegmentRows { segments, rows })
+            })
+            .collect()
     }
+}
+
+/// The segments of a batch's rows by one split.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SegmentRows {
+    /// Segments that a row of the batch may have.
+    pub(super) segments: Vec<Arc<str>>,
+    /// For each row, the place of its segment in `segments`.
+    pub(super) rows: Vec<u32>,
 }
 
 impl Split {
@@ -128,10 +146,10 @@ impl Split {
     }
 }
 
-/// The segments of a batch by one split: their texts, and the number of each row's.
+/// The segments of a batch by one split, followed or not: their texts, and the number of each row's.
 pub(super) struct SplitTexts {
     pub(super) names: Vec<String>,
-    pub(super) rows: Vec<usize>,
+    pub(super) rows: Vec<u32>,
 }
 
 /// The segment of each row by a split of these columns, whether it is followed or not.
@@ -149,26 +167,38 @@ pub(super) fn split_texts(
             .map_err(|error| Error::input(format!("`segments` names the column `{name}`: {error}")))?;
         named.push(names);
     }
-    let mut numbers: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
-    let mut names = Vec::new();
-    let rows = (0..n_rows)
+    // Column by column, the numbers of the values so far and the next become one number, with a row that has it.
+    let (mut rows, mut examples): (Vec<u32>, Vec<usize>) = (vec![0; n_rows], vec![0]);
+    for (numbers, _) in &named {
+        let mut combined: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        let mut last = None;
+        examples.clear();
+        for (row, (own, next)) in rows.iter_mut().zip(numbers).enumerate() {
+            let pair = (*own, *next);
+            // Equal rows often follow each other.
+            *own = match last {
+                Some((known, number)) if known == pair => number,
+                _ => *combined.entry(pair).or_insert_with(|| {
+                    examples.push(row);
+                    u32::try_from(examples.len() - 1).unwrap_or(u32::MAX)
+                }),
+            };
+            last = Some((pair, *own));
+        }
+    }
+    let names = examples
+        .iter()
+        .filter(|row| **row < n_rows)
         .map(|row| {
-            let key: Vec<u32> = named.iter().map(|(rows, _)| rows[row]).collect();
-            if let Some(number) = numbers.get(&key) {
-                return *number;
-            }
             let pairs: Vec<(&str, Option<&str>)> = columns
                 .iter()
                 .zip(&named)
-                .zip(&key)
-                .map(|((column, (_, names)), name)| {
-                    let value = (*name != NO_NAME).then(|| names[*name as usize].as_str());
-                    (column.as_str(), value)
+                .map(|(column, (numbers, names))| {
+                    let name = numbers[*row];
+                    (column.as_str(), (name != NO_NAME).then(|| names[name as usize].as_str()))
                 })
                 .collect();
-            names.push(id::segment(&pairs));
-            numbers.insert(key, names.len() - 1);
-            names.len() - 1
+            id::segment(&pairs)
         })
         .collect();
     Ok(SplitTexts { names, rows })
@@ -201,10 +231,9 @@ mod tests {
             Arc::new(StringArray::from(vec![Some("A000"), Some("A250"), None, Some("new")]));
         let of_rows = segments.of_rows(4, |_| Some(column.clone())).expect("segments");
         let other = r#"{"origin":"__other__"}"#;
-        assert_eq!(
-            of_rows[0].iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
-            [r#"{"origin":"A000"}"#, other, other, other]
-        );
+        let found: Vec<&str> =
+            of_rows[0].rows.iter().map(|at| of_rows[0].segments[*at as usize].as_ref()).collect();
+        assert_eq!(found, [r#"{"origin":"A000"}"#, other, other, other]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use driftlead_engine::window::Grid;
 use super::columns::missing;
 use super::input::Input;
 use super::read::{Piece, Reading};
-use super::segments::Segments;
+use super::segments::{SegmentRows, Segments};
 use super::time::event_times;
 use crate::config::{Config, Window};
 use crate::exit::{Error, Result};
@@ -218,7 +218,7 @@ struct Placed {
     n_rows: usize,
     times: Option<Vec<Option<i64>>>,
     /// For each split, each row's segment.
-    segments: Vec<Vec<Arc<str>>>,
+    segments: Vec<SegmentRows>,
 }
 
 /// One grouping of a batch's rows into slots.
@@ -251,50 +251,49 @@ fn groupings(
     times: Option<&[Option<i64>]>,
     rows: &Placed,
 ) -> Vec<Grouping> {
-    // Rows without a time, or outside the bounds, belong nowhere.
-    let panes: Option<Vec<Option<Option<i64>>>> = times.map(|times| {
-        times.iter().map(|time| time.map(|time| grid.map(|grid| grid.pane_of(time).0))).collect()
-    });
-    let pane = |row: usize| panes.as_ref().map_or(Some(None), |panes| panes[row]);
-    let mut grouping = |segment: &dyn Fn(usize) -> Option<Arc<str>>| {
-        let mut known: Option<(SlotKey, u32)> = None;
-        let slots = (0..rows.n_rows)
-            .map(|row| {
-                let Some(pane) = pane(row) else { return NO_SLOT };
-                let key = SlotKey { pane, segment: segment(row) };
-                // Rows of one pane and segment often follow each other.
-                if let Some((last, slot)) = &known
-                    && *last == key
-                {
-                    return *slot;
-                }
-                let slot = accumulator.slot(&key);
-                known = Some((key, slot));
-                slot
-            })
-            .collect();
-        Grouping::of(slots)
-    };
     let mut groupings = Vec::with_capacity(1 + rows.segments.len());
-    if panes.is_none() {
+    let Some(times) = times else {
         groupings.push(Grouping::All(accumulator.slot(&SlotKey::default())));
-        let mut known: BTreeMap<Arc<str>, u32> = BTreeMap::new();
         for split in &rows.segments {
-            let slots = split
-                .iter()
-                .map(|segment| {
-                    *known.entry(segment.clone()).or_insert_with(|| {
-                        accumulator.slot(&SlotKey { pane: None, segment: Some(segment.clone()) })
-                    })
-                })
-                .collect();
-            groupings.push(Grouping::of(slots));
+            let mut known = vec![NO_SLOT; split.segments.len()];
+            let slots = split.rows.iter().map(|segment| {
+                let slot = &mut known[*segment as usize];
+                if *slot == NO_SLOT {
+                    let segment = Some(split.segments[*segment as usize].clone());
+                    *slot = accumulator.slot(&SlotKey { pane: None, segment });
+                }
+                *slot
+            });
+            groupings.push(Grouping::of(slots.collect()));
         }
         return groupings;
-    }
-    groupings.push(grouping(&|_| None));
+    };
+    // Rows without a time, or outside the bounds, belong nowhere.
+    let panes: Vec<Option<Option<i64>>> =
+        times.iter().map(|time| time.map(|time| grid.map(|grid| grid.pane_of(time).0))).collect();
+    let mut grouping = |of_row: &dyn Fn(usize) -> u32, segment: &dyn Fn(u32) -> Option<Arc<str>>| {
+        let mut known: BTreeMap<(Option<i64>, u32), u32> = BTreeMap::new();
+        let mut last = None;
+        let slots = panes.iter().enumerate().map(|(row, pane)| {
+            let Some(pane) = pane else { return NO_SLOT };
+            let key = (*pane, of_row(row));
+            // Rows of one pane and segment often follow each other.
+            if let Some((last, slot)) = last
+                && last == key
+            {
+                return slot;
+            }
+            let slot = *known
+                .entry(key)
+                .or_insert_with(|| accumulator.slot(&SlotKey { pane: key.0, segment: segment(key.1) }));
+            last = Some((key, slot));
+            slot
+        });
+        Grouping::of(slots.collect())
+    };
+    groupings.push(grouping(&|_| 0, &|_| None));
     for split in &rows.segments {
-        groupings.push(grouping(&|row| Some(split[row].clone())));
+        groupings.push(grouping(&|row| split.rows[row], &|at| Some(split.segments[at as usize].clone())));
     }
     groupings
 }

@@ -25,12 +25,12 @@ pub(crate) enum Shape {
     Normals,
 }
 
-/// Writes `rows` rows in row groups of 512 Ki; the first column is shifted by `shift` standard deviations.
+/// Writes `rows` rows in row groups of 1 Mi; the first column is shifted by `shift` standard deviations.
 pub(crate) fn file(path: &Path, shape: Shape, rows: usize, seed: u64, shift: f64) -> Result<String, Failure> {
     let mut random = Random(seed);
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(512 << 10))
+        .set_max_row_group_row_count(Some(1 << 20))
         .build();
     let mut writer: Option<ArrowWriter<File>> = None;
     let mut left = rows;
