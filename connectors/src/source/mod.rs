@@ -17,6 +17,7 @@ mod decoded;
 mod head;
 mod infer;
 mod number;
+mod refill;
 
 use std::fmt::Debug;
 use std::ops::Range;

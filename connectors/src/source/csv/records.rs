@@ -6,7 +6,8 @@ use csv_core::ReadRecordResult;
 use memchr::{memchr, memchr_iter};
 
 use super::{Options, delimiter};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::source::refill::refill;
 use crate::source::{MAX_RECORD_BYTES, head};
 
 /// The next record.
@@ -238,31 +239,13 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads more, making room first: by moving the record at hand to the front, then by growing.
+    /// Reads more; the record at hand moves to the front.
     fn fill(&mut self) -> Result<()> {
-        if self.start > 0 {
-            self.input.copy_within(self.start..self.end, 0);
-            self.at -= self.start;
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if self.end == self.input.len() {
-            self.input.resize(self.input.len() * 2, 0);
-        }
-        loop {
-            match self.read.read(&mut self.input[self.end..]) {
-                Ok(n) => {
-                    self.at_end = n == 0;
-                    self.end += n;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let message = format!("cannot read `{}` after line {}", self.label, self.line);
-                    return Err(Error::new(ErrorKind::Unavailable, message).with_source(error));
-                }
-            }
-        }
+        let kept = self.start..self.end;
+        let n = refill(&mut self.read, &mut self.input, kept.clone(), &self.label, self.line)?;
+        (self.start, self.at, self.end) = (0, self.at - kept.start, kept.len() + n);
+        self.at_end = n == 0;
+        Ok(())
     }
 }
 

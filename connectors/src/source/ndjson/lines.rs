@@ -4,7 +4,8 @@ use std::io::Read;
 
 use memchr::memchr;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::source::refill::refill;
 use crate::source::{MAX_RECORD_BYTES, head};
 
 /// One line, without its end (`\n` or `\r\n`).
@@ -124,31 +125,13 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Reads more, making room first: by moving the line begun to the front, then by growing.
+    /// Reads more; the line begun moves to the front.
     fn fill(&mut self) -> Result<()> {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.seen -= self.start;
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
-        loop {
-            match self.read.read(&mut self.buffer[self.end..]) {
-                Ok(n) => {
-                    self.at_end = n == 0;
-                    self.end += n;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let message = format!("cannot read `{}` after line {}", self.label, self.line);
-                    return Err(Error::new(ErrorKind::Unavailable, message).with_source(error));
-                }
-            }
-        }
+        let kept = self.start..self.end;
+        let n = refill(&mut self.read, &mut self.buffer, kept.clone(), &self.label, self.line)?;
+        (self.start, self.seen, self.end) = (0, self.seen - kept.start, kept.len() + n);
+        self.at_end = n == 0;
+        Ok(())
     }
 }
 
@@ -161,6 +144,7 @@ const CHUNK: usize = 256 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     /// Gives out a few bytes at a time, so that lines meet the buffer's end in all positions.
     struct Drip<'a>(&'a [u8], usize);
