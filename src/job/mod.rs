@@ -8,12 +8,14 @@
 //! segments the splits, and which of their segments are followed (S18)
 //! windows  rows -> panes and segments -> accumulators
 //! judge    states -> scores -> verdicts -> the report's windows
+//! compat   rows -> the metrics of other tools, beside ours (S24)
 //! check    all of it in order
 //! ```
 
 pub mod baseline;
 pub mod check;
 pub mod columns;
+mod compat;
 mod feature_row;
 pub mod input;
 mod judge;

@@ -27,7 +27,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    fn admit(self, time: i64) -> bool {
+    pub(super) fn admit(self, time: i64) -> bool {
         self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
     }
 

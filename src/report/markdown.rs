@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use driftlead_engine::{Kind, Metric};
 
+use super::compat;
 use super::format::{NONE, clean, count, plural, probability, share, value};
 use super::summary::{ranked, sentence, significance, what_moved};
 use super::table::{is_quiet, window_label};
@@ -91,6 +92,36 @@ fn write_window(out: &mut String, window: &Window, is_single: bool) {
         let names: Vec<String> = fine.iter().map(|feature| code(&feature.name)).collect();
         fold(out, &format!("{} ok", plural(fine.len() as u64, "feature")), &list(&names));
     }
+    let shown: Vec<&Feature> = notable.into_iter().take(MAX_ROWS).chain(fine).collect();
+    for tool in compat::tools(window) {
+        write_compat(out, &shown, tool);
+    }
+}
+
+/// The metrics of another tool, folded away: ours are the answer.
+fn write_compat(out: &mut String, features: &[&Feature], tool: &str) {
+    let mut table =
+        format!("| feature | metric | {0} | driftlead | {0} says |\n|---|---|--:|--:|---|\n", prose(tool));
+    let mut left = 0;
+    let listed = features.iter().map(|feature| (feature, compat::rows(feature, tool)));
+    for (at, (feature, rows)) in listed.filter(|(_, rows)| !rows.is_empty()).enumerate() {
+        if at >= MAX_ROWS {
+            left += 1;
+            continue;
+        }
+        for (at, row) in rows.iter().enumerate() {
+            let name = if at == 0 { cell_code(&feature.name) } else { String::new() };
+            let metric = prose(&row.metric);
+            let says = prose(&row.says);
+            let _ = writeln!(table, "| {name} | {metric} | {} | {} | {says} |", row.theirs, row.ours);
+        }
+    }
+    if left > 0 {
+        let _ = write!(table, "\n{} more.", plural(left, "feature"));
+    }
+    let calls = features.iter().filter(|feature| compat::calls_drift(feature, tool)).count() as u64;
+    let summary = format!("{} would see drift in {}", prose(tool), plural(calls, "feature"));
+    fold(out, &summary, table.trim_end());
 }
 
 fn write_notes(out: &mut String, report: &Report) {
