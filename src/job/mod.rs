@@ -3,6 +3,7 @@
 //! ```text
 //! input    what to read: data set, columns, SQL preparation
 //! read     all parts of it, in parallel, a state per thread
+//! prune    parts whose event times are all out of bounds
 //! columns  which columns are features, of which kind (SEMANTICS S10)
 //! baseline raw rows or a baseline file -> engine::Baseline
 //! segments the splits, and which of their segments are followed (S18)
@@ -20,6 +21,7 @@ mod feature_row;
 pub mod input;
 mod judge;
 pub mod look;
+mod prune;
 mod read;
 pub mod segments;
 mod time;
