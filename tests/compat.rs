@@ -149,7 +149,8 @@ fn check(args: &[&[&str]]) -> Report {
 }
 
 fn model(folder: &Folder, kind: &str) -> String {
-    folder.write("model.yaml", format!("model: m\nversion: 1\nfeatures: {{x: {{kind: {kind}}}}}\n"))
+    let settings = "model: m\nversion: 1\nbaseline: baseline.parquet\n";
+    folder.write("model.yaml", format!("{settings}features: {{x: {{kind: {kind}}}}}\n"))
 }
 
 fn cases_agree(kind: &str, cases: &BTreeMap<String, Case>) {
@@ -171,7 +172,7 @@ fn cases_agree(kind: &str, cases: &BTreeMap<String, Case>) {
 
         // A frozen baseline holds counts: they are all that nannyml and scouter need, where they are exact.
         let frozen = folder.path("frozen.parquet");
-        let ended = driftlead(&["baseline", &model, &baseline, "-o", &frozen]);
+        let ended = driftlead(&["baseline", &model, "-o", &frozen]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let report = check(&[&[&model, &current, "--baseline", &frozen], &FROZEN]);
         let compat = &feature(only(&report), "x").compat;
@@ -336,9 +337,10 @@ fn other_tools_change_nothing_of_ours() {
 fn a_frozen_baseline_is_refused_by_the_tools_that_need_its_rows() {
     let folder = Folder::new();
     let (baseline, current) = flights();
-    let model = folder.write("model.yaml", "model: flights\ncompat: [scouter]\n");
+    let raw = workspace().join(&baseline).display().to_string();
+    let model = folder.write("model.yaml", format!("model: flights\nbaseline: {raw}\ncompat: [scouter]\n"));
     let frozen = folder.path("frozen.parquet");
-    let ended = driftlead(&["baseline", &model, &baseline, "-o", &frozen]);
+    let ended = driftlead(&["baseline", &model, "-o", &frozen]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     for tool in ["azureml", "evidently"] {
         let ended = driftlead(&["check", &model, &current, "--baseline", &frozen, "--compat", tool]);
