@@ -136,7 +136,7 @@ impl Reading<'_> {
         let options = ReadOptions::default();
         let batches = match self.ranges {
             None => dataset.read(part, &sources, &options),
-            Some(ranges) if part.rows.is_some_and(|rows| ranges[part.index] == [0..rows]) => {
+            Some(ranges) if part.rows.is_some_and(|rows| ranges[part.index].first() == Some(&(0..rows))) => {
                 dataset.read(part, &sources, &options)
             }
             Some(ranges) => dataset.read_rows(part, &sources, &ranges[part.index], &options),
