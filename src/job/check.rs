@@ -72,6 +72,7 @@ impl Check {
                 data: &input,
                 time: plan.time,
                 bounds: self.bounds,
+                max_values: compat::MAX_VALUES,
             };
             job.add(&mut judged.windows, remotes)?;
         }

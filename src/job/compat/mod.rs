@@ -35,7 +35,7 @@ use crate::report::Verdict;
 use crate::report::wire::{self, CompatMetric};
 
 /// The most values that are held at once, of both sides: 256 MiB of doubles.
-const MAX_VALUES: u64 = 32 << 20;
+pub(super) const MAX_VALUES: u64 = 32 << 20;
 
 /// Refuses the tools that need raw rows, if the baseline is a file of counts.
 ///
@@ -66,6 +66,8 @@ pub(super) struct Job<'a> {
     /// The event-time column, if windows or bounds need it.
     pub(super) time: Option<&'a str>,
     pub(super) bounds: Bounds,
+    /// How many values may be held at once: [`MAX_VALUES`], where no test says otherwise.
+    pub(super) max_values: u64,
 }
 
 /// One side of the whole comparison.
@@ -123,7 +125,7 @@ impl Job<'_> {
         let places = Places::read(self.data, self.time, self.bounds, self.segments)?;
         let mut now = Rows { places, input: self.data, complete: None };
         let rows = now.places.n_rows + before.as_ref().map_or(0, |before| before.places.n_rows);
-        let at_once = usize::try_from(MAX_VALUES / (rows as u64).max(1)).unwrap_or(usize::MAX).max(1);
+        let at_once = usize::try_from(self.max_values / (rows as u64).max(1)).unwrap_or(usize::MAX).max(1);
         let groups: Vec<&[Feature<'_>]> = features.chunks(at_once).collect();
 
         let mut kept = None;
@@ -323,4 +325,48 @@ fn is_integer(data_type: &DataType) -> bool {
 fn is_integer_type(value_type: ValueType) -> bool {
     let is_whole = matches!(value_type.domain, Domain::I64 | Domain::I128) && value_type.unit == Unit::ONE;
     value_type.family == Family::Number && is_whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Check;
+    use super::*;
+
+    /// Features read one by one, with Azure ML's incomplete rows found in a pass of their own.
+    #[test]
+    fn how_many_features_are_held_at_once_does_not_show() {
+        let file = |month: &str| {
+            vec![format!("{}/fixtures/flights/newark-2001-{month}.parquet", env!("CARGO_MANIFEST_DIR"))]
+        };
+        let remotes = Arc::new(Remotes::new([]).without_identity_service());
+        let config = Config { compat: Compat::ALL.to_vec(), ..Config::first_look() };
+        let check = Check {
+            config: Config::first_look(),
+            model_file: None,
+            baseline: file("01"),
+            data: file("02"),
+            bounds: Bounds::default(),
+        };
+        let report = check.run(&remotes).unwrap();
+        let loaded = baseline::load(&config, &check.baseline, &remotes).unwrap();
+        let data = Input::open(&check.data, &remotes, None, &[]).unwrap();
+        let with = |max_values: u64| {
+            let job = Job {
+                config: &config,
+                baseline: &loaded.baseline,
+                baseline_rows: Some(&check.baseline),
+                segments: &loaded.segments,
+                data: &data,
+                time: None,
+                bounds: Bounds::default(),
+                max_values,
+            };
+            let mut windows = report.windows.clone();
+            job.add(&mut windows, &remotes).unwrap();
+            windows
+        };
+        let at_once = with(MAX_VALUES);
+        assert!(at_once[0].features.iter().all(|feature| feature.compat.len() > 10), "{at_once:?}");
+        assert!(with(1) == at_once && with(40_000) == at_once);
+    }
 }
