@@ -84,7 +84,9 @@ impl Places {
                 let of_rows = segments.of_rows(piece.rows.n_rows, column)?;
                 part.segments.resize(of_rows.len(), Vec::new());
                 for (own, of_split) in part.segments.iter_mut().zip(&of_rows) {
-                    own.extend(of_split.iter().map(|text| texts.get(text).copied().unwrap_or(u32::MAX)));
+                    let number = |text| texts.get(text).copied().unwrap_or(u32::MAX);
+                    let numbers: Vec<u32> = of_split.segments.iter().map(number).collect();
+                    own.extend(of_split.rows.iter().map(|segment| numbers[*segment as usize]));
                 }
                 Ok(())
             },
