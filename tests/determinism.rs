@@ -2,11 +2,16 @@
 //! (I-GROUP, SEMANTICS S1, S20); and windows hold the rows that they say, counted here a second time.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array};
 use arrow_select::take::take_record_batch;
 use driftlead::report::Verdict;
 use driftlead::report::wire::{Report, Window};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::support::folder::{Folder, floats, table, texts, times};
 use crate::support::program::{driftlead, json, parsed, report};
@@ -293,4 +298,63 @@ fn segments_hold_their_rows_null_and_others_among_them() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), report.windows.len(), "an id names one window");
+}
+
+/// What lies outside of the bounds by the file's own statistics is not read, and counted as if it were: pages that cannot
+/// be read do not disturb, and the bytes are those of a file without statistics.
+#[test]
+fn row_groups_out_of_bounds_are_counted_and_not_read() {
+    let folder = Folder::new();
+    let model = folder.write("model.yaml", "model: m\nversion: 1\ntime: at\nwindow: {length: 1d}\n");
+    let baseline = folder.rows("baseline.parquet", &rows(1, 0.0, &minutes(START - 6 * DAY, START)), 100_000);
+    // A row group a day; the event time of some rows is missing.
+    let window = rows(2, 0.4, &minutes(START, START + 4 * DAY));
+    let at = window.column(0).as_any().downcast_ref::<TimestampMicrosecondArray>().expect("times");
+    let at: TimestampMicrosecondArray =
+        at.iter().enumerate().map(|(row, at)| at.filter(|_| row % 17 != 3)).collect();
+    let mut columns = window.columns().to_vec();
+    columns[0] = Arc::new(at);
+    let window = RecordBatch::try_new(window.schema(), columns).expect("the same schema");
+    let day = (DAY / MINUTE) as usize;
+    let stated = folder.rows("stated.parquet", &window, day);
+    let silent = folder.path("silent.parquet");
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(day))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build();
+    let file = File::create(&silent).expect("created");
+    let mut writer = ArrowWriter::try_new(file, window.schema(), Some(properties)).expect("a schema");
+    writer.write(&window).expect("rows");
+    writer.close().expect("a footer");
+
+    // The pages of the first and the last row group become noise.
+    let mut bytes = std::fs::read(&stated).expect("bytes");
+    let footer = SerializedFileReader::new(File::open(&stated).expect("opened")).expect("Parquet");
+    for group in [0, 3] {
+        for column in footer.metadata().row_group(group).columns() {
+            let (start, length) = column.byte_range();
+            bytes[start as usize..(start + length) as usize].fill(0x5a);
+        }
+    }
+    let broken = folder.write("broken.parquet", bytes);
+
+    let check = |file: &str, until: &str| {
+        let bounds = ["--since", "2001-01-02T06:00:00Z", "--until", until];
+        json(&[&[model.as_str(), file, "--baseline", &baseline][..], &bounds].concat())
+    };
+    let within = check(&stated, "2001-01-03T12:00:00Z");
+    assert!(
+        within == check(&broken, "2001-01-03T12:00:00Z") && within == check(&silent, "2001-01-03T12:00:00Z")
+    );
+    let report = parsed(&within);
+    assert_eq!(report.input.rows, 4 * 1440);
+    assert!(report.input.untimed_rows == 339 && report.input.outside_rows > 3_000, "{:?}", report.input);
+    let shown: u64 = report.windows.iter().map(|window| window.rows).sum();
+    assert_eq!(shown + report.input.outside_rows + report.input.untimed_rows, report.input.rows);
+    // The last row group begins at the bound, and then a minute before it.
+    assert!(!check(&broken, "2001-01-04T00:00:00Z").is_empty());
+    let bounds = ["--since", "2001-01-02T06:00:00Z", "--until", "2001-01-04T00:01:00Z"];
+    let args = [&["check", model.as_str(), &broken, "--baseline", &baseline][..], &bounds].concat();
+    let ended = driftlead(&args);
+    assert_eq!(ended.code, Some(2), "the noise was read: {ended:?}");
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod azure;
 mod cli;
+mod compat;
 mod deps;
 mod determinism;
 mod errors;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use driftlead_engine::compat::{
     Columns, CompatScore, Counts, Rule, Tool, azureml, evidently, nannyml, score, scouter,
 };
-use driftlead_engine::{Metric, Result, metric};
+use driftlead_engine::{Kind, Metric, Result, metric};
 use serde_json::Value;
 
 /// A metric of a tool, and how near ours must be to the tool's answer: relative to it, or within `zero` of it.
@@ -276,6 +276,28 @@ fn every_named_metric_is_computed_and_no_other() {
                 tool.metric_name(metric).is_some() && (tool, metric) != (Tool::Evidently, Metric::Tvd);
             assert_eq!(computed, expected, "{} {metric}", tool.name());
         }
+    }
+}
+
+#[test]
+fn the_metrics_of_a_kind_are_those_that_are_computed_for_it() {
+    let values: Vec<f64> = (0..40).map(f64::from).collect();
+    let numbers = Columns::Numeric { reference: &values, current: &values[5..], integer: true };
+    let counts = Counts::from([("a".into(), 3), ("b".into(), 4)]);
+    let categories = Columns::Categorical { reference: &counts, current: &counts };
+    for tool in Tool::ALL {
+        for (kind, columns) in [(Kind::Numeric, numbers), (Kind::Categorical, categories)] {
+            let rows_only =
+                |metric| (tool, kind, metric) == (Tool::Evidently, Kind::Categorical, Metric::Tvd);
+            let by_name = |metric: &Metric| {
+                // Evidently takes it for numbers too, but only by itself.
+                let own_choice = (tool, kind, *metric) == (Tool::Evidently, Kind::Numeric, Metric::Chi2);
+                rows_only(*metric) || score(tool, *metric, columns).is_ok() && !own_choice
+            };
+            let computed: Vec<Metric> = metric::ALL.into_iter().filter(by_name).collect();
+            assert_eq!(tool.metrics(kind), computed, "{} {kind}", tool.name());
+        }
+        assert!(tool.metrics(Kind::Embedding).is_empty());
     }
 }
 

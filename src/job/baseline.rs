@@ -45,12 +45,36 @@ pub struct Loaded {
 ///
 /// If the files cannot be read, have no rows, or no column can be a feature.
 pub fn load(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Loaded> {
-    if let [path] = paths
-        && baseline_file::is_baseline(path, remotes).map_err(|error| from_connectors(&error))?
-    {
-        return read(config, path, remotes);
+    match paths {
+        [path] if is_stored(paths, remotes)? => read(config, path, remotes),
+        _ => build(config, paths, remotes),
     }
-    build(config, paths, remotes)
+}
+
+/// Whether `paths` name a baseline file, which holds counts and no rows.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub fn is_stored(paths: &[String], remotes: &Remotes) -> Result<bool> {
+    match paths {
+        [path] => baseline_file::is_baseline(path, remotes).map_err(|error| from_connectors(&error)),
+        _ => Ok(false),
+    }
+}
+
+/// Opens the raw rows of a baseline: those that meet both conditions, the model's and the baseline's own.
+///
+/// # Errors
+///
+/// As [`Input::open`].
+pub(super) fn open(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Input> {
+    let own_filter = config.baseline.as_ref().and_then(|baseline| baseline.filter.as_deref());
+    let filter = match (config.filter.as_deref(), own_filter) {
+        (Some(both), Some(own)) => Some(format!("({both}) AND ({own})")),
+        (one, other) => one.or(other).map(str::to_owned),
+    };
+    Input::open(paths, remotes, filter.as_deref(), &config.derive)
 }
 
 /// Builds a baseline from raw rows.
@@ -59,12 +83,7 @@ pub fn load(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result
 ///
 /// As [`load`].
 pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Loaded> {
-    let own_filter = config.baseline.as_ref().and_then(|baseline| baseline.filter.as_deref());
-    let filter = match (config.filter.as_deref(), own_filter) {
-        (Some(both), Some(own)) => Some(format!("({both}) AND ({own})")),
-        (one, other) => one.or(other).map(str::to_owned),
-    };
-    let input = Input::open(paths, remotes, filter.as_deref(), &config.derive)?;
+    let input = open(config, paths, remotes)?;
     let columns = Columns::choose(input.schema(), config)?;
     let features = Arc::new(columns.features.clone());
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use driftlead_connectors::dataset::Remotes;
 
 use super::baseline::{self, Loaded};
+use super::compat;
 use super::input::Input;
 use super::judge;
 use super::windows::{Bounds, Plan};
@@ -39,6 +40,11 @@ impl Check {
     /// not an error here: the report says so, and the others are judged.
     pub fn run(&self, remotes: &Arc<Remotes>) -> Result<Report> {
         let began = Instant::now();
+        // Asked first: building a baseline may take minutes, and a refusal should not.
+        let is_stored = !self.config.compat.is_empty() && baseline::is_stored(&self.baseline, remotes)?;
+        if is_stored {
+            compat::refuse_stored(&self.config.compat, &self.baseline)?;
+        }
         let loaded = baseline::load(&self.config, &self.baseline, remotes)?;
         let Loaded { baseline, segments, skipped, failed, .. } = &loaded;
         let rules = judge::rules(&self.config, baseline).map_err(|error| {
@@ -56,7 +62,20 @@ impl Check {
         let progress = Progress::rows("counting the data", input.dataset().n_rows());
         let counted = plan.count(&input, &progress)?;
         progress.finish();
-        let judged = judge::judge(&self.config, baseline, &rules, &counted, self.bounds)?;
+        let mut judged = judge::judge(&self.config, baseline, &rules, &counted, self.bounds)?;
+        if !self.config.compat.is_empty() {
+            let job = compat::Job {
+                config: &self.config,
+                baseline,
+                baseline_rows: (!is_stored).then_some(self.baseline.as_slice()),
+                segments,
+                data: &input,
+                time: plan.time,
+                bounds: self.bounds,
+                max_values: compat::MAX_VALUES,
+            };
+            job.add(&mut judged.windows, remotes)?;
+        }
 
         let mut errors = failed.clone();
         errors

@@ -3,21 +3,25 @@
 //! ```text
 //! input    what to read: data set, columns, SQL preparation
 //! read     all parts of it, in parallel, a state per thread
+//! prune    parts whose event times are all out of bounds
 //! columns  which columns are features, of which kind (SEMANTICS S10)
 //! baseline raw rows or a baseline file -> engine::Baseline
 //! segments the splits, and which of their segments are followed (S18)
 //! windows  rows -> panes and segments -> accumulators
 //! judge    states -> scores -> verdicts -> the report's windows
+//! compat   rows -> the metrics of other tools, beside ours (S24)
 //! check    all of it in order
 //! ```
 
 pub mod baseline;
 pub mod check;
 pub mod columns;
+mod compat;
 mod feature_row;
 pub mod input;
 mod judge;
 pub mod look;
+mod prune;
 mod read;
 pub mod segments;
 mod time;

@@ -107,6 +107,9 @@ impl Reading<'_> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
         let mut units = Vec::new();
         for (index, part) in dataset.parts().iter().enumerate() {
+            if self.ranges.is_some_and(|ranges| ranges[index].is_empty()) {
+                continue;
+            }
             if self.together || self.input.is_prepared() || self.columns.is_empty() {
                 units.push((index, all.clone()));
                 continue;
@@ -133,6 +136,9 @@ impl Reading<'_> {
         let options = ReadOptions::default();
         let batches = match self.ranges {
             None => dataset.read(part, &sources, &options),
+            Some(ranges) if part.rows.is_some_and(|rows| ranges[part.index].first() == Some(&(0..rows))) => {
+                dataset.read(part, &sources, &options)
+            }
             Some(ranges) => dataset.read_rows(part, &sources, &ranges[part.index], &options),
         };
         let counts_rows = places.first().is_none_or(|place| *place == 0);

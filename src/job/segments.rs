@@ -83,6 +83,12 @@ impl Segments {
         self.splits.iter().flat_map(|split| split.followed.iter().chain([&split.other]))
     }
 
+    /// The split of each text of [`Segments::texts`], by its place.
+    pub(super) fn split_of_texts(&self) -> Vec<usize> {
+        let splits = self.splits.iter().enumerate();
+        splits.flat_map(|(at, split)| std::iter::repeat_n(at, split.followed.len() + 1)).collect()
+    }
+
     /// The columns that the splits need, each once.
     #[must_use]
     pub fn columns(&self) -> Vec<&str> {

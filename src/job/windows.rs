@@ -9,6 +9,7 @@ use driftlead_engine::window::Grid;
 
 use super::columns::missing;
 use super::input::Input;
+use super::prune::{Pruned, prune};
 use super::read::{Piece, Reading};
 use super::segments::{SegmentRows, Segments};
 use super::time::event_times;
@@ -27,11 +28,11 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    fn admit(self, time: i64) -> bool {
+    pub(super) fn admit(self, time: i64) -> bool {
         self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
     }
 
-    fn is_open(self) -> bool {
+    pub(super) fn is_open(self) -> bool {
         self.since.is_none() && self.until.is_none()
     }
 }
@@ -100,8 +101,13 @@ impl<'a> Plan<'a> {
             .map(|name| Ok((name, extra(name, "segments")?)))
             .collect::<Result<BTreeMap<&str, usize>>>()?;
         let together = time.is_some() || !splits.is_empty();
+        let pruned = match time {
+            Some((_, name)) => prune(input, name, self.bounds)?,
+            None => Pruned::default(),
+        };
+        let ranges = pruned.ranges.as_deref();
         let reading =
-            Reading { input, columns: &columns, together, ranges: None, progress, tells_bad_records: true };
+            Reading { input, columns: &columns, together, ranges, progress, tells_bad_records: true };
         let start = || self.empty();
         let add = |counted: &mut Counted, piece: &Piece<'_>| {
             let at = |place: usize| piece.places.iter().position(|own| *own == place);
@@ -130,6 +136,9 @@ impl<'a> Plan<'a> {
             Ok(())
         };
         let mut counted = reading.run(start, add, |own, other| own.merge(&other))?;
+        counted.input.rows += pruned.outside_rows + pruned.untimed_rows;
+        counted.input.outside_rows += pruned.outside_rows;
+        counted.input.untimed_rows += pruned.untimed_rows;
         self.fail_missing(input, &mut counted);
         Ok(counted)
     }

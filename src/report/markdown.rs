@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 
 use driftlead_engine::{Kind, Metric};
 
+use super::compat;
 use super::format::{NONE, clean, count, plural, probability, share, value};
-use super::summary::{ranked, sentence, significance, what_moved};
+use super::summary::{place, ranked, sentence, significance, what_moved};
 use super::table::{is_quiet, window_label};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
@@ -16,6 +17,8 @@ use super::wire::{Feature, Report, Window};
 const MAX_WINDOWS: usize = 10;
 const MAX_ROWS: usize = 30;
 const MAX_NAMES: usize = 200;
+/// Bytes; other tools' metrics are left out beyond it.
+const MAX_LENGTH: usize = 60_000;
 
 /// Draws the report; ends with a line end.
 #[must_use]
@@ -49,6 +52,8 @@ pub fn render(report: &Report) -> String {
         fold(&mut out, &format!("{} ok", plural(calm.len() as u64, "window")), &list(&labels));
     }
     write_notes(&mut out, report);
+    let told = if is_single { report.windows.iter().collect() } else { notable };
+    write_compat(&mut out, &told[..told.len().min(MAX_WINDOWS)]);
     out
 }
 
@@ -91,6 +96,46 @@ fn write_window(out: &mut String, window: &Window, is_single: bool) {
         let names: Vec<String> = fine.iter().map(|feature| code(&feature.name)).collect();
         fold(out, &format!("{} ok", plural(fine.len() as u64, "feature")), &list(&names));
     }
+}
+
+/// The metrics of other tools, folded away and after all else, for ours are the answer; as far as there is room.
+fn write_compat(out: &mut String, windows: &[&Window]) {
+    for window in windows {
+        for tool in compat::tools(window) {
+            let features = ranked(&window.features);
+            let calls = features.iter().filter(|feature| compat::calls_drift(feature, tool)).count() as u64;
+            let place = place(window).map_or_else(String::new, |place| format!(", {}", prose(&place)));
+            let sees = format!("{} would see drift in {}{place}", prose(tool), plural(calls, "feature"));
+            let mut table = String::new();
+            fold(&mut table, &sees, &compat_table(&features, tool));
+            if out.len() + table.len() > MAX_LENGTH {
+                let _ = writeln!(out, "\nMore of other tools' metrics stands in `--format json`.");
+                return;
+            }
+            out.push_str(&table);
+        }
+    }
+}
+
+fn compat_table(features: &[&Feature], tool: &str) -> String {
+    let mut table =
+        format!("| feature | metric | {0} | driftlead | {0} says |\n|---|---|--:|--:|---|\n", prose(tool));
+    let listed: Vec<_> = features
+        .iter()
+        .map(|feature| (&feature.name, compat::rows(feature, tool)))
+        .filter(|(_, rows)| !rows.is_empty())
+        .collect();
+    for (name, rows) in listed.iter().take(MAX_ROWS) {
+        for (at, row) in rows.iter().enumerate() {
+            let name = if at == 0 { cell_code(name) } else { String::new() };
+            let (metric, says) = (prose(&row.metric), prose(&row.says));
+            let _ = writeln!(table, "| {name} | {metric} | {} | {} | {says} |", row.theirs, row.ours);
+        }
+    }
+    if listed.len() > MAX_ROWS {
+        let _ = write!(table, "\n{} more.", plural((listed.len() - MAX_ROWS) as u64, "feature"));
+    }
+    table.trim_end().to_owned()
 }
 
 fn write_notes(out: &mut String, report: &Report) {

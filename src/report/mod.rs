@@ -3,6 +3,7 @@
 //! [`wire`] is the public contract `driftlead.report/1`; the terminal table and the Markdown are drawn from it alone, so
 //! that nothing a person reads is missing from what a program reads.
 
+mod compat;
 mod format;
 pub mod histogram;
 pub mod markdown;

@@ -10,6 +10,7 @@ use std::io::IsTerminal;
 use driftlead_engine::{Kind, Metric};
 use unicode_width::UnicodeWidthStr;
 
+use super::compat;
 use super::format::{NONE, clean, count, fit, plural, probability, share, value};
 use super::summary::{place, ranked, sentence, significance, what_moved};
 use super::verdict::Verdict;
@@ -118,7 +119,8 @@ fn draw_windows(out: &mut String, windows: &[Window], pen: Pen) {
                 _ => String::new(),
             };
             let ok = pen.verdict(Verdict::Ok, "ok");
-            let _ = writeln!(out, "\n{} are {ok}{span}", plural(quiet as u64, "window"));
+            let others = others_say(&rest[..quiet]);
+            let _ = writeln!(out, "\n{} are {ok}{span}{others}", plural(quiet as u64, "window"));
             rest = &rest[quiet..];
         } else {
             out.push('\n');
@@ -126,6 +128,19 @@ fn draw_windows(out: &mut String, windows: &[Window], pen: Pen) {
             rest = after;
         }
     }
+}
+
+/// What other tools would say of windows that are fine.
+fn others_say(windows: &[Window]) -> String {
+    let mut said = String::new();
+    for tool in windows.first().map(compat::tools).unwrap_or_default() {
+        let calls = |window: &&Window| window.features.iter().any(|f| compat::calls_drift(f, tool));
+        let count_of = windows.iter().filter(calls).count() as u64;
+        if count_of > 0 {
+            let _ = write!(said, "; {} would see drift in {}", clean(tool), count(count_of));
+        }
+    }
+    said
 }
 
 /// Whether there is nothing to tell of a window but that it is fine.
@@ -162,6 +177,56 @@ fn draw_window(out: &mut String, window: &Window, is_single: bool, pen: Pen) {
         let more = if shown > 0 { "more " } else { "" };
         let are = if folded == 1 { "feature is" } else { "features are" };
         let _ = writeln!(out, "  {}", pen.dim(&format!("{} {more}{are} ok", count(folded as u64))));
+    }
+    for tool in compat::tools(window) {
+        // What is folded above is shown here if the tool disagrees.
+        let contested = fine[shown..].iter().copied().filter(|feature| compat::calls_drift(feature, tool));
+        let features: Vec<&Feature> = rows.iter().copied().chain(contested).collect();
+        draw_compat(out, &features, tool, pen);
+    }
+}
+
+/// The metrics of another tool, a line each.
+fn draw_compat(out: &mut String, features: &[&Feature], tool: &str, pen: Pen) {
+    let limit = pen.style.width.unwrap_or(usize::MAX);
+    let names = if limit == usize::MAX { usize::MAX } else { (limit / 4).max(8) };
+    let listed: Vec<(String, Vec<compat::Row>)> = features
+        .iter()
+        .map(|feature| (fit(&clean(&feature.name), names), compat::rows(feature, tool)))
+        .filter(|(_, rows)| !rows.is_empty())
+        .collect();
+    if listed.is_empty() {
+        return;
+    }
+    let tool = clean(tool);
+    let titles = ["feature", "metric", &tool, "driftlead", &format!("{tool} says")];
+    let mut widths = titles.map(UnicodeWidthStr::width);
+    for (name, rows) in &listed {
+        widths[0] = widths[0].max(name.width());
+        for row in rows {
+            for (at, text) in [(1, &row.metric), (2, &row.theirs), (3, &row.ours)] {
+                widths[at] = widths[at].max(text.width());
+            }
+        }
+    }
+    let gap = " ".repeat(GAP);
+    let used: usize = widths[..4].iter().map(|width| width + GAP).sum::<usize>() + GAP;
+    let line = |cells: [&str; 5], says: &str| {
+        let pad = |at: usize| " ".repeat(widths[at].saturating_sub(cells[at].width()));
+        let [feature, metric, theirs, ours, _] = cells;
+        let (a, b, c, d) = (pad(0), pad(1), pad(2), pad(3));
+        let text = format!("{gap}{feature}{a}{gap}{metric}{b}{gap}{c}{theirs}{gap}{d}{ours}{gap}{says}");
+        text.trim_end().to_owned()
+    };
+    let title = fit(titles[4], limit.saturating_sub(used));
+    let _ = writeln!(out, "\n{}", pen.dim(&line(titles, &title)));
+    for (name, rows) in &listed {
+        for (at, row) in rows.iter().enumerate() {
+            let name = if at == 0 { name.as_str() } else { "" };
+            let says = fit(&row.says, limit.saturating_sub(used));
+            let says = if row.is_drift { pen.paint("31", &says) } else { pen.dim(&says) };
+            let _ = writeln!(out, "{}", line([name, &row.metric, &row.theirs, &row.ours, ""], &says));
+        }
     }
 }
 

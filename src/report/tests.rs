@@ -189,6 +189,70 @@ fn several() -> Report {
     report
 }
 
+fn theirs(tool: &str, metric: &str, value: f64, drift: Option<bool>) -> CompatMetric {
+    CompatMetric {
+        tool: tool.to_owned(),
+        metric: metric.to_owned(),
+        value: Some(value),
+        drift,
+        ..CompatMetric::default()
+    }
+}
+
+/// What two other tools say: one agrees about the first feature and sees drift in one that is fine.
+fn migrating() -> Report {
+    let mut delay = delay();
+    delay.compat = vec![
+        theirs("azureml", "population_stability_index", 0.29, None),
+        CompatMetric {
+            reason: Some("refused from `10000` rows on".to_owned()),
+            value: None,
+            ..theirs("azureml", "two_sample_kolmogorov_smirnov_test", 0.0, None)
+        },
+        theirs("evidently", "psi", 0.043, Some(false)),
+        CompatMetric { p_value: Some(6e-14), ..theirs("evidently", "ks", 6e-14, Some(true)) },
+        CompatMetric { chosen: true, ..theirs("evidently", "wasserstein", 0.34, Some(true)) },
+    ];
+    let mut origin = feature("origin", Kind::Categorical, Verdict::Ok, 0.002);
+    origin.compat = vec![
+        theirs("evidently", "psi", 0.2, Some(true)),
+        CompatMetric { chosen: true, ..theirs("evidently", "jensenshannon", 0.05, Some(false)) },
+        CompatMetric { p_value: Some(0.92), ..theirs("evidently", "z", 0.92, Some(false)) },
+    ];
+    let mut carrier = feature("carrier", Kind::Categorical, Verdict::Ok, 0.003);
+    carrier.compat =
+        vec![CompatMetric { chosen: true, ..theirs("evidently", "jensenshannon", 0.11, Some(true)) }];
+    report(vec![window(None, None, vec![delay, origin, carrier])])
+}
+
+#[test]
+fn other_tools_stand_beside_ours() {
+    let single = migrating();
+    insta::assert_snapshot!(table::render(&single, Style::PLAIN));
+    insta::assert_snapshot!(table::render(&single, Style { color: false, width: Some(60) }));
+    insta::assert_snapshot!(markdown::render(&single));
+    let json: serde_json::Value = serde_json::from_str(&single.to_json()).expect("json");
+    insta::assert_snapshot!(
+        serde_json::to_string_pretty(&json["windows"][0]["features"][0]["compat"]).expect("json")
+    );
+    let back: Report = serde_json::from_str(&single.to_json()).expect("reads back");
+    assert_eq!(back.windows[0].features[0].compat, single.windows[0].features[0].compat);
+}
+
+#[test]
+fn other_tools_are_heard_where_ours_is_calm_but_never_decide() {
+    let features = &migrating().windows[0].features;
+    let calm = || vec![features[1].clone(), features[2].clone()];
+    let two = report((0..2).map(|day| window(Some(day * DAY), None, calm())).collect());
+    assert_eq!(two.verdict, Verdict::Ok);
+    let drawn = table::render(&two, Style::PLAIN);
+    // Of the folded features the one that the tool's own choice calls drift.
+    assert!(drawn.contains("carrier") && !drawn.contains("origin"), "{drawn}");
+    let year = report((0..365).map(|day| window(Some(day * DAY), None, calm())).collect());
+    let drawn = table::render(&year, Style::PLAIN);
+    assert!(drawn.contains("365 windows are ok, 1970-01-01 to 1971-01-01; evidently would see drift in 365"));
+}
+
 #[test]
 fn a_table_shows_the_worst_first_and_folds_what_is_fine() {
     insta::assert_snapshot!(table::render(&everything(), Style::PLAIN));
@@ -248,8 +312,16 @@ fn markdown_stays_below_the_limit_of_a_comment() {
     let long = "n".repeat(60);
     let features: Vec<Feature> =
         (0..400).map(|n| feature(&format!("{long}{n}"), Kind::Numeric, Verdict::Drift, 0.3)).collect();
-    let windows = (0..60).map(|day| window(Some(day * DAY), None, features.clone())).collect();
-    assert!(markdown::render(&report(windows)).len() < 60_000);
+    let windows = |features: &[Feature]| {
+        (0..60).map(|day| window(Some(day * DAY), None, features.to_vec())).collect::<Vec<Window>>()
+    };
+    assert!(markdown::render(&report(windows(&features))).len() < 60_000);
+    let mut features = features;
+    for feature in &mut features {
+        feature.compat = vec![theirs("azureml", "population_stability_index", 0.29, None); 8];
+    }
+    let drawn = markdown::render(&report(windows(&features)));
+    assert!(drawn.len() < 61_000 && drawn.contains("stands in `--format json`"), "{}", drawn.len());
 }
 
 #[test]

@@ -324,16 +324,25 @@ pub struct Cell {
     pub contribution: f64,
 }
 
-/// A metric as another tool computes it (SEMANTICS S24).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A metric as another tool computes it (SEMANTICS S24). It never enters a verdict of ours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompatMetric {
     /// The tool.
     pub tool: String,
     /// The metric, by the tool's own name.
     pub metric: String,
-    /// Its value; null with a `reason`.
+    /// Its value, as the tool reports it; null with a `reason`.
     #[serde(with = "finite")]
     pub value: Option<f64>,
+    /// The p-value, where the tool computes one; where it reports that, the same as `value`.
+    #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// What the tool itself would say by its default bound; left out where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<bool>,
+    /// Whether this is the metric that the tool takes for this feature if it is not told which.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chosen: bool,
     /// Why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

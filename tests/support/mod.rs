@@ -1,5 +1,7 @@
 //! What several tests share.
 
+#[path = "../../connectors/tests/support/azurite.rs"]
+pub(crate) mod azurite;
 pub(crate) mod checkout;
 pub(crate) mod folder;
 pub(crate) mod program;

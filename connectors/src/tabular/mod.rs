@@ -156,13 +156,10 @@ impl Prepare {
             None => columns,
             Some(kept) => filter(&columns, kept)?,
         };
-        let schema = if batch.num_columns() + self.derived.len() == self.schema.fields().len() {
-            Arc::clone(&self.schema)
-        } else {
-            let fields: Vec<FieldRef> =
-                batch.schema_ref().fields().iter().chain(&self.derived).map(Arc::clone).collect();
-            Arc::new(Schema::new_with_metadata(fields, batch.schema_ref().metadata().clone()))
-        };
+        // The batch's own fields: it may hold as a dictionary what the schema calls text.
+        let fields: Vec<FieldRef> =
+            batch.schema_ref().fields().iter().chain(&self.derived).map(Arc::clone).collect();
+        let schema = Arc::new(Schema::new_with_metadata(fields, batch.schema_ref().metadata().clone()));
         let options = RecordBatchOptions::new().with_row_count(Some(n_kept));
         let prepared = RecordBatch::try_new_with_options(schema, columns, &options).map_err(|error| {
             Error::malformed("a batch does not have the schema that the expressions were checked against")

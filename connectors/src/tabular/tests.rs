@@ -174,6 +174,27 @@ fn the_schema_is_known_beforehand_and_other_columns_keep_their_types() {
     assert_eq!(nothing.apply(&batch).unwrap().batch, batch);
 }
 
+/// A schema says text where a file's batches hold dictionaries.
+#[test]
+fn a_whole_batch_may_hold_text_as_a_dictionary() {
+    let batch = flights();
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Dictionary(_, values) => field.as_ref().clone().with_data_type(values.as_ref().clone()),
+            _ => field.as_ref().clone(),
+        })
+        .collect();
+    let stated = Arc::new(Schema::new(fields));
+    let sql = "carrier = 'AA'";
+    let prepared = Prepare::new(Some(sql), &[], &stated).unwrap().apply(&batch).unwrap();
+    assert_eq!(prepared.batch.num_rows(), kept(sql).len());
+    let carrier = prepared.batch.schema().field_with_name("carrier").unwrap().data_type().clone();
+    assert!(matches!(carrier, DataType::Dictionary(..)), "{carrier}");
+}
+
 #[test]
 fn any_split_gives_the_same_rows() {
     let batch = flights();

@@ -9,12 +9,11 @@ use arrow_array::types::Int64Type;
 use driftlead_connectors::baseline_file;
 use driftlead_connectors::dataset::{Dataset, OpenOptions, ReadOptions, Remotes};
 use driftlead_connectors::error::{Error, ErrorKind};
-use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
-use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::basic::Compression;
 
-use super::azurite::{ACCOUNT, Azurite, azurite};
+use super::azurite::{ACCOUNT, Azurite, KEY, azurite, mark, upload};
 use super::files::{Folder, flights, integers, strings};
 
 fn with(environment: &[(&str, &str)]) -> OpenOptions {
@@ -27,34 +26,6 @@ fn with(environment: &[(&str, &str)]) -> OpenOptions {
 
 fn open(url: &str, options: &OpenOptions) -> Result<Dataset, Error> {
     Dataset::open(&[url.to_owned()], options)
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
-/// A client of the test's own, to upload with.
-fn client(azurite: &Azurite, container: &str) -> MicrosoftAzure {
-    MicrosoftAzureBuilder::new()
-        .with_account(ACCOUNT)
-        .with_access_key(
-            "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
-        )
-        .with_endpoint(format!("{}/{ACCOUNT}", azurite.url()))
-        .with_allow_http(true)
-        .with_container_name(container)
-        .build()
-        .unwrap()
-}
-
-fn upload(store: &dyn ObjectStore, key: &str, path: &str) {
-    let bytes = std::fs::read(path).unwrap();
-    block_on(store.put(&key.into(), bytes.into())).unwrap();
-}
-
-/// Lets a request be seen in Azurite's log, after all those before.
-fn mark(store: &MicrosoftAzure, marker: &str) {
-    let _ = block_on(store.head(&marker.into()));
 }
 
 fn emulator(azurite: &Azurite) -> OpenOptions {
@@ -106,14 +77,13 @@ fn memory_is_a_store_like_any_other() {
 fn azure_is_read_by_container_and_by_account() {
     let azurite = azurite();
     let container = azurite.container();
-    two_months(&client(azurite, &container));
+    two_months(&azurite.client(&container));
     reads_two_months(&format!("az://{container}"), &emulator(azurite));
     reads_two_months(&format!("abfss://{container}@{ACCOUNT}.dfs.core.windows.net"), &emulator(azurite));
     reads_two_months(&format!("https://{ACCOUNT}.blob.core.windows.net/{container}"), &emulator(azurite));
 
     let endpoint = format!("{}/{ACCOUNT}", azurite.url());
-    let key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-    let string = format!("AccountName={ACCOUNT};AccountKey={key};BlobEndpoint={endpoint};");
+    let string = format!("AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};");
     reads_two_months(&format!("adl://{container}"), &with(&[("AZURE_STORAGE_CONNECTION_STRING", &string)]));
 }
 
@@ -138,7 +108,7 @@ fn a_baseline_is_kept_in_azure() {
 fn pages_do_not_cost_a_request_each() {
     let azurite = azurite();
     let container = azurite.container();
-    let store = client(azurite, &container);
+    let store = azurite.client(&container);
     let folder = Folder::new();
     let path = folder.parquet_with("a.parquet", &flights(0, 400_000), |p| {
         p.set_max_row_group_row_count(Some(200_000))
@@ -183,7 +153,7 @@ fn pages_do_not_cost_a_request_each() {
 fn large_columns_are_fetched_in_blocks() {
     let azurite = azurite();
     let container = azurite.container();
-    let store = client(azurite, &container);
+    let store = azurite.client(&container);
     let folder = Folder::new();
     let path = folder.parquet_with("a.parquet", &flights(0, 1 << 20), |p| {
         p.set_dictionary_enabled(false).set_compression(Compression::UNCOMPRESSED)
@@ -202,7 +172,7 @@ fn large_columns_are_fetched_in_blocks() {
 fn an_object_that_changes_is_not_mixed() {
     let azurite = azurite();
     let container = azurite.container();
-    let store = client(azurite, &container);
+    let store = azurite.client(&container);
     let folder = Folder::new();
     upload(&store, "a.parquet", &folder.parquet("a.parquet", &flights(0, 1000)));
     let url = format!("az://{container}/a.parquet");

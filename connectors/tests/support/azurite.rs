@@ -9,11 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::{ObjectStore, ObjectStoreExt};
+
 /// The newest that runs on Node 20.
 const VERSION: &str = "3.35.0";
 /// Longer than a slow machine needs, so that a failure is one.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The account that every installation has.
 pub(crate) const ACCOUNT: &str = "devstoreaccount1";
 
 /// Ends with its standard input, so that it never outlives the tests, however they end.
@@ -35,7 +39,9 @@ fetch(`${url}/${account}/${container}?restype=container`, { method: 'PUT', heade
   .then(async (answer) => { if (answer.status !== 201) throw new Error(answer.status + await answer.text()); })
   .catch((error) => { console.error(error); process.exit(1); });";
 
-const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+/// Its published key, no secret.
+pub(crate) const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /// The running emulator.
 pub(crate) struct Azurite {
@@ -123,6 +129,18 @@ impl Azurite {
             .into()
     }
 
+    /// A client of the test's own, to upload with.
+    pub(crate) fn client(&self, container: &str) -> MicrosoftAzure {
+        MicrosoftAzureBuilder::new()
+            .with_account(ACCOUNT)
+            .with_access_key(KEY)
+            .with_endpoint(format!("{}/{ACCOUNT}", self.url))
+            .with_allow_http(true)
+            .with_container_name(container)
+            .build()
+            .unwrap()
+    }
+
     /// The requests of `verb` for paths that begin with `/container/prefix`, up to the one for `marker`, which the caller
     /// has sent after them.
     pub(crate) fn requests(&self, verb: &str, container: &str, prefix: &str, marker: &str) -> Vec<String> {
@@ -152,4 +170,19 @@ fn install() -> PathBuf {
         File::create(done).unwrap();
     }
     root
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Puts a local file into a store.
+pub(crate) fn upload(store: &dyn ObjectStore, key: &str, path: &str) {
+    let bytes = fs::read(path).unwrap();
+    block_on(store.put(&key.into(), bytes.into())).unwrap();
+}
+
+/// Lets a request be seen in Azurite's log, after all those before.
+pub(crate) fn mark(store: &MicrosoftAzure, marker: &str) {
+    let _ = block_on(store.head(&marker.into()));
 }

@@ -21,7 +21,7 @@ mod twister;
 
 pub use columns::{Columns, Counts};
 
-use crate::{Error, ErrorKind, Metric, Result};
+use crate::{Error, ErrorKind, Kind, Metric, Result};
 
 /// A tool whose metrics can be computed as it computes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +61,22 @@ impl Tool {
     #[must_use]
     pub fn needs_both_sides(self) -> bool {
         matches!(self, Self::AzureMl | Self::Evidently)
+    }
+
+    /// Our names of the metrics that the tool has for features of `kind`, in the order of [`crate::metric::ALL`].
+    #[must_use]
+    pub fn metrics(self, kind: Kind) -> &'static [Metric] {
+        use Metric::{Chi2, Hellinger, Js, Kl, Ks, Linf, Psi, Tvd, Wasserstein, WassersteinNormalized};
+        match (self, kind) {
+            (_, Kind::Embedding) => &[],
+            (Self::AzureMl, Kind::Numeric) => &[Psi, Js, Ks, WassersteinNormalized],
+            (Self::AzureMl, Kind::Categorical) => &[Psi, Js, Chi2],
+            (Self::Evidently, Kind::Numeric) => &[Psi, Kl, Js, Hellinger, Ks, WassersteinNormalized],
+            (Self::Evidently, Kind::Categorical) => &[Psi, Kl, Js, Hellinger, Tvd, Chi2],
+            (Self::NannyMl, Kind::Numeric) => &[Js, Hellinger, Ks, Wasserstein],
+            (Self::NannyMl, Kind::Categorical) => &[Js, Hellinger, Linf, Chi2],
+            (Self::Scouter, _) => &[Psi],
+        }
     }
 
     /// What the tool itself calls our `metric`; `None` where it has no such metric.
