@@ -69,7 +69,9 @@ pub fn experiments() -> Vec<Experiment> {
     let psi = Asked::Of(Metric::Psi);
     let ks = Asked::Of(Metric::Ks);
     let of_psi = |drift: Drift| [drift.of_psi(PSI_EFFECT), drift.of_psi(2.0 * PSI_EFFECT)];
-    let (d, wide, narrow) = (KS_EFFECT, grid(100_000, 100_000), grid(10_000, 10_000));
+    let d = KS_EFFECT;
+    let wide = grid(10_000, 10_000, 100_000_000);
+    let narrow = grid(10_000, 10_000, 10_000_000);
     vec![
         experiment(
             "psi, tilt",
@@ -109,7 +111,7 @@ pub fn experiments() -> Vec<Experiment> {
             Shape::Binary,
             psi,
             binary_of_psi(),
-            narrow.clone(),
+            grid(10_000, 1_000, 10_000_000),
         ),
         experiment(
             "ks, plateau",

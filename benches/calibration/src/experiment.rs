@@ -12,6 +12,8 @@ pub struct Sizes {
     pub baseline: u64,
     /// Rows of the windows.
     pub windows: Vec<u64>,
+    /// Only every so many replicates are run: more than one where they are dear.
+    pub every: u64,
 }
 
 /// One replicate's p-values: for each window size, one for each test.
@@ -57,7 +59,7 @@ pub fn run(experiment: &Experiment, replicates: u64) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for sizes in &experiment.grid {
         let zero = || vec![vec![Tally::default(); experiment.tests.len()]; sizes.windows.len()];
-        let tallies = (0..replicates)
+        let tallies = (0..replicates.div_ceil(sizes.every))
             .into_par_iter()
             .try_fold(zero, |mut tallies, seed| {
                 for (tallies, p_values) in tallies.iter_mut().zip((experiment.replicate)(seed, sizes)?) {
@@ -91,9 +93,30 @@ pub fn run(experiment: &Experiment, replicates: u64) -> Result<Vec<Cell>> {
 /// The sizes of the grid, powers of ten but for the smallest, which is the fewest rows that are judged.
 pub const ROWS: [u64; 5] = [200, 1_000, 10_000, 100_000, 1_000_000];
 
-/// Every pair of sizes whose rows are at most `baseline` and `window`.
+/// One of four replicates is run where a pair of sizes is dear.
+pub const DEAR: u64 = 4;
+
+/// One of ten is run where a side has a million rows.
+pub const DEAREST: u64 = 10;
+
+/// Every pair of sizes up to `baseline` and `window` rows. Pairs whose product is over `cheap` are run less often, and
+/// those with a million rows least, unless all are cheap.
 #[must_use]
-pub fn grid(baseline: u64, window: u64) -> Vec<Sizes> {
+pub fn grid(baseline: u64, window: u64, cheap: u64) -> Vec<Sizes> {
     let up_to = |most: u64| ROWS.into_iter().filter(move |rows| *rows <= most);
-    up_to(baseline).map(|baseline| Sizes { baseline, windows: up_to(window).collect() }).collect()
+    let mut grid = Vec::new();
+    for baseline in up_to(baseline) {
+        let every = |n: u64| match n.max(baseline) {
+            1_000_000 if cheap < u64::MAX => DEAREST,
+            _ if n * baseline > cheap => DEAR,
+            _ => 1,
+        };
+        for at in [1, DEAR, DEAREST] {
+            let windows: Vec<u64> = up_to(window).filter(|n| every(*n) == at).collect();
+            if !windows.is_empty() {
+                grid.push(Sizes { baseline, windows, every: at });
+            }
+        }
+    }
+    grid
 }

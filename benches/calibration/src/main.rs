@@ -98,17 +98,19 @@ fn table(experiment: &Experiment, cells: &[Cell]) -> String {
     }
     let _ = writeln!(text, "\n|---|---|---|{}", "---|".repeat(windows.len()));
     for (test, demand) in &experiment.tests {
-        for sizes in &experiment.grid {
+        let mut baselines: Vec<u64> = experiment.grid.iter().map(|sizes| sizes.baseline).collect();
+        baselines.dedup();
+        for baseline in baselines {
             let asked = match demand {
                 Demand::Near => "near 5",
                 Demand::AtMost => "at most 7.5",
                 Demand::Shown => "",
             };
-            let _ = write!(text, "| {test} | {asked} | {} |", sizes.baseline);
+            let _ = write!(text, "| {test} | {asked} | {baseline} |");
             for n in &windows {
-                let cell =
-                    cells.iter().find(|c| c.test == *test && c.baseline == sizes.baseline && c.n == *n);
+                let cell = cells.iter().find(|c| c.test == *test && c.baseline == baseline && c.n == *n);
                 match cell {
+                    Some(cell) if cell.tally.judged() == 0 => text.push_str(" no p |"),
                     Some(cell) => {
                         let (low, high) = cell.tally.interval();
                         let bold = if demand.is_met(cell.tally) { "" } else { "**" };

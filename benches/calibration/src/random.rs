@@ -45,17 +45,41 @@ impl Random {
         (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    /// How many of `trials` succeed, each with probability `share`, one by one.
+    /// How many of `trials` succeed, each with probability `share` in `[0, 1)`: from success to success.
     pub fn successes(&mut self, trials: u64, share: f64) -> u64 {
         if share <= 0.0 {
             return 0;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of all 64-bit numbers; saturates"
-        )]
-        let below = (share * 2.0_f64.powi(64)) as u64;
-        (0..trials).filter(|_| self.bits() < below).count() as u64
+        let ln_miss = (-share).ln_1p();
+        let (mut place, mut found) = (0_u64, 0);
+        loop {
+            // The failures before the next success are geometric.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+            let misses = (self.unit().ln() / ln_miss) as u64;
+            place = place.saturating_add(misses).saturating_add(1);
+            if place > trials {
+                return found;
+            }
+            found += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn successes_have_their_mean_and_variance() {
+        for share in [0.01, 0.3, 0.98] {
+            let mut random = Random::new(3, 4);
+            let draws: Vec<f64> = (0..4_000).map(|_| random.successes(200, share) as f64).collect();
+            let mean = draws.iter().sum::<f64>() / 4_000.0;
+            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4_000.0;
+            let truth = 200.0 * share * (1.0 - share);
+            assert!((mean - 200.0 * share).abs() < 4.0 * (truth / 4_000.0).sqrt(), "{share}: {mean}");
+            assert!((variance / truth - 1.0).abs() < 0.1, "{share}: {variance}");
+        }
+        assert_eq!(Random::new(0, 0).successes(9, 0.0), 0);
     }
 }

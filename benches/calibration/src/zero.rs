@@ -140,8 +140,9 @@ fn with_new_category(column: &ArrayRef, random: &mut Random) -> ArrayRef {
 #[must_use]
 pub fn experiments() -> Vec<Experiment> {
     use Disturbance as D;
-    let whole = || grid(1_000_000, 1_000_000);
-    let middle = || grid(100_000, 100_000);
+    let whole = || grid(1_000_000, 1_000_000, 100_000_000);
+    let middle = || grid(100_000, 100_000, 10_000_000);
+    let small = || grid(10_000, 1_000, 10_000_000);
     vec![
         experiment("continuous", "continuous values", Shape::Continuous, D::None, whole()),
         experiment("zipf 50", "50 categories, the k-th 1/k as frequent", Shape::Zipf(50), D::None, whole()),
@@ -160,35 +161,35 @@ pub fn experiments() -> Vec<Experiment> {
             "continuous, one window row is 1e9",
             Shape::Continuous,
             D::OutlierInWindow,
-            grid(10_000, 10_000),
+            small(),
         ),
         experiment(
             "outlier in baseline",
             "continuous, one baseline row is 1e9",
             Shape::Continuous,
             D::OutlierInBaseline,
-            grid(10_000, 10_000),
+            small(),
         ),
         experiment(
             "new category",
             "50 categories, one window row of a new one",
             Shape::Zipf(50),
             D::NewCategory,
-            grid(10_000, 10_000),
+            small(),
         ),
         experiment(
             "half null",
             "continuous, half of the rows null on both sides",
             Shape::HalfNull,
             D::None,
-            grid(10_000, 10_000),
+            small(),
         ),
         experiment(
             "half null zipf",
             "50 categories, half of the rows null on both sides",
             Shape::HalfNullZipf(50),
             D::None,
-            grid(10_000, 10_000),
+            small(),
         ),
     ]
 }
