@@ -6,7 +6,9 @@ use arrow_schema::DataType;
 
 use crate::accumulate::column::{Values, for_values, numeric_values, validity};
 use crate::accumulate::{CellCounts, NO_SLOT, Slots};
-use crate::feature::{Edges, Narrowing, NumericCells, Scale, ValueType};
+use std::ops::{Range, RangeInclusive};
+
+use crate::feature::{Edges, Narrowing, NumericCells, Scale, Unit, Value, ValueType};
 use crate::kernel::{self, Locator, NAN_CELL, NULL_CELL, Native, Validity};
 use crate::{Error, ErrorKind, Result};
 
@@ -15,6 +17,8 @@ use crate::{Error, ErrorKind, Result};
 pub struct NumericState {
     /// Rows per cell of the baseline's edges.
     pub cells: CellCounts,
+    /// Of these, rows that lie in the cell of an atom of an integer baseline and are not the atom: `0.5` in `(0, 1]`.
+    pub beside: CellCounts,
     /// All rows, whatever they hold.
     pub rows: u64,
     /// Rows without a value.
@@ -29,7 +33,7 @@ pub struct NumericState {
     pub sums: (i128, i128),
     /// Summands too large for the two sums.
     pub overflow: (u64, u64),
-    /// The part of the first sum that lies in the lowest and in the highest unbounded cell.
+    /// The part of the first sum that lies below and above the baseline's range ([`NumericCells::inside`]).
     pub tails: (i128, i128),
     /// The least and the greatest value, infinities included, in steps of the feature's unit; unknown after a
     /// subtraction.
@@ -44,6 +48,7 @@ impl NumericState {
     pub fn empty(n_cells: usize) -> Self {
         Self {
             cells: CellCounts::zero(n_cells),
+            beside: CellCounts::zero(n_cells),
             rows: 0,
             nulls: 0,
             nans: 0,
@@ -70,6 +75,7 @@ impl NumericState {
     /// `Mismatch` if the number of cells differs.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.cells.merge(&other.cells)?;
+        self.beside.merge(&other.beside)?;
         self.rows += other.rows;
         self.nulls += other.nulls;
         self.nans += other.nans;
@@ -95,7 +101,10 @@ impl NumericState {
         if counters(self).iter().zip(counters(other)).any(|(own, other)| *own < other) {
             return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
         }
+        let mut beside = self.beside.clone();
+        beside.subtract(&other.beside)?;
         self.cells.subtract(&other.cells)?;
+        self.beside = beside;
         self.rows -= other.rows;
         self.nulls -= other.nulls;
         self.nans -= other.nans;
@@ -163,8 +172,15 @@ struct Placed<T> {
     locator: Locator<T>,
     /// Edges below everything the column can hold were left out; cells begin here.
     skip: usize,
-    /// Where cells merged (float32 rows): the feature's cell for each of the locator's.
+    /// Where cells merged (float32 rows) or were split ([`NumericState::beside`]): the feature's cell for each of the
+    /// locator's.
     stands_for: Option<Vec<u16>>,
+    /// The locator's cells whose rows are beside an atom, if there are any.
+    beside: Vec<bool>,
+    /// The locator's cells up to the first of these are below the baseline's range, those from the second on above it.
+    inside: (usize, usize),
+    /// The edges of that: rows up to the first are below, rows beyond the second above.
+    ends: (Option<T>, Option<T>),
 }
 
 #[derive(Debug, Default)]
@@ -193,6 +209,7 @@ impl NumericCounter {
             ));
         }
         let core = feature.core.clone();
+        let inside = feature.inside();
         let mut narrowed = false;
         let is_float = matches!(feature.edges, Edges::F32(_) | Edges::F64(_));
         #[expect(clippy::cast_precision_loss, reason = "powers of ten up to 22 are exact")]
@@ -200,7 +217,7 @@ impl NumericCounter {
         let native = if divisor.is_some() { NativeType::F64 } else { native_type(data_type) };
         let reader = match (native, &feature.edges) {
             (NativeType::F32 | NativeType::F64, Edges::F32(edges)) => {
-                Reader::F32(Placed::direct(edges, core))
+                Reader::F32(Placed::direct(edges, core, inside))
             }
             (NativeType::F32, Edges::F64(edges)) => {
                 narrowed = true;
@@ -211,31 +228,35 @@ impl NumericCounter {
                 } else {
                     inner(core.start)..(inner(core.end - 1) + 1).min(narrowing.edges.len())
                 };
-                Reader::F32(Placed {
-                    locator: Locator::with_core(narrowing.edges, core),
-                    skip: 0,
-                    stands_for: Some(narrowing.stands_for),
+                Reader::F32(Placed::standing(narrowing.edges, core, narrowing.stands_for, Vec::new(), inside))
+            }
+            (NativeType::F64, Edges::F64(edges)) => Reader::F64(Placed::direct(edges, core, inside)),
+            (NativeType::F32 | NativeType::F64, edges) => {
+                let doubles = edges.to_doubles(own);
+                let split = Split::new(&doubles, &edges.atoms(), Value::pred);
+                Reader::F64(match split {
+                    Some(split) => split.placed(core, inside, |e| e),
+                    None => Placed::direct(&doubles, core, inside),
                 })
             }
-            (NativeType::F64, Edges::F64(edges)) => Reader::F64(Placed::direct(edges, core)),
-            (NativeType::F32 | NativeType::F64, edges) => {
-                Reader::F64(Placed::direct(&edges.to_doubles(own), core))
-            }
             (NativeType::I32, edges) => Reader::I32(Placed::integers(
-                &edges.floor_to_integers(own, found.unit),
-                core,
+                edges,
+                (own, found.unit),
+                (core, inside),
                 i128::from(i32::MIN)..=i128::from(i32::MAX),
                 |e| i32::try_from(e).unwrap_or(i32::MAX),
             )),
             (NativeType::I64, edges) => Reader::I64(Placed::integers(
-                &edges.floor_to_integers(own, found.unit),
-                core,
+                edges,
+                (own, found.unit),
+                (core, inside),
                 i128::from(i64::MIN)..=i128::from(i64::MAX),
                 |e| i64::try_from(e).unwrap_or(i64::MAX),
             )),
             (NativeType::I128, edges) => Reader::I128(Placed::integers(
-                &edges.floor_to_integers(own, found.unit),
-                core,
+                edges,
+                (own, found.unit),
+                (core, inside),
                 i128::MIN..=i128::MAX,
                 |e| e,
             )),
@@ -319,23 +340,59 @@ struct Rows<'a> {
 }
 
 impl<T: Number> Placed<T> {
-    fn direct(edges: &[T], core: std::ops::Range<usize>) -> Self {
-        Self { locator: Locator::with_core(edges.to_vec(), core), skip: 0, stands_for: None }
+    fn direct(edges: &[T], core: Range<usize>, inside: (usize, usize)) -> Self {
+        Self {
+            ends: (
+                edges.get(inside.0.wrapping_sub(1)).copied(),
+                edges.get(inside.1.wrapping_sub(1)).copied(),
+            ),
+            locator: Locator::with_core(edges.to_vec(), core),
+            skip: 0,
+            stands_for: None,
+            beside: Vec::new(),
+            inside,
+        }
     }
 
-    /// Integer edges for a column whose values lie in `range`.
+    /// A locator whose cells are not the feature's; `inside` names cells of the feature.
+    fn standing(
+        edges: Vec<T>,
+        core: Range<usize>,
+        stands_for: Vec<u16>,
+        beside: Vec<bool>,
+        inside: (usize, usize),
+    ) -> Self {
+        let first = |feature: usize| {
+            stands_for.iter().position(|cell| usize::from(*cell) >= feature).unwrap_or(stands_for.len())
+        };
+        let inside = (first(inside.0), first(inside.1));
+        Self { stands_for: Some(stands_for), beside, ..Self::direct(&edges, core, inside) }
+    }
+
+    /// Integer edges for a column in steps of `unit` whose values lie in `range`.
     fn integers(
-        edges: &[i128],
-        core: std::ops::Range<usize>,
-        range: std::ops::RangeInclusive<i128>,
+        edges: &Edges,
+        (own, unit): (ValueType, Unit),
+        (core, inside): (Range<usize>, (usize, usize)),
+        range: RangeInclusive<i128>,
         to: impl Fn(i128) -> T,
     ) -> Self {
+        let floored = edges.floor_to_integers(own, unit);
+        let native = |e: i128| to(e.clamp(*range.start(), *range.end()));
+        // Finer steps than the baseline's may lie between its neighbours.
+        if matches!(edges, Edges::I64(_) | Edges::I128(_))
+            && own.unit != unit
+            && let Some(split) = Split::new(&floored, &edges.atoms(), |e| e.saturating_sub(1))
+            && split.edges.first() >= Some(range.start())
+        {
+            return split.placed(core, inside, native);
+        }
         // Edges below the range are below every row; edges above it are never below a row, and neither is the greatest.
-        let skip = edges.partition_point(|e| e < range.start());
-        let native: Vec<T> = edges[skip..].iter().map(|e| to((*e).min(*range.end()))).collect();
-        let core = core.start.saturating_sub(skip).min(native.len())
-            ..core.end.saturating_sub(skip).min(native.len());
-        Self { locator: Locator::with_core(native, core), skip, stands_for: None }
+        let skip = floored.partition_point(|e| e < range.start());
+        let edges: Vec<T> = floored[skip..].iter().map(|e| native(*e)).collect();
+        let here = |place: usize| place.saturating_sub(skip);
+        let core = here(core.start).min(edges.len())..here(core.end).min(edges.len());
+        Self { skip, ..Self::direct(&edges, core, (here(inside.0), here(inside.1))) }
     }
 
     fn update(
@@ -380,13 +437,18 @@ impl<T: Number> Placed<T> {
         counts.clear();
         counts.resize(self.locator.n_cells(), 0);
         let tally = self.locator.count(values, rows.mask, counts);
-        let (low, high) = self.unbounded(feature);
-        let has_tail = counts.get(low).is_some_and(|n| *n > 0) || counts.get(high).is_some_and(|n| *n > 0);
+        let (low, high) = self.inside;
+        let has_tail = counts.iter().take(low).chain(counts.iter().skip(high)).any(|n| *n > 0);
         match &self.stands_for {
             None => state.cells.add_counts_at(self.skip, counts),
             Some(stands_for) => {
                 for (cell, count) in stands_for.iter().zip(counts.iter()) {
                     state.cells.add(*cell, *count);
+                }
+                for ((cell, count), is_beside) in stands_for.iter().zip(counts.iter()).zip(&self.beside) {
+                    if *is_beside {
+                        state.beside.add(*cell, *count);
+                    }
                 }
             }
         }
@@ -421,17 +483,15 @@ impl<T: Number> Placed<T> {
         Ok(())
     }
 
-    /// Adds the rows beyond the outermost edges to the tails: rare, so row by row.
+    /// Adds the rows beyond the baseline's range to the tails, row by row.
     fn add_tails(&self, feature: &NumericCells, values: &[T], rows: &Rows<'_>, state: &mut NumericState) {
-        let (low, high) = self.unbounded(feature);
         for (i, x) in values.iter().enumerate() {
-            if rows.mask.is_some_and(|mask| !mask.is_valid(i)) || x.is_nan() {
-                continue;
-            }
-            let cell = self.locator.cell(*x);
-            if cell == low || cell == high {
+            // No edge on a side: then every row is beyond it, or none is, as with the locator's cells.
+            let is_above = self.ends.1.map_or(self.inside.1 == 0, |end| *x > end);
+            let is_below = !is_above && self.ends.0.is_some_and(|end| *x <= end);
+            if (is_above || is_below) && !x.is_nan() && rows.mask.is_none_or(|mask| mask.is_valid(i)) {
                 let x = rows.rescaled.map_or_else(|| x.widen(), |values| values[i]);
-                add_tail(feature, cell == low && low != high, x, state);
+                add_tail(feature, is_below, x, state);
             }
         }
     }
@@ -449,7 +509,7 @@ impl<T: Number> Placed<T> {
         cells.clear();
         cells.resize(values.len(), NULL_CELL);
         self.locator.locate(values, rows.mask, cells);
-        let (low, high) = self.unbounded(feature);
+        let (low, high) = self.inside;
         for slots in rows.slots {
             let Slots::Each(slots) = slots else { continue };
             for (i, (slot, cell)) in slots.iter().zip(cells.iter()).enumerate() {
@@ -465,8 +525,9 @@ impl<T: Number> Placed<T> {
                     NAN_CELL => state.nans += 1,
                     cell => {
                         let x = rows.rescaled.map_or_else(|| values[i].widen(), |values| values[i]);
-                        if usize::from(cell) == low || usize::from(cell) == high {
-                            add_tail(feature, usize::from(cell) == low && low != high, x, state);
+                        let is_above = usize::from(cell) >= high;
+                        if is_above || usize::from(cell) < low {
+                            add_tail(feature, !is_above, x, state);
                         }
                         state.stretch(x, x);
                         if x.is_finite() {
@@ -474,7 +535,13 @@ impl<T: Number> Placed<T> {
                         }
                         #[expect(clippy::cast_possible_truncation, reason = "at most 65,533 edges")]
                         let cell = match &self.stands_for {
-                            Some(stands_for) => stands_for[usize::from(cell)],
+                            Some(stands_for) => {
+                                let own = stands_for[usize::from(cell)];
+                                if self.beside.get(usize::from(cell)) == Some(&true) {
+                                    state.beside.add(own, 1);
+                                }
+                                own
+                            }
                             None => cell + self.skip as u16,
                         };
                         state.cells.add_one(cell);
@@ -483,27 +550,51 @@ impl<T: Number> Placed<T> {
             }
         }
     }
+}
 
-    /// The unbounded cells, as the locator numbers them.
-    fn unbounded(&self, feature: &NumericCells) -> (usize, usize) {
-        match &self.stands_for {
-            // Float32 rows against float64 edges: the first and last cells stand for the infinities there too.
-            Some(stands_for) => (1.min(stands_for.len() - 1), stands_for.len().saturating_sub(2)),
-            None => {
-                let (low, high) = feature.unbounded();
-                (if low >= self.skip { low - self.skip } else { usize::MAX }, high - self.skip)
+/// Edges among which the neighbours below atoms were put, for columns that can lie between the baseline's steps
+/// (SEMANTICS S4): an atom `v` of integers is the cell `(v-1, v]`, of which `(v-1, pred v]` is not `v`.
+struct Split<E> {
+    edges: Vec<E>,
+    stands_for: Vec<u16>,
+    beside: Vec<bool>,
+}
+
+impl<E: Copy + PartialOrd> Split<E> {
+    /// Splits the cells of `atoms` among converted `edges`; `None` if none can hold more than its atom.
+    fn new(edges: &[E], atoms: &[bool], pred: impl Fn(E) -> E) -> Option<Self> {
+        let mut split = Self { edges: Vec::new(), stands_for: Vec::new(), beside: Vec::new() };
+        for (cell, edge) in (0_u16..).zip(edges) {
+            let below = pred(*edge);
+            if cell > 0 && atoms[usize::from(cell)] && below > edges[usize::from(cell) - 1] {
+                split.edges.push(below);
+                split.stands_for.push(cell);
+                split.beside.push(true);
             }
+            split.edges.push(*edge);
+            split.stands_for.push(cell);
+            split.beside.push(false);
         }
+        split.stands_for.push(u16::try_from(edges.len()).unwrap_or(u16::MAX));
+        split.beside.push(false);
+        (split.edges.len() > edges.len() && split.edges.len() <= kernel::MAX_EDGES).then_some(split)
+    }
+
+    fn placed<T: Number>(self, core: Range<usize>, inside: (usize, usize), to: impl Fn(E) -> T) -> Placed<T> {
+        let here = |edge: usize| {
+            self.stands_for.iter().position(|cell| usize::from(*cell) >= edge).unwrap_or(self.edges.len())
+        };
+        let core = here(core.start).min(self.edges.len())..here(core.end).min(self.edges.len());
+        let edges = self.edges.iter().map(|edge| to(*edge)).collect();
+        Placed::standing(edges, core, self.stands_for, self.beside, inside)
     }
 }
 
 fn add_tail(feature: &NumericCells, is_low: bool, x: f64, state: &mut NumericState) {
     if x.is_infinite() {
-        // Only where infinities have no cells: the unbounded cells of float edges are finite.
-        if x < 0.0 {
-            state.infinities.0 += 1
-        } else {
-            state.infinities.1 += 1
+        // Counted where infinities have no cells of their own.
+        if feature.infinite().is_none() {
+            if x < 0.0 { state.infinities.0 += 1 } else { state.infinities.1 += 1 }
         }
         return;
     }

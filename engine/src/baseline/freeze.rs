@@ -87,9 +87,11 @@ pub(crate) fn freeze<T: BaselineValue>(
         values: counts.iter().sum(),
         scale: draft.scale,
     };
-    let (low, high) = numeric.unbounded();
+    let (low, high) = numeric.inside();
+    let low = low.min(high);
     let state = NumericState {
         cells: CellCounts::from_counts(&counts),
+        beside: CellCounts::zero(counts.len()),
         rows: counter.rows,
         nulls: counter.nulls,
         nans: counter.nans,
@@ -97,11 +99,7 @@ pub(crate) fn freeze<T: BaselineValue>(
         infinities: (0, 0),
         sums: (cells.sum, cells.squares),
         overflow: cells.overflow,
-        tails: if low == high {
-            (0, sums[high] << COARSE_BITS)
-        } else {
-            (sums[low] << COARSE_BITS, sums[high] << COARSE_BITS)
-        },
+        tails: (sums[..low].iter().sum::<i128>() << COARSE_BITS, sums[high..].iter().sum::<i128>() << COARSE_BITS),
         extent: cells.extent.map(|(low, high)| (low.to_f64() + 0.0, high.to_f64() + 0.0)),
         narrowed: false,
     };

@@ -15,6 +15,7 @@ pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
         FeatureState::Numeric(state) => {
             writer.byte(NUMERIC);
             write_cells(writer, &state.cells);
+            write_cells(writer, &state.beside);
             for count in [
                 state.rows,
                 state.nulls,
@@ -59,6 +60,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
         NUMERIC => {
             let mut state = NumericState::empty(0);
             state.cells = read_cells(reader)?;
+            state.beside = read_cells(reader)?;
+            let part = state.beside.to_vec();
+            if part.len() != state.cells.n_cells()
+                || part.iter().zip(state.cells.to_vec()).any(|(part, whole)| *part > whole)
+            {
+                return Err(damaged("more rows lie beside an atom than in its cell".to_owned()));
+            }
             state.rows = reader.count()?;
             state.nulls = reader.count()?;
             state.nans = reader.count()?;

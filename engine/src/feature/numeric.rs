@@ -153,6 +153,15 @@ impl NumericCells {
         }
     }
 
+    /// The cells from the first up to (not with) the second hold the baseline's range; those before and after lie below
+    /// and above it. The unbounded cells are never inside, whatever they hold.
+    #[must_use]
+    pub fn inside(&self) -> (usize, usize) {
+        let (low, high) = self.unbounded();
+        let (first, last) = self.range.unwrap_or((low + 1, high.saturating_sub(1)));
+        (first.max(low + 1), (last + 1).min(high))
+    }
+
     /// The cells of -inf and +inf, for floats.
     #[must_use]
     pub fn infinite(&self) -> Option<(usize, usize)> {

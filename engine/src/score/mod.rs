@@ -133,6 +133,18 @@ fn family(
     ] {
         scores.insert(metric, significance::test(metric, score, deff));
     }
+    // Without smoothing a square root makes much of a cell that happens to be nearly empty: js and hellinger keep their
+    // plain value, and are tested by the one with Jeffreys' half a row more in each cell.
+    let [jeffreys_p, jeffreys_q] =
+        [p, q].map(|counts| counts.iter().map(|count| 2 * count + 1).collect::<Vec<u64>>());
+    for (metric, smoothed) in
+        [(Metric::Js, js(&jeffreys_p, &jeffreys_q)), (Metric::Hellinger, hellinger(&jeffreys_p, &jeffreys_q))]
+    {
+        if let Some(score) = scores.get_mut(&metric).filter(|score| score.p_value.is_some()) {
+            let tested = Score { value: smoothed.value, ..score.clone() };
+            score.p_value = significance::test(metric, tested, deff).p_value;
+        }
+    }
     let contributions = contributions(&pooled);
     let mut members = vec![Vec::new(); pooled.len()];
     for (cell, to) in pooled.cell_of.iter().enumerate() {

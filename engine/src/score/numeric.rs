@@ -1,10 +1,11 @@
 //! Scores of a numeric feature: the PSI family on its few cells, KS and Wasserstein on all of them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::{Measured, Place, Pool, family};
 use crate::Metric;
-use crate::accumulate::NumericState;
+use crate::accumulate::{CellCounts, NumericState};
 use crate::feature::{Edges, Narrowing, NumericCells};
 use crate::statistic::{
     Line, Moments, Score, ks, kurtosis, mean_shift, rate, sd_shift, significance, wasserstein,
@@ -43,13 +44,25 @@ pub(super) fn measure(
     }
     let mut scores = BTreeMap::new();
     let between: Vec<usize> = cells.psi.between.into_iter().collect();
-    let pool = family(&cells.psi.fold(&p), &cells.psi.fold(&q), &between, deff, &mut scores);
-    let ks = ks(&p, &q, &atoms);
+    let beside = [&baseline.beside, &window.beside].map(CellCounts::to_vec);
+    let fold = |counts: &[u64], beside: &[u64]| {
+        let mut folded = cells.psi.fold(counts);
+        if let Some(between) = cells.psi.between {
+            for (cell, rows) in cells.psi.cell_of.iter().zip(beside).filter(|(_, rows)| **rows > 0) {
+                folded[usize::from(*cell)] -= rows;
+                folded[between] += rows;
+            }
+        }
+        folded
+    };
+    let pool = family(&fold(&p, &beside[0]), &fold(&q, &beside[1]), &between, deff, &mut scores);
+    let line = CellsOnLine::new(cells, &p, &q, &atoms, &means, [&beside[0], &beside[1]]);
+    let ks = ks(&line.baseline, &line.window, &line.is_atom);
     let ks = ks.map_or_else(|| Score::none(empty_side(baseline)), |ks| ks.score());
     scores.insert(Metric::Ks, significance::test(Metric::Ks, ks, deff));
 
     let moments = (moments(cells, baseline, &p), moments(cells, window, &q));
-    let mut w1 = distance(cells, &p, &q, &means, window, &atoms, moments);
+    let mut w1 = line.distance(cells, baseline, window, moments);
     if baseline.values() != cells.values || baseline.overflow.0 > 0 {
         widen(&mut w1, cells, &p, &means);
     }
@@ -69,8 +82,8 @@ pub(super) fn measure(
         }
     }
     let (n, baseline_n) = (window.values(), baseline.values());
-    let outside = |counts: &[u64]| match cells.range {
-        Some((low, high)) => counts[..low].iter().chain(&counts[high + 1..]).sum::<u64>(),
+    let outside = |counts: &[u64], beside: &[u64]| match cells.range {
+        Some((low, high)) => counts[..low].iter().chain(&counts[high + 1..]).sum::<u64>() + beside[low],
         None => 0,
     };
     scores.insert(Metric::NullRate, rate(window.nulls, window.rows, baseline.nulls, baseline.rows, deff));
@@ -79,7 +92,8 @@ pub(super) fn measure(
         Metric::TypeErrorRate,
         rate(window.type_errors, window.rows, baseline.type_errors, baseline.rows, deff),
     );
-    scores.insert(Metric::OutOfRangeRate, rate(outside(&q), n, outside(&p), baseline_n, deff));
+    let known = (outside(&p, &beside[0]) + lone_ends(cells, &p, &atoms)).min(baseline_n);
+    scores.insert(Metric::OutOfRangeRate, rate(outside(&q, &beside[1]), n, known, baseline_n, deff));
     Measured {
         rows: window.rows,
         nulls: window.nulls,
@@ -118,53 +132,127 @@ pub(super) fn moments(cells: &NumericCells, state: &NumericState, counts: &[u64]
     Some(Moments { n: finite, mean, variance })
 }
 
-/// Wasserstein-1 on the finite part of the line.
-fn distance(
-    cells: &NumericCells,
-    p: &[u64],
-    q: &[u64],
-    means: &[f64],
-    window: &NumericState,
-    atoms: &[bool],
-    moments: (Option<Moments>, Option<Moments>),
-) -> Score {
-    let positions = cells.positions();
-    // Float edges begin with -inf and end with the largest float: their outer cells hold the infinities.
-    let (cut, edges) = match cells.infinite() {
-        Some(_) => (1..p.len() - 1, &positions[1..positions.len() - 1]),
-        None => (0..p.len(), &positions[..]),
-    };
-    let (mut p, mut q) = (p[cut.clone()].to_vec(), q[cut.clone()].to_vec());
-    let last = q.len() - 1;
-    // Where infinities have no cells of their own they were counted in the unbounded ones.
-    q[0] -= window.infinities.0.min(q[0]);
-    q[last] -= window.infinities.1.min(q[last]);
-    if edges.is_empty() || p.iter().sum::<u64>() == 0 || q.iter().sum::<u64>() == 0 {
-        let reason = if p.iter().sum::<u64>() == 0 {
-            "the baseline has no values"
-        } else {
-            "the window has no values"
+/// How many of the two ends of the baseline's range are held by one row alone. Without that row the range would be
+/// narrower and the row outside of it: so often the next row falls outside without any drift, as with Good's and Turing's
+/// singletons (SEMANTICS S3a).
+fn lone_ends(cells: &NumericCells, p: &[u64], atoms: &[bool]) -> u64 {
+    let Some((low, high)) = cells.range else { return 0 };
+    // A cell of many values holds the end and others; of more than 4,096 values the ends are alone nearly always.
+    let is_lone = |cell: usize| p[cell] == 1 || (!cells.exact && !atoms[cell]);
+    if low == high { u64::from(is_lone(low)) } else { u64::from(is_lone(low)) + u64::from(is_lone(high)) }
+}
+
+/// Both sides' counts on the line, with rows beside an atom in a cell of their own.
+struct CellsOnLine {
+    positions: Vec<f64>,
+    baseline: Vec<u64>,
+    window: Vec<u64>,
+    is_atom: Vec<bool>,
+    means: Vec<f64>,
+    /// As [`NumericCells::inside`].
+    inside: (usize, usize),
+}
+
+impl CellsOnLine {
+    fn new(
+        cells: &NumericCells,
+        p: &[u64],
+        q: &[u64],
+        atoms: &[bool],
+        means: &[f64],
+        beside: [&[u64]; 2],
+    ) -> Self {
+        let positions = cells.positions();
+        let (low, high) = cells.inside();
+        let mut line = Self {
+            positions: Vec::with_capacity(positions.len()),
+            baseline: Vec::with_capacity(p.len()),
+            window: Vec::with_capacity(q.len()),
+            is_atom: Vec::with_capacity(atoms.len()),
+            means: Vec::with_capacity(means.len()),
+            inside: (low, high),
         };
-        return Score::none(reason);
+        for cell in 0..p.len() {
+            let (b, w) = (beside[0][cell], beside[1][cell]);
+            let split = positions.get(cell).map(|edge| edge.next_down()).filter(|below| {
+                b + w > 0 && cell.checked_sub(1).is_some_and(|left| positions[left] < *below)
+            });
+            if let Some(below) = split {
+                line.positions.push(below);
+                line.baseline.push(b);
+                line.window.push(w);
+                line.is_atom.push(false);
+                line.means.push((positions[cell - 1] + below) / 2.0);
+                line.inside.0 += usize::from(cell < low);
+                line.inside.1 += usize::from(cell < high);
+            }
+            let moved = if split.is_some() { (b, w) } else { (0, 0) };
+            line.positions.extend(positions.get(cell));
+            line.baseline.push(p[cell] - moved.0);
+            line.window.push(q[cell] - moved.1);
+            line.is_atom.push(atoms[cell]);
+            line.means.push(means[cell]);
+        }
+        line
     }
-    let tail = |sum: i128, count: u64| {
-        let fits = window.overflow.0 == 0;
-        let step = cells.ratio();
-        fits.then(
-            || if count == 0 { 0.0 } else { cells.scale.mean(sum, count) * step * count_as_float(count) },
-        )
-    };
-    let window_tails = [tail(window.tails.0, q[0]), tail(window.tails.1, q[last])];
-    let line = Line {
-        edges,
-        is_atom: &atoms[cut.clone()],
-        baseline: p.as_mut_slice(),
-        window: q.as_mut_slice(),
-        baseline_means: &means[cut],
-        window_tails,
-        means: moments.0.zip(moments.1).map(|(own, other)| [own.mean, other.mean]),
-    };
-    wasserstein(&line)
+
+    /// Wasserstein-1 on the finite part of the line. What lies beyond the baseline's range is one cell on each side: there
+    /// the sums say all that matters, whatever edges there are.
+    fn distance(
+        &self,
+        cells: &NumericCells,
+        baseline: &NumericState,
+        window: &NumericState,
+        moments: (Option<Moments>, Option<Moments>),
+    ) -> Score {
+        // Float edges begin with -inf and end with the largest float: their outer cells hold the infinities.
+        let all = self.window.len();
+        let finite = if cells.infinite().is_some() { 1..all - 1 } else { 0..all };
+        let (low, high) = self.inside;
+        if self.positions.is_empty() || low <= finite.start || low > high || high >= finite.end {
+            return Score::none(empty_side(baseline));
+        }
+        let folded = |counts: &[u64], infinities: (u64, u64)| {
+            let sum = |range: Range<usize>| counts[range].iter().sum::<u64>();
+            let (below, above) = (sum(finite.start..low), sum(high..finite.end));
+            // Where infinities have no cells of their own they were counted in the unbounded ones.
+            let mut folded = vec![below - infinities.0.min(below)];
+            folded.extend(&counts[low..high]);
+            folded.push(above - infinities.1.min(above));
+            folded
+        };
+        let (p, q) = (folded(&self.baseline, baseline.infinities), folded(&self.window, window.infinities));
+        if p.iter().sum::<u64>() == 0 || q.iter().sum::<u64>() == 0 {
+            let is_baseline = p.iter().sum::<u64>() == 0;
+            return Score::none(if is_baseline {
+                "the baseline has no values"
+            } else {
+                "the window has no values"
+            });
+        }
+        let mean = |sum: i128, count: u64| {
+            if count == 0 { 0.0 } else { cells.scale.mean(sum, count) * cells.ratio() }
+        };
+        let tail = |sum: i128, count: u64| {
+            (window.overflow.0 == 0).then(|| mean(sum, count) * count_as_float(count))
+        };
+        let last = q.len() - 1;
+        let mut means = vec![mean(baseline.tails.0, p[0])];
+        means.extend(&self.means[low..high]);
+        means.push(mean(baseline.tails.1, p[last]));
+        let mut is_atom = vec![false];
+        is_atom.extend(&self.is_atom[low..high]);
+        is_atom.push(false);
+        wasserstein(&Line {
+            edges: &self.positions[low - 1..high],
+            is_atom: &is_atom,
+            baseline: &p,
+            window: &q,
+            baseline_means: &means,
+            window_tails: [tail(window.tails.0, q[0]), tail(window.tails.1, q[last])],
+            means: moments.0.zip(moments.1).map(|(own, other)| [own.mean, other.mean]),
+        })
+    }
 }
 
 /// The mean of the baseline's rows in all cells that were merged into one.

@@ -1,25 +1,28 @@
 //! Rates: the share of rows that are null, NaN, of the wrong type, out of range, or of a new category.
 //!
-//! The question of SEMANTICS S3a is whether the share has risen by more than one percentage point: the score test of
-//! `H0: q - p <= delta` for two binomials, with the variance under the restricted maximum likelihood estimates
-//! (Farrington and Manning, Statistics in Medicine 9, 1990). For new categories `p` is not zero: by Good and Turing the
+//! The question of SEMANTICS S3a is whether the share has risen by more than one percentage point, `H0: q - p <= delta` for
+//! two binomials. Where rows are many it is answered by the score test, with the variance under the restricted maximum
+//! likelihood estimates (Farrington and Manning, Statistics in Medicine 9, 1990). With few hits its normal tail is too
+//! light, the more so the farther out: there the exact tests of both sides are melded ([`beta::melded`]), which is
+//! Fisher's test for `delta = 0` and the binomial test against an endless baseline. For new categories `p` is not zero: by Good and Turing the
 //! chance that the next row is of a category not seen so far is close to `f1/N`, with `f1` the number of categories that
 //! the baseline holds exactly once.
 
-use super::p_value::normal;
+use super::p_value::{beta, normal};
 use super::{Direction, Score};
 
 /// The rise of a rate that is tolerated, SEMANTICS S3a: one percentage point.
 pub const RATE_EFFECT: f64 = 0.01;
+
+/// The score test is used while the skewness of its statistic is at most this: its p of 1e-4 is then too small by less
+/// than a fifth. Of a window against an endless baseline that takes 2,500 expected hits.
+const MAX_SKEWNESS: f64 = 0.02;
 
 /// The rate `x` of `n` window rows against `y` of `n_baseline` baseline rows.
 ///
 /// `value` is the window's share and `baseline` the baseline's, both in `[0, 1]`. `p_effect` is the one-sided p of
 /// `q - p <= 0.01`, `p_value` that of `q - p <= 0`; `deff` divides both sizes. Where neither side leaves any variance
 /// (all or none on both) `p_value` is 1. No value (with a reason) for an empty side.
-///
-/// The test is asymptotic: with fewer than about `5/delta` = 500 window rows and a baseline rate near 0 its far tail is
-/// too small by a factor that grows with the distance.
 ///
 /// # Panics
 ///
@@ -43,8 +46,8 @@ pub fn rate(x: u64, n: u64, y: u64, n_baseline: u64, deff: f64) -> Score {
     };
     Score {
         baseline: Some(p),
-        p_value: Some(farrington_manning(x, n, y, n_baseline, 0.0, deff)),
-        p_effect: Some(farrington_manning(x, n, y, n_baseline, RATE_EFFECT, deff)),
+        p_value: Some(beyond(x, n, y, n_baseline, 0.0, deff)),
+        p_effect: Some(beyond(x, n, y, n_baseline, RATE_EFFECT, deff)),
         direction,
         ..known.with_value(q)
     }
@@ -65,19 +68,55 @@ pub fn new_category(new: u64, n: u64, singletons: u64, n_baseline: u64, deff: f6
 
 /// The one-sided p of `H0: q - p <= delta` for `x` of `n` (q) and `y` of `n_baseline` (p), `0 <= delta < 1`.
 ///
-/// The design effect scales the variance and leaves the restricted estimates alone.
-fn farrington_manning(x: u64, n: u64, y: u64, n_baseline: u64, delta: f64, deff: f64) -> f64 {
-    let p = restricted(x, n, y, n_baseline, delta);
-    let q = (p + delta).min(1.0);
-    let (n, n_baseline) = (n as f64, n_baseline as f64);
-    let variance = q * (1.0 - q) / n + p * (1.0 - p) / n_baseline;
-    let excess = (x as f64 / n - y as f64 / n_baseline) - delta;
-    if variance > 0.0 {
-        normal::upper(excess / (variance * deff).sqrt())
-    } else if excess > 0.0 {
-        0.0
+/// Where the rates differ by no more than `delta` nothing speaks against the hypothesis, and the score test says how
+/// little.
+fn beyond(x: u64, n: u64, y: u64, n_baseline: u64, delta: f64, deff: f64) -> f64 {
+    let score = ScoreTest::new(x, n, y, n_baseline, delta);
+    if score.excess <= 0.0 || score.skewness() <= MAX_SKEWNESS {
+        score.p(deff)
     } else {
-        1.0
+        normal::diluted(beta::melded(x, n, y, n_baseline, delta), deff)
+    }
+}
+
+/// Farrington and Manning's statistic: what `q - p` exceeds `delta` by, and its variance's two parts under the restricted
+/// estimates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScoreTest {
+    excess: f64,
+    variances: [f64; 2],
+    rows: [f64; 2],
+}
+
+impl ScoreTest {
+    pub(super) fn new(x: u64, n: u64, y: u64, n_baseline: u64, delta: f64) -> Self {
+        let p = restricted(x, n, y, n_baseline, delta);
+        let q = (p + delta).min(1.0);
+        let rows = [n as f64, n_baseline as f64];
+        Self {
+            excess: (x as f64 / rows[0] - y as f64 / rows[1]) - delta,
+            variances: [q * (1.0 - q) / rows[0], p * (1.0 - p) / rows[1]],
+            rows,
+        }
+    }
+
+    /// The p. The design effect scales the variance and leaves the restricted estimates alone.
+    pub(super) fn p(self, deff: f64) -> f64 {
+        let variance = self.variances[0] + self.variances[1];
+        if variance > 0.0 {
+            normal::upper(self.excess / (variance * deff).sqrt())
+        } else if self.excess > 0.0 {
+            0.0
+        } else {
+            1.0
+        }
+    }
+
+    /// The largest skewness that the statistic may have, with both sides skewed the same way; none without variance.
+    fn skewness(self) -> f64 {
+        let variance = self.variances[0] + self.variances[1];
+        let third = self.variances[0] / self.rows[0] + self.variances[1] / self.rows[1];
+        if variance > 0.0 { third / (variance * variance.sqrt()) } else { f64::INFINITY }
     }
 }
 
@@ -152,6 +191,32 @@ mod tests {
         let large = rate(80, 1000, 500, 100_000, 1.0);
         assert!(large.p_effect < Some(1e-6));
         assert!(rate(80, 1000, 500, 100_000, 4.0).p_effect > large.p_effect);
+    }
+
+    /// 200 rows, none of 1,000,000 in the baseline: five hits or more have probability 0.0518 if the rate has risen by
+    /// exactly one point. The score test says 0.017.
+    #[test]
+    fn few_hits_are_judged_by_the_binomial_test() {
+        let p = rate(5, 200, 0, 1_000_000, 1.0).p_effect.expect("both sides hold rows");
+        assert!((p - 0.0518).abs() < 2e-4, "{p}");
+        assert!(ScoreTest::new(5, 200, 0, 1_000_000, RATE_EFFECT).p(1.0) < 0.02);
+        let diluted = rate(5, 200, 0, 1_000_000, 4.0).p_effect;
+        assert!(diluted > Some(0.15) && diluted < Some(0.3), "{diluted:?}");
+    }
+
+    /// Where the score test takes over, both agree.
+    #[test]
+    fn the_score_test_takes_over_where_both_agree() {
+        for (x, n, y, n_baseline) in [
+            (5_200, 500_000, 0, 10_000_000),
+            (3_200, 100_000, 20_000, 1_000_000),
+            (52_600, 100_000, 49_400, 100_000),
+        ] {
+            let score = ScoreTest::new(x, n, y, n_baseline, RATE_EFFECT);
+            assert!(score.skewness() <= MAX_SKEWNESS && score.excess > 0.0, "{score:?}");
+            let (far, melded) = (score.p(1.0), beta::melded(x, n, y, n_baseline, RATE_EFFECT));
+            assert!((far / melded - 1.0).abs() < 0.15, "{x} of {n}: {far} {melded}");
+        }
     }
 
     #[test]

@@ -94,7 +94,8 @@ fn the_extremes_of_a_type_are_in_range() {
     let own = numeric(longs(&[i64::MIN, i64::MIN, 0, 5, i64::MAX]));
     let measured = scored(&own, &longs(&[i64::MIN, i64::MAX, 1, i64::MIN]));
     let rate = &measured.scores[&Metric::OutOfRangeRate];
-    assert_eq!((rate.value, rate.baseline), (Some(0.0), Some(0.0)));
+    // One row of five is alone at its end: so often rows like the baseline's fall outside of the others' range.
+    assert_eq!((rate.value, rate.baseline), (Some(0.0), Some(0.2)));
     assert_eq!(value(&measured, Metric::Ks), 0.15);
     let own = numeric(longs(&[i64::MIN + 1, 3]));
     assert_eq!(value(&scored(&own, &longs(&[i64::MIN, 3])), Metric::OutOfRangeRate), 0.5);

@@ -8,13 +8,15 @@ use arrow_array::{
     LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
     TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
 };
-use driftlead_engine::accumulate::FeatureState;
+use driftlead_engine::accumulate::{FeatureState, SlotKey, Slots};
+use driftlead_engine::codec::{decode_state, encode_state};
 use driftlead_engine::{ErrorKind, Kind, Metric};
 
 use crate::columns::{
-    Rng, baseline_with, categorical, compare, decimals, doubles, longs, numeric, scored, spec, state, texts,
-    try_state, value,
+    Rng, add, baseline_with, categorical, compare, decimals, doubles, longs, numeric, scored, spec, state,
+    texts, try_state, value,
 };
+use crate::oracle;
 
 /// Every one of `windows` gives the state and the scores of the first, on every one of `baselines`.
 fn assert_alike(kind: Kind, baselines: &[ArrayRef], windows: &[ArrayRef]) {
@@ -130,6 +132,71 @@ fn strings_of_every_encoding_are_alike() {
     assert_alike(Kind::Categorical, &baselines, &windows);
     let ids: Vec<String> = baselines.iter().map(|rows| categorical(rows.clone()).id()).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+/// Rows between an integer baseline's neighbours are not the upper neighbour (SEMANTICS S4): whole numbers turned into
+/// floats, finer decimals, finer times.
+#[test]
+fn what_lies_between_integers_is_seen() {
+    let mut rng = Rng(51);
+    // Few values, which PSI knows one by one; some hundreds, all atoms; thousands, of which most share cells.
+    for distinct in [3, 700, 9_000] {
+        let integers: Vec<i64> = (0..20_000).map(|_| rng.below(distinct) as i64 - 1).collect();
+        let own = numeric(longs(&integers));
+        let reals: Vec<f64> = integers.iter().map(|x| *x as f64).collect();
+        // A half below, in steps of the baseline: every row leaves its atom, and a third does not.
+        for every in [1, 3] {
+            let halves: Vec<f64> = (0..3_000)
+                .map(|i| rng.below(distinct) as f64 - 1.0 - if i % every == 0 { 0.5 } else { 0.0 })
+                .collect();
+            let cents: Vec<i128> = halves.iter().map(|x| (x * 100.0) as i128).collect();
+            let narrow: Vec<f32> = halves.iter().map(|x| *x as f32).collect();
+            let windows: [ArrayRef; 3] =
+                [doubles(&halves), decimals(&cents, 12, 2), Arc::new(Float32Array::from(narrow))];
+            for window in windows {
+                let what = format!("{distinct} values, every {every}, {}", window.data_type());
+                let measured = scored(&own, &window);
+                let (ks, truth) = (&measured.scores[&Metric::Ks], oracle::ks(&reals, &halves));
+                if distinct < 4_096 {
+                    assert!((ks.value.unwrap() - truth).abs() < 1e-12, "{what}: {truth} {ks:?}");
+                } else {
+                    assert!(
+                        ks.value.unwrap() <= truth && truth <= ks.high.unwrap(),
+                        "{what}: {truth} {ks:?}"
+                    );
+                }
+                let (w1, truth) = (&measured.scores[&Metric::Wasserstein], oracle::w1(&reals, &halves));
+                assert!(w1.low.unwrap() <= truth * (1.0 + 1e-9), "{what}: {truth} {w1:?}");
+                assert!(truth <= w1.high.unwrap() * (1.0 + 1e-9), "{what}: {truth} {w1:?}");
+                let below = halves.iter().filter(|x| **x < -1.0).count() as f64 / 3_000.0;
+                let outside = value(&measured, Metric::OutOfRangeRate);
+                // A cell of many values tells the least of them only from what lies a whole step below.
+                assert!(
+                    outside == below || (distinct > 4_096 && outside < below),
+                    "{what}: {outside} {below}"
+                );
+                if distinct == 3 && every == 1 {
+                    assert!(value(&measured, Metric::Psi) > 5.0, "no row is one of the three: {measured:?}");
+                }
+                // Row by row, as with windows and segments, the same.
+                let mut accumulator = own.accumulator();
+                let slot = accumulator.slot(&SlotKey::default());
+                let slots = vec![slot; window.len()];
+                add(&mut accumulator, &window, &[Slots::Each(&slots)]);
+                let each = accumulator.state(0, &SlotKey::default()).unwrap();
+                assert_eq!(each, state(&own, &window), "{what}");
+                assert_eq!(decode_state(&encode_state(&each)).unwrap(), each, "{what}");
+                let mut none = each.clone();
+                none.merge(&each).unwrap();
+                none.subtract(&each).unwrap();
+                assert_eq!(none.rows(), each.rows());
+            }
+        }
+        // Whole floats are the integers themselves.
+        let whole: Vec<f64> = (0..3_000).map(|_| rng.below(distinct) as f64 - 1.0).collect();
+        let as_integers: Vec<i64> = whole.iter().map(|x| *x as i64).collect();
+        assert_eq!(state(&own, &doubles(&whole)), state(&own, &longs(&as_integers)));
+    }
 }
 
 #[test]

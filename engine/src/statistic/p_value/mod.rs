@@ -4,6 +4,7 @@
 //! below 1e-9 down to 1e-250 (SEMANTICS S7). statrs supplies the logarithm of the gamma function; its chi-squared tail
 //! loses all digits below 1e-16 and it has no noncentral chi-squared and no Kolmogorov distribution.
 
+pub mod beta;
 pub mod chi_squared;
 mod gamma;
 pub mod kolmogorov;

@@ -51,7 +51,7 @@ fn ln_beta_half(a: f64) -> f64 {
 }
 
 /// The continued fraction of `I(a, b; x)` without its factor `x^a (1-x)^b / (a B(a,b))`.
-fn fraction(a: f64, b: f64, x: f64) -> f64 {
+pub(super) fn fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let floor = |v: f64| if v.abs() < TINY { TINY } else { v };
     let mut c = 1.0;

@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::cut::Cut;
 use crate::Metric;
+use crate::statistic::p_value::beta::melded;
+use crate::statistic::rate::ScoreTest;
 use crate::statistic::{
-    Moments, Score, chi2, hellinger, js, kl, ks, linf, mean_shift, psi, rate, significance, tvd,
+    Moments, RATE_EFFECT, Score, chi2, hellinger, js, kl, ks, linf, mean_shift, psi, significance, tvd,
 };
 
 pub(super) fn stored(text: &str) -> Value {
@@ -153,11 +155,16 @@ fn rates_agree_with_the_closed_form() {
     let file = stored(include_str!("../../../../fixtures/oracle/rates.json"));
     for row in list(&file["rates"]) {
         let row = list(row);
-        let score = rate(count(&row[0]), count(&row[1]), count(&row[2]), count(&row[3]), 1.0);
-        near(score.p_effect.unwrap(), number(&row[4]), 1e-9, &format!("{row:?}"));
+        let [x, n, y, m] = [0, 1, 2, 3].map(|at| count(&row[at]));
+        near(ScoreTest::new(x, n, y, m, RATE_EFFECT).p(1.0), number(&row[4]), 1e-9, &format!("{row:?}"));
         if let Some(p) = row[5].as_f64() {
-            near(score.p_value.unwrap(), p, 1e-9, &format!("{row:?}"));
+            near(ScoreTest::new(x, n, y, m, 0.0).p(1.0), p, 1e-9, &format!("{row:?}"));
         }
+    }
+    for row in list(&file["melded"]) {
+        let row = list(row);
+        let [x, n, y, m] = [0, 1, 2, 3].map(|at| count(&row[at]));
+        near(melded(x, n, y, m, number(&row[4])), number(&row[5]), 1e-7, &format!("{row:?}"));
     }
 }
 
