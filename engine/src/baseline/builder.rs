@@ -33,6 +33,10 @@ pub struct FeatureSpec {
 /// More distinct strings than this share of the rows look like identifiers.
 const IDENTIFIER_SHARE: f64 = 0.5;
 
+/// Why a column of dates or timestamps that are written as text is skipped (SEMANTICS S10).
+pub const TEMPORAL_TEXT: &str =
+    "dates and times, written as text, are not compared unless `kind: categorical` asks for it";
+
 /// The sampled rows of one feature, by part, in the order of rows.
 #[derive(Debug)]
 enum Sample {
@@ -305,6 +309,10 @@ impl Counter {
                     #[expect(clippy::cast_precision_loss, reason = "a share")]
                     let looks_like_id =
                         n_distinct.is_some_and(|n| values > 2 && n as f64 / values as f64 > IDENTIFIER_SHARE);
+                    if spec.inferred && census.looks_temporal() {
+                        skip(TEMPORAL_TEXT.to_owned());
+                        continue;
+                    }
                     if spec.inferred && looks_like_id {
                         skip(
                             "more than half of its values are distinct: it looks like an id or free text"

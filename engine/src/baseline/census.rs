@@ -138,6 +138,16 @@ impl Census {
         self.by_hash.as_ref().map(HashIndex::len)
     }
 
+    /// Whether nearly all categories are dates or timestamps written as text.
+    pub(crate) fn looks_temporal(&mut self) -> bool {
+        self.settle();
+        let Some(by_hash) = self.by_hash.as_ref().filter(|_| self.value_type.family == Family::Text) else {
+            return false;
+        };
+        let temporal = by_hash.values().filter(|(name, _)| is_iso_time(name)).count();
+        !by_hash.is_empty() && temporal * 20 >= by_hash.len() * 19
+    }
+
     /// The frozen dictionary and the baseline's own state on it; `None` if there are too many categories.
     pub(crate) fn freeze(mut self) -> Option<(Categories, CategoricalState)> {
         self.settle();
@@ -164,4 +174,51 @@ impl Census {
 
 fn add(by_hash: &mut HashIndex<(String, u64)>, name: &str, rows: u64) {
     by_hash.entry(category_hash(name)).or_insert_with(|| (name.to_owned(), 0)).1 += rows;
+/// Whether `text` has the form of ISO 8601: `2001-02-03`, perhaps with a time of day behind `T` or a blank, perhaps with
+/// seconds, a fraction and a zone.
+fn is_iso_time(text: &str) -> bool {
+    let form: Vec<u8> = text.trim().bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b }).collect();
+    let Some((b"0000-00-00", time)) = form.split_at_checked(10) else { return false };
+    let time = match time {
+        [] => return true,
+        [b'T' | b't' | b' ', time @ ..] => time,
+        _ => return false,
+    };
+    let Some(rest) = time.strip_prefix(b"00:00") else { return false };
+    let mut rest = rest.strip_prefix(b":00").unwrap_or(rest);
+    if let [b'.', fraction @ ..] = rest {
+        let digits = fraction.iter().take_while(|b| **b == b'0').count();
+        if digits == 0 {
+            return false;
+        }
+        rest = &fraction[digits..];
+    }
+    let zone = rest.strip_prefix(b" ").unwrap_or(rest);
+    matches!(zone, b"" | b"Z" | b"z" | b"UTC")
+        || matches!(zone, [b'+' | b'-', offset @ ..] if matches!(offset, b"00" | b"0000" | b"00:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_iso_time;
+
+    #[test]
+    fn times_are_told_from_other_text() {
+        for text in [
+            "2001-02-03",
+            "2001-02-03T04:05",
+            "2001-02-03 04:05:06",
+            "2001-02-03T04:05:06Z",
+            "2001-02-03t04:05:06.123456789z",
+            "2001-02-03T04:05:06.5+02:00",
+            "2001-02-03 04:05:06 UTC",
+        ] {
+            assert!(is_iso_time(text), "{text}");
+        }
+        for text in
+            ["", "2001", "2001-02", "2001-02-031", "01-02-2001", "2001-02-03 at noon", "2001-02-03T04", "ATL"]
+        {
+            assert!(!is_iso_time(text), "{text}");
+        }
+    }
 }

@@ -81,17 +81,23 @@ macro_rules! integer_baseline {
             #[allow(unreachable_patterns, reason = "columns of the same type pass as they are")]
             fn of_column(array: &dyn Array, own: ValueType) -> Result<Cow<'_, [Self]>> {
                 let found = ValueType::of(array.data_type())?;
-                if found.unit != own.unit {
-                    return Err(mixed_units(array, own));
+                let steps = found.unit.whole_steps_of(own.unit).ok_or_else(|| mixed_units(array, own))?;
+                // What lies behind a null is no value, and need not fit.
+                let fit =
+                    |row: usize, x: i128| match x.checked_mul(steps).and_then(|x| Self::try_from(x).ok()) {
+                        Some(x) => Ok(x),
+                        None if array.is_null(row) => Ok(0),
+                        None => Err(too_large(array, own, x)),
+                    };
+                match numeric_values(array)? {
+                    Values::$same(x) if steps == 1 => Ok(x),
+                    Values::I32(x) if steps == 1 => Ok(x.iter().map(|x| Self::from(*x)).collect()),
+                    Values::I64(x) if steps == 1 => Ok(x.iter().map(|x| Self::from(*x)).collect()),
+                    Values::I32(x) => x.iter().enumerate().map(|(row, x)| fit(row, (*x).into())).collect(),
+                    Values::I64(x) => x.iter().enumerate().map(|(row, x)| fit(row, (*x).into())).collect(),
+                    Values::I128(x) => x.iter().enumerate().map(|(row, x)| fit(row, *x)).collect(),
+                    Values::F32(_) | Values::F64(_) => Err(mixed_units(array, own)),
                 }
-                let fit = |x: i128| Self::try_from(x).unwrap_or(if x < 0 { Self::MIN } else { Self::MAX });
-                Ok(match numeric_values(array)? {
-                    Values::$same(x) => x,
-                    Values::I32(x) => x.iter().map(|x| Self::from(*x)).collect(),
-                    Values::I64(x) => x.iter().map(|x| Self::from(*x)).collect(),
-                    Values::I128(x) => x.iter().map(|x| fit(*x)).collect(),
-                    Values::F32(_) | Values::F64(_) => return Err(mixed_units(array, own)),
-                })
             }
         }
     };
@@ -104,6 +110,13 @@ fn mixed_units(array: &dyn Array, own: ValueType) -> Error {
             "the baseline's files disagree: expected `{own}` in the unit of the first, found `{}`",
             array.data_type()
         ),
+    )
+}
+
+fn too_large(array: &dyn Array, own: ValueType, x: i128) -> Error {
+    Error::new(
+        ErrorKind::Schema,
+        format!("the value `{x}` of type `{}` is too large for a baseline of `{own}`", array.data_type()),
     )
 }
 

@@ -13,7 +13,7 @@ mod sample;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use builder::{Counter, FeatureSpec, Plan, Sampler};
+pub use builder::{Counter, FeatureSpec, Plan, Sampler, TEMPORAL_TEXT};
 
 pub use sample::{SAMPLE_ROWS, sample_plan};
 
@@ -21,6 +21,7 @@ use crate::accumulate::{Accumulator, FeatureState};
 use crate::codec;
 use crate::digest::sha256_hex;
 use crate::feature::FeatureCells;
+use crate::{Error, ErrorKind, Result};
 
 /// A frozen baseline.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +50,7 @@ pub struct BaselineFeature {
     cutset_id: String,
     whole: FeatureState,
     segments: BTreeMap<Arc<str>, FeatureState>,
-    /// How much more the panes of the baseline vary than independent rows would; `None` if not known.
-    pub design_effect: Option<f64>,
+    design_effects: BTreeMap<i64, f64>,
 }
 
 impl BaselineFeature {
@@ -64,7 +64,7 @@ impl BaselineFeature {
             cutset_id,
             whole,
             segments: BTreeMap::new(),
-            design_effect: None,
+            design_effects: BTreeMap::new(),
         }
     }
 
@@ -105,6 +105,37 @@ impl BaselineFeature {
     pub fn set_segment(&mut self, segment: Arc<str>, state: FeatureState) {
         self.segments.insert(segment, state);
     }
+
+    /// How much more the baseline's panes of `length` microseconds vary than independent rows would, at least 1; `None`
+    /// if that was not measured for this length (SEMANTICS S6). Longer panes vary more: no length speaks for another.
+    #[must_use]
+    pub fn design_effect(&self, length: i64) -> Option<f64> {
+        self.design_effects.get(&length).copied()
+    }
+
+    /// Every design effect that was measured, by the panes' length in microseconds.
+    #[must_use]
+    pub fn design_effects(&self) -> &BTreeMap<i64, f64> {
+        &self.design_effects
+    }
+
+    /// Gives the feature the design effect of the baseline's panes of `length` microseconds.
+    ///
+    /// # Errors
+    ///
+    /// `Plan` if the length is not positive, or the effect is not finite and at least 1.
+    pub fn set_design_effect(&mut self, length: i64, effect: f64) -> Result<()> {
+        if length <= 0 || !(effect >= 1.0 && effect.is_finite()) {
+            return Err(Error::new(
+                ErrorKind::Plan,
+                format!(
+                    "a design effect of `{effect}` for panes of `{length}` microseconds: expected at least 1, and a length"
+                ),
+            ));
+        }
+        self.design_effects.insert(length, effect);
+        Ok(())
+    }
 }
 
 impl Baseline {
@@ -120,11 +151,14 @@ impl Baseline {
     }
 
     /// The name of the baseline: SHA-256 of its rows and features, never of paths or times (SEMANTICS S5).
+    ///
+    /// Design effects are left out: they follow from the windows that somebody asks for, and the same rows are the same
+    /// baseline for hourly and for daily windows.
     #[must_use]
     pub fn id(&self) -> String {
         let mut bytes = self.rows.to_le_bytes().to_vec();
         for feature in &self.features {
-            bytes.extend(sha256_hex(&codec::encode_feature(feature)).as_bytes());
+            bytes.extend(sha256_hex(&codec::encode_content(feature)).as_bytes());
         }
         for (segment, rows) in &self.segments {
             bytes.extend((segment.len() as u64).to_le_bytes());

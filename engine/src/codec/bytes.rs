@@ -34,6 +34,10 @@ impl Writer {
         self.raw(&x.to_bits().to_le_bytes());
     }
 
+    pub(super) fn long(&mut self, x: i64) {
+        self.raw(&x.to_le_bytes());
+    }
+
     pub(super) fn wide(&mut self, x: i128) {
         self.raw(&x.to_le_bytes());
     }

@@ -7,6 +7,7 @@ mod bytes;
 mod cells;
 mod state;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Reader, Writer, damaged};
@@ -21,18 +22,28 @@ pub const VERSION: u8 = 1;
 const FEATURE: &[u8; 4] = b"dlf\0";
 const STATE: &[u8; 4] = b"dls\0";
 
-/// A feature of a baseline, its segments included.
+/// A feature of a baseline, its segments and design effects included.
 #[must_use]
 pub fn encode_feature(feature: &BaselineFeature) -> Vec<u8> {
+    write_feature(feature, feature.design_effects())
+}
+
+/// The same without design effects: what a baseline is named after.
+pub(crate) fn encode_content(feature: &BaselineFeature) -> Vec<u8> {
+    write_feature(feature, &BTreeMap::new())
+}
+
+fn write_feature(feature: &BaselineFeature, design_effects: &BTreeMap<i64, f64>) -> Vec<u8> {
     let mut writer = begin(FEATURE);
     writer.text(feature.name());
     cells::write(&mut writer, feature.cells());
     if let Some(whole) = feature.state(None) {
         state::write(&mut writer, whole);
     }
-    writer.byte(u8::from(feature.design_effect.is_some()));
-    if let Some(design_effect) = feature.design_effect {
-        writer.float(design_effect);
+    writer.count(design_effects.len() as u64);
+    for (length, effect) in design_effects {
+        writer.long(*length);
+        writer.float(*effect);
     }
     writer.count(feature.segments().len() as u64);
     for (segment, of_segment) in feature.segments() {
@@ -68,12 +79,14 @@ pub fn decode_feature(bytes: &[u8]) -> Result<BaselineFeature> {
     };
     let whole = sized(state::read(&mut reader)?)?;
     let mut feature = BaselineFeature::new(name, cells, whole);
-    if reader.flag()? {
-        let design_effect = reader.float()?;
-        if !(design_effect >= 1.0 && design_effect.is_finite()) {
-            return Err(damaged(format!("a design effect of {design_effect}, not at least 1")));
+    let mut before = 0;
+    for _ in 0..reader.length(16)? {
+        let (length, effect) = (reader.long()?, reader.float()?);
+        if length <= before {
+            return Err(damaged(format!("design effects of panes of {length} after those of {before}")));
         }
-        feature.design_effect = Some(design_effect);
+        before = length;
+        feature.set_design_effect(length, effect).map_err(|error| damaged(error.to_string()))?;
     }
     for _ in 0..reader.length(2)? {
         let segment: Arc<str> = reader.text()?.into();

@@ -72,6 +72,14 @@ impl Unit {
         let shared = gcd(up, down).max(1);
         ((up / shared) as f64, (down / shared) as f64)
     }
+
+    /// One step of this unit in steps of `own`, if that is a whole number.
+    #[must_use]
+    pub(crate) fn whole_steps_of(self, own: Self) -> Option<i128> {
+        let up = self.numerator.checked_mul(own.denominator)?;
+        let down = own.numerator.checked_mul(self.denominator)?;
+        (up % down == 0).then(|| up / down)
+    }
 }
 
 /// The greatest common divisor of two numbers that are not negative.

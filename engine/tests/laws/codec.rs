@@ -21,7 +21,8 @@ fn every_kind_comes_back_equal() {
             let mut own = baseline_with(spec("x", sort.kind, &rows), std::slice::from_ref(&rows));
             let segment = state(&own, &rows.slice(3, 20));
             own.features_mut()[0].set_segment(r#"{"a":"b"}"#.into(), segment.clone());
-            own.features_mut()[0].design_effect = Some(1.25);
+            own.features_mut()[0].set_design_effect(3_600_000_000, 1.25).unwrap();
+            own.features_mut()[0].set_design_effect(86_400_000_000, 2.5).unwrap();
             let bytes = encode_feature(&own.features()[0]);
             let feature = decode_feature(&bytes).unwrap();
             assert_eq!(feature, own.features()[0], "{}", sort.name);
@@ -53,6 +54,9 @@ fn what_a_baseline_holds_is_in_its_id() {
         own.set_segments(segments.iter().map(|(name, rows)| (Arc::from(*name), *rows)).collect());
         others.push(own.id());
     }
+    let mut calibrated = build(&[1, 2, 2, 3]);
+    calibrated.features_mut()[0].set_design_effect(3_600_000_000, 2.0).unwrap();
+    assert_eq!(calibrated.id(), own.id(), "the windows that are asked for are not part of it");
     let n = others.len();
     others.sort();
     others.dedup();
@@ -87,7 +91,9 @@ fn samples() -> Vec<(&'static str, BaselineFeature, ArrayRef)> {
     .map(|(name, kind, rows, window)| {
         let own = baseline_with(spec(name, kind, rows), std::slice::from_ref(rows));
         let mut feature = own.features()[0].clone();
-        feature.design_effect = (name == "f64").then_some(1.5);
+        if name == "f64" {
+            feature.set_design_effect(3_600_000_000, 1.5).unwrap();
+        }
         if name == "categorical" {
             feature.set_segment(r#"{"k":null}"#.into(), state(&own, &rows.slice(1, 3)));
         }
@@ -144,7 +150,7 @@ fn use_feature(feature: &BaselineFeature, columns: &[ArrayRef]) {
         drop(sum.merge(&window));
         drop(sum.subtract(own));
     }
-    drop(measure(feature.cells(), own, own, feature.design_effect.unwrap_or(1.0)));
+    drop(measure(feature.cells(), own, own, feature.design_effect(3_600_000_000).unwrap_or(1.0)));
     let _ = describe(feature.cells(), own);
     for segment in feature.segments().values() {
         drop(measure(feature.cells(), segment, own, 1.0));
@@ -191,6 +197,22 @@ fn damaged_bytes_give_an_error_or_a_value() {
             }
         }
     }
+}
+
+/// Panes of no length, effects below 1 and lengths out of order were written by nobody.
+#[test]
+fn design_effects_that_cannot_be_are_refused() {
+    let (_, mut feature, _) = samples().remove(0);
+    assert!(feature.set_design_effect(0, 2.0).is_err() && feature.set_design_effect(1, 0.5).is_err());
+    assert!(feature.set_design_effect(1, f64::NAN).is_err());
+    feature.set_design_effect(86_400_000_000, 2.5).unwrap();
+    let bytes = encode_feature(&feature);
+    let (hour, day) = (3_600_000_000_i64.to_le_bytes(), 86_400_000_000_i64.to_le_bytes());
+    let at = |length: &[u8]| bytes.windows(8).position(|eight| eight == length).unwrap();
+    let mut swapped = bytes.clone();
+    swapped[at(&hour)..][..8].copy_from_slice(&day);
+    let error = decode_feature(&swapped).unwrap_err();
+    assert!(error.to_string().contains("design effects of panes of"), "{error}");
 }
 
 #[test]

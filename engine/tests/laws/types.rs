@@ -247,6 +247,35 @@ fn narrowed_cells_that_collide_have_common_means() {
     assert!(ks < 0.06 && w1 < 0.06, "a step of single precision here is a sixteenth: ks {ks}, w1 {w1}");
 }
 
+/// The files of a baseline may differ in unit and width: what they hold is counted as values, exactly.
+#[test]
+fn a_baseline_of_several_units_and_widths_is_one() {
+    let nanos = TimestampNanosecondArray::from(vec![1_000_000, 2_000_000, 2_000_000]);
+    let millis: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![Some(3), None, Some(4)]));
+    let alone: ArrayRef =
+        Arc::new(TimestampNanosecondArray::from(vec![Some(3_000_000), None, Some(4_000_000)]));
+    let nanos: ArrayRef = Arc::new(nanos);
+    let of = |parts: &[ArrayRef]| baseline_with(spec("x", Kind::Numeric, &nanos), parts).id();
+    assert_eq!(of(&[nanos.clone(), millis]), of(&[nanos.clone(), alone]));
+
+    let far: ArrayRef = Arc::new(TimestampSecondArray::from(vec![i64::MAX]));
+    let own = baseline_with(spec("x", Kind::Numeric, &nanos), &[nanos.clone(), far]);
+    assert!(own.failed()[0].reason.contains("too large"), "{:?}", own.failed());
+
+    let big = |x: u64| (1_u64 << 63) + x;
+    let unsigned: ArrayRef = Arc::new(UInt64Array::from(vec![big(0), big(1), big(1), u64::MAX]));
+    let own = baseline_with(spec("x", Kind::Numeric, &unsigned), &[longs(&[-1, 5]), unsigned.clone()]);
+    let window: ArrayRef = Arc::new(UInt64Array::from(vec![5, big(0), big(1), big(1), u64::MAX]));
+    // Of six rows one lies at -1, of five none; neighbours above i64::MAX are told apart.
+    assert!((value(&scored(&own, &window), Metric::Ks) - 1.0 / 6.0).abs() < 1e-15);
+    let moved: ArrayRef = Arc::new(UInt64Array::from(vec![5, big(0), big(0), big(0), u64::MAX]));
+    assert!((value(&scored(&own, &moved), Metric::Ks) - (4.0 / 5.0 - 3.0 / 6.0)).abs() < 1e-15);
+    // A baseline of signed integers meets them too.
+    let signed = numeric(longs(&[1, 2, 3, i64::MAX]));
+    let beyond: ArrayRef = Arc::new(UInt64Array::from(vec![1, 2, 3, big(0)]));
+    assert_eq!(value(&scored(&signed, &beyond), Metric::Ks), 0.25);
+}
+
 #[test]
 fn another_logical_type_is_an_error_that_says_both() {
     let (number, text) = (longs(&[1, 2, 2]), texts(&["a", "b", "b"]));
