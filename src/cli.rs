@@ -3,13 +3,15 @@
 //! Nothing here opens a file, reads the environment or applies a default that a model file could change. The one thing
 //! that is decided is what a word is: [`Check::target`] tells a model file from data.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use driftlead_engine::policy::FailOn;
 
+use crate::commands::spread;
 use crate::config::Compat;
 use crate::exit::{Error, Result};
 use crate::time::Timestamp;
@@ -26,7 +28,7 @@ Exit codes:
   1  drift
   2  bad usage, configuration or data
   3  the run failed
-  130  interrupted";
+  130  interrupted by Ctrl-C; 143 by SIGTERM";
 
 /// Watches models for drift: compares live data with a frozen baseline.
 ///
@@ -50,6 +52,7 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   driftlead init train.parquet > flights.yaml
+  driftlead init train.parquet -o models/flights.yaml
   driftlead init 'az://ml/flights/2001-01/*.parquet' > flights.yaml")]
     Init(Init),
     /// Freeze the baseline of a model into a file.
@@ -81,7 +84,7 @@ Exit codes:
   1  drift
   2  bad usage, configuration or data, or a feature in error
   3  the run failed
-  130  interrupted")]
+  130  interrupted by Ctrl-C; 143 by SIGTERM")]
     Check(Box<Check>),
     /// Show what is in a baseline file.
     ///
@@ -96,7 +99,8 @@ Examples:
     /// defaults that it leaves unsaid. No data is read.
     #[command(after_help = "\
 Examples:
-  driftlead validate flights.yaml")]
+  driftlead validate flights.yaml
+  driftlead validate --schema > model.schema.json")]
     Validate(Validate),
     /// Write a completion script for a shell.
     #[command(after_help = "\
@@ -115,6 +119,9 @@ pub struct Init {
     /// The data: a file, a pattern in quotes, a folder or a URL.
     #[arg(value_name = "DATA")]
     pub data: String,
+    /// Write the file here, and its schema for editors beside it, instead of to standard output.
+    #[arg(short, long, value_name = "MODEL.yaml")]
+    pub output: Option<PathBuf>,
 }
 
 /// The words after `driftlead baseline`.
@@ -167,6 +174,9 @@ pub struct Check {
     /// Report another tool's metrics too, computed exactly as it does.
     #[arg(long, value_name = "TOOL", value_enum)]
     pub compat: Vec<Compat>,
+    /// For each `--baseline`, the words that directly follow its value.
+    #[arg(skip)]
+    pub following: Vec<Vec<String>>,
 }
 
 /// The words after `driftlead inspect`.
@@ -181,8 +191,11 @@ pub struct Inspect {
 #[derive(Clone, Debug, Args)]
 pub struct Validate {
     /// The model file.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "schema")]
+    pub file: Option<PathBuf>,
+    /// Print the JSON Schema of model files, with which editors complete and check them.
+    #[arg(long, conflicts_with = "file")]
+    pub schema: bool,
 }
 
 /// The words after `driftlead completions`.
@@ -205,6 +218,41 @@ pub enum Format {
     Markdown,
 }
 
+impl Cli {
+    /// Reads a command line, program name first.
+    ///
+    /// # Errors
+    ///
+    /// What clap has to say, help and version included.
+    pub fn read(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(line)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let (Command::Check(check), Some(matches)) =
+            (&mut cli.command, matches.subcommand_matches("check"))
+        {
+            check.following = following(matches, &check.words);
+        }
+        Ok(cli)
+    }
+}
+
+/// For each value of `--baseline`, the words that stand directly behind it.
+fn following(matches: &ArgMatches, words: &[String]) -> Vec<Vec<String>> {
+    let places = |id: &str| matches.indices_of(id).map(Vec::from_iter).unwrap_or_default();
+    let of_words = places("words");
+    places("baseline")
+        .into_iter()
+        .map(|place| {
+            let behind = of_words.iter().zip(words).skip_while(|(at, _)| **at < place);
+            behind
+                .zip(place + 1..)
+                .take_while(|((at, _), next)| *at == next)
+                .map(|((_, word), _)| word.clone())
+                .collect()
+        })
+        .collect()
+}
+
 /// What `check` is told to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -212,6 +260,8 @@ pub struct Target {
     pub model: Option<PathBuf>,
     /// The data to judge, as typed; empty if the model file is to say.
     pub data: Vec<String>,
+    /// What a person should know of how the words were taken.
+    pub note: Option<String>,
 }
 
 impl Check {
@@ -223,7 +273,8 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// A model file after the first word; neither a model file nor a baseline; no data and no model file to name some.
+    /// A model file after the first word; neither a model file nor a baseline; no data and no model file to name some; a
+    /// pattern after `--baseline` that the shell spread out.
     pub fn target(&self) -> Result<Target> {
         let (model, data) = match self.words.split_first() {
             Some((first, rest)) if is_model_file(first) => (Some(PathBuf::from(first)), rest),
@@ -255,7 +306,11 @@ impl Check {
         {
             return Err(Error::input(format!("no time lies from `--since {since}` to `--until {until}`")));
         }
-        Ok(Target { model, data: data.to_vec() })
+        let mut note = None;
+        for (reference, following) in self.baseline.iter().zip(&self.following) {
+            note = note.or(spread::check(reference, following)?);
+        }
+        Ok(Target { model, data: data.to_vec(), note })
     }
 }
 
@@ -292,13 +347,11 @@ impl ValueEnum for Compat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn check(words: &[&str]) -> Check {
         let line = ["driftlead", "check"].iter().chain(words);
-        match Cli::try_parse_from(line).map(|cli| cli.command) {
+        match Cli::read(line).map(|cli| cli.command) {
             Ok(Command::Check(check)) => *check,
             other => panic!("{other:?}"),
         }
@@ -326,7 +379,21 @@ mod tests {
         assert_eq!(check.baseline, ["ref.parquet"]);
         assert_eq!(check.exclude, ["a", "b"]);
         let target = check.target().expect("target");
-        assert_eq!(target, Target { model: None, data: vec!["cur.parquet".to_owned()] });
+        assert_eq!(target, Target { model: None, data: vec!["cur.parquet".to_owned()], note: None });
+    }
+
+    #[test]
+    fn words_behind_a_baseline_are_known() {
+        let following = |words: &[&str]| check(words).following;
+        assert_eq!(following(&["--baseline", "r1", "r2", "r3"]), [["r2", "r3"]]);
+        assert_eq!(following(&["m.yaml", "a", "--baseline", "r1", "r2", "--reproducible", "b"]), [["r2"]]);
+        assert_eq!(following(&["a", "b", "--baseline", "r1"]), [[""; 0]]);
+        assert_eq!(following(&["--baseline", "r1", "--baseline", "r2", "a"]), [vec![], vec!["a".to_owned()]]);
+        let error = check(&["--baseline", "r1", "r2", "live"]).target().expect_err("refused");
+        assert!(error.to_string().contains("is `r2` baseline or data?"), "{error}");
+        let target = check(&["--baseline", "r1", "r2", "r3"]).target().expect("may be meant");
+        assert!(target.note.is_some_and(|note| note.contains("quote it")));
+        assert_eq!(check(&["r2", "r3", "--baseline", "r1"]).target().expect("clear").note, None);
     }
 
     #[test]

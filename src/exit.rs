@@ -15,6 +15,8 @@ pub mod code {
     pub const RUN: u8 = 3;
     /// Ended by Ctrl-C.
     pub const INTERRUPTED: u8 = 130;
+    /// Ended by SIGTERM.
+    pub const TERMINATED: u8 = 143;
 }
 
 /// Why a command could not do its work.
@@ -34,6 +36,8 @@ pub enum Kind {
     Run,
     /// Nothing: it was the person's wish.
     Interrupted,
+    /// Nothing: it was the machine's wish.
+    Terminated,
 }
 
 /// The result of a command.
@@ -57,6 +61,13 @@ impl Error {
         Self { kind: Kind::Interrupted, message, source: None }
     }
 
+    /// SIGTERM came.
+    #[must_use]
+    pub fn terminated() -> Self {
+        let message = "terminated: nothing was written".to_owned();
+        Self { kind: Kind::Terminated, message, source: None }
+    }
+
     /// Adds the cause, which the message must not repeat.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -77,6 +88,7 @@ impl Error {
             Kind::Input => code::INPUT,
             Kind::Run => code::RUN,
             Kind::Interrupted => code::INTERRUPTED,
+            Kind::Terminated => code::TERMINATED,
         }
     }
 
@@ -136,6 +148,6 @@ mod tests {
         let error = Error::run("cannot write `a.json`").because(Error::run("disk on fire").because(root));
         assert_eq!(error.chain(), "cannot write `a.json`: disk on fire");
         assert_eq!(error.code(), code::RUN);
-        assert_eq!(Error::interrupted().code(), 130);
+        assert_eq!((Error::interrupted().code(), Error::terminated().code()), (130, 143));
     }
 }

@@ -1,38 +1,58 @@
-//! Ctrl-C: a flag that loops look at between batches.
+//! Ctrl-C and SIGTERM: a flag that loops look at between batches.
 //!
-//! The first Ctrl-C asks the run to end: it removes what it began to write and exits with 130. A second one ends the process at once, for a run that waits on a network, after removing the same files.
+//! The first signal asks the run to end: it removes what it began to write and exits with 130, or with 143 after SIGTERM,
+//! which is how schedulers and containers end a program. A second one ends the process at once, for a run that waits on
+//! a network, after removing the same files.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::exit::{Error, Result, code};
 use crate::output;
 
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+/// The exit code that was asked for; 0 while nobody asked.
+static REQUESTED: AtomicU8 = AtomicU8::new(0);
 
-/// Begins to listen for Ctrl-C. Where that is impossible (another handler is set), Ctrl-C ends the process as ever.
+/// Begins to listen. Where that is impossible (another handler is set), a signal ends the process as ever.
 pub fn listen() {
-    let listening = ctrlc::set_handler(|| {
-        if REQUESTED.swap(true, Ordering::Relaxed) {
-            output::remove_pending();
-            #[expect(clippy::exit, reason = "the person asked twice, and the main thread may be blocked")]
-            std::process::exit(i32::from(code::INTERRUPTED));
-        }
-        output::complain("stopping: press Ctrl-C again to end at once");
-    });
-    drop(listening);
+    // SIGTERM first: a test that sees Ctrl-C caught may send either.
+    #[cfg(unix)]
+    listen_for_termination();
+    drop(ctrlc::set_handler(|| {
+        request(code::INTERRUPTED, "stopping: press Ctrl-C again to end at once");
+    }));
 }
 
-/// Whether Ctrl-C was pressed.
-#[must_use]
-pub fn requested() -> bool {
-    REQUESTED.load(Ordering::Relaxed)
+#[cfg(unix)]
+fn listen_for_termination() {
+    use signal_hook::consts::SIGTERM;
+
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM]) else { return };
+    let listen = move || {
+        for _ in signals.forever() {
+            request(code::TERMINATED, "stopping: a second SIGTERM ends the run at once");
+        }
+    };
+    drop(std::thread::Builder::new().name("signals".to_owned()).spawn(listen));
+}
+
+fn request(exit_code: u8, notice: &str) {
+    if REQUESTED.swap(exit_code, Ordering::Relaxed) != 0 {
+        output::remove_pending();
+        #[expect(clippy::exit, reason = "the person asked twice, and the main thread may be blocked")]
+        std::process::exit(i32::from(exit_code));
+    }
+    output::complain(notice);
 }
 
 /// For loops: `interrupt::check()?` once a batch.
 ///
 /// # Errors
 ///
-/// Ctrl-C was pressed.
+/// Ctrl-C was pressed, or SIGTERM came.
 pub fn check() -> Result<()> {
-    if requested() { Err(Error::interrupted()) } else { Ok(()) }
+    match REQUESTED.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        code::TERMINATED => Err(Error::terminated()),
+        _ => Err(Error::interrupted()),
+    }
 }

@@ -15,7 +15,6 @@ pub mod time;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use self::cli::{Cli, Command};
@@ -25,7 +24,7 @@ use self::exit::code;
 ///
 /// Reports go to standard output, everything else to standard error.
 pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => {
             // A closed standard output, as in `driftlead --help | head -1`, is no error.

@@ -36,6 +36,12 @@ impl Atomic {
         if target.is_dir() {
             return Err(Error::input(format!("`{}` is a folder: name a file in it", target.display())));
         }
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let message =
+                format!("cannot write `{}`: there is no folder `{}`", target.display(), folder.display());
+            return Err(Error::input(message));
+        }
         let temporary =
             target.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
         let cannot =

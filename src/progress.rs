@@ -1,8 +1,9 @@
 //! A progress bar for a person who watches: on a terminal's standard error, and nowhere else.
 
+use std::fmt;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Rows done, with speed and time left. Cheap to clone and to share between threads; gone when the last clone is.
 #[derive(Clone, Debug)]
@@ -17,13 +18,19 @@ impl Progress {
         // Hides itself where standard error is no terminal. Ten times a second is enough for an eye.
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
         let template = if total.is_some() {
-            "{msg:>9} {bar:30} {percent:>3}%  {human_pos} rows  {per_sec}  {eta} left"
+            "{msg:>9} {bar:30} {percent:>3}%  {human_pos} rows  {rate}  {eta} left"
         } else {
-            "{msg:>9} {spinner} {human_pos} rows  {per_sec}  {elapsed}"
+            "{msg:>9} {spinner} {human_pos} rows  {rate}  {elapsed}"
         };
         // The templates are constants of this file: if they were wrong, the default style would do.
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸ "));
+            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // The rate of the first instants is nothing that a person can read.
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+                let rows = state.per_sec() as u64;
+                let _ = write!(out, "{} rows/s", HumanCount(rows));
+            };
+            bar.set_style(style.with_key("rate", rate).progress_chars("━╸ "));
         }
         bar.set_message(what);
         if !bar.is_hidden() {

@@ -7,8 +7,9 @@ use arrow_array::ArrayRef;
 use driftlead::report::{Verdict, wire::Report};
 use driftlead_engine::Metric;
 
+use crate::support::checkout::workspace;
 use crate::support::folder::{Folder, floats, table, texts};
-use crate::support::program::{driftlead, feature, measure, only, parsed, report, value};
+use crate::support::program::{Ended, driftlead, feature, measure, only, parsed, program, report, value};
 use crate::support::random::Random;
 
 const ROWS: usize = 4_000;
@@ -230,10 +231,25 @@ fn a_model_file_is_refused_with_its_place_and_a_suggestion() {
         ),
         ("window: {length: 1d}".to_owned(), &[":3:18: ", "write `time: COLUMN`"]),
         ("window: {length: 1d, every: 7h}\ntime: at".to_owned(), &["`every: 7h` does not divide"]),
-        ("time: at\nwindow: {length: 1d}".to_owned(), &["`time` names the column `at`", "`delay`"]),
-        ("segments: [orign]".to_owned(), &["`segments` names the column `orign`", "did you mean `origin`?"]),
-        ("features: {delai: numeric}".to_owned(), &["`features` names the column `delai`", "`delay`?"]),
-        ("features: {origin: numeric}".to_owned(), &["feature `origin`", "cannot be `numeric`"]),
+        (
+            "time: at\nwindow: {length: 1d}".to_owned(),
+            &[":3:7: ", "`time` names the column `at`", "`delay`", "\n  3 | time: at\n    |       ^"],
+        ),
+        (
+            "segments: [[origin, speed], orign]".to_owned(),
+            &[":3:29: ", "`segments` names the column `orign`", "did you mean `origin`?"],
+        ),
+        (
+            "features: {delai: numeric}".to_owned(),
+            &[":3:12: ", "`features` names the column `delai`", "did you mean `delay`?"],
+        ),
+        ("features: {origin: numeric}".to_owned(), &[":3:12: ", "feature `origin`", "cannot be `numeric`"]),
+        (
+            "features: {origin: {type: int64}}".to_owned(),
+            &[":3:12: ", "feature `origin` has `type: int64`", "`string`"],
+        ),
+        ("where: delai > 0".to_owned(), &[":3:8: ", "no column `delai`", "did you mean `delay`?"]),
+        ("derive: {fast: speed >}".to_owned(), &[":3:10: ", "derived column `fast`", "expected"]),
     ] {
         let text = format!("model: m\nbaseline: baseline.parquet\n{line}\n");
         let model = folder.write("model.yaml", text);
@@ -271,4 +287,212 @@ fn a_set_of_one_row_is_enough_to_be_read() {
     let one = folder.rows("one.parquet", &table(columns(2, 1)), 1);
     let report = report(&["--baseline", &baseline, &one]);
     assert_eq!((only(&report).rows, only(&report).verdict), (1, Verdict::Insufficient));
+}
+
+#[test]
+fn no_row_after_the_condition_is_too_few_to_judge_and_no_baseline() {
+    let folder = Folder::new();
+    let baseline = baseline(&folder);
+    let window = folder.parquet("window.parquet", columns(2, ROWS));
+    // Where the condition leaves both without rows there is no baseline.
+    let message = refused(&["--baseline", &baseline, &window, "--where", "speed > 1e9"]);
+    says(&message, &["the baseline has no rows", "`where:`"]);
+    let frozen = folder.path("frozen.parquet");
+    let model = folder.write("model.yaml", "model: m\nbaseline: baseline.parquet\n");
+    assert_eq!(driftlead(&["baseline", &model, "-o", &frozen]).code, Some(0));
+    let args = ["check", "--baseline", &frozen, &window, "--where", "speed > 1e9"];
+    let ended = driftlead(&args);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    says(
+        &ended.out,
+        &["insufficient: ", "0 rows with a value, 200 are needed", "4,000 rows left out by `where`"],
+    );
+    assert_eq!(driftlead(&[&args[..], &["--fail-on", "insufficient"]].concat()).code, Some(1));
+}
+
+/// The footer is whole and names a row group whose bytes are not there.
+#[test]
+fn a_truncated_row_group_is_named_with_its_place() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let bytes = fs::read(&good).expect("bytes");
+    let rump = [b"PAR1", &bytes[bytes.len() - 4_000..]].concat();
+    let rump = folder.write("rump.parquet", rump);
+    for args in [["--baseline", &good, &rump], ["--baseline", &rump, &good]] {
+        says(
+            &refused(&args),
+            &["rump.parquet`", "row group 1 of 1", "column `delay`", "but the file has only"],
+        );
+    }
+}
+
+/// As another user where the tests run as root, who may read everything.
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_or_written_is_named_with_the_reason() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let secret = folder.parquet("secret.parquet", columns(2, ROWS));
+    let model = folder.write("model.yaml", "model: m\nbaseline: baseline.parquet\n");
+    let hidden = folder.write("hidden.yaml", "model: m\nbaseline: baseline.parquet\n");
+    let mode = |path: &str, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
+    };
+    mode(&secret, 0o000);
+    mode(&hidden, 0o000);
+    let is_root = fs::File::open(&secret).is_ok();
+    let built = env!("CARGO_BIN_EXE_driftlead");
+    let copied = folder.path("driftlead");
+    if is_root {
+        // The folder in which it was built may be closed to others.
+        fs::copy(built, &copied).expect("copied");
+    }
+    mode(&folder.path(""), 0o555);
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(if is_root { &copied } else { built });
+        command.args(args).current_dir("/");
+        if is_root {
+            command.uid(65_534).gid(65_534);
+        }
+        let ended = Ended::from(command.output().expect("it runs"));
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{args:?}: {ended:?}");
+        ended.err
+    };
+    says(&run(&["check", "--baseline", &good, &secret]), &["secret.parquet`", "ermission denied"]);
+    says(&run(&["check", "--baseline", &secret, &good]), &["secret.parquet`", "ermission denied"]);
+    says(&run(&["init", &secret]), &["secret.parquet`", "ermission denied"]);
+    says(&run(&["check", &hidden, &good]), &["hidden.yaml`", "ermission denied"]);
+    says(&run(&["baseline", &model]), &["model.baseline.parquet`", "ermission denied"]);
+    mode(&folder.path(""), 0o755);
+    assert!(!folder.names().iter().any(|name| name.contains("model.baseline") || name.ends_with(".tmp")));
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_named() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let model = folder.write("model.yaml", "model: m\nbaseline: baseline.parquet\n");
+    let (place, yaml) = (folder.path("place"), folder.path("place.yaml"));
+    for path in [&place, &yaml] {
+        fs::create_dir(path).expect("a folder");
+    }
+    for args in [&["validate", &place][..], &["check", &yaml, &good], &["inspect", &place], &["init", &place]]
+    {
+        let ended = driftlead(args);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{args:?}: {ended:?}");
+        says(&ended.err, &["driftlead: ", "place"]);
+    }
+    let ended = driftlead(&["baseline", &model, "-o", &place]);
+    assert_eq!(ended.code, Some(2));
+    says(&ended.err, &["place` is a folder: name a file in it"]);
+}
+
+/// Data must not be lost by a slip of the hand, nor counts be taken for rows.
+#[test]
+fn a_baseline_is_written_over_nothing_but_an_older_baseline() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let model = folder.write("model.yaml", "model: m\nbaseline: baseline.parquet\n");
+    let before = fs::read(&good).expect("bytes");
+    let ended = driftlead(&["baseline", &model, "-o", &good]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    says(&ended.err, &["baseline.parquet` exists and is no baseline file", "choose another name"]);
+    assert_eq!(fs::read(&good).expect("bytes"), before);
+    let frozen = folder.path("frozen.parquet");
+    for _ in 0..2 {
+        assert_eq!(driftlead(&["baseline", &model, "-o", &frozen]).code, Some(0));
+    }
+    let ended = driftlead(&["baseline", &model, "-o", &folder.path("none/frozen.parquet")]);
+    says(&ended.err, &["there is no folder", "none`"]);
+
+    says(&refused(&["--baseline", &good, &frozen]), &["frozen.parquet` is a baseline file, not rows"]);
+    let again = folder.write("again.yaml", "model: m\nbaseline: frozen.parquet\n");
+    let ended = driftlead(&["baseline", &again]);
+    assert_eq!(ended.code, Some(2));
+    says(&ended.err, &["frozen.parquet` is a baseline file, not rows"]);
+}
+
+#[test]
+fn text_files_say_what_is_wrong_with_them() {
+    let folder = Folder::new();
+    let rows: String = (0..300).map(|row| format!("{},{}\n", row % 7, ["a", "b"][row % 2])).collect();
+    let good = folder.write("good.csv", format!("x,city\n{rows}"));
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain("x,city\n1,a\n".bytes().flat_map(|b| [b, 0])).collect();
+    for (name, content, parts) in [
+        ("utf16.csv", utf16.as_slice(), &["UTF-16 text", "convert it to UTF-8"][..]),
+        ("empty.csv", b"", &["is empty (0 bytes)", "a header and rows"]),
+        ("empty.ndjson", b"", &["is empty (0 bytes)", "one JSON object a line"]),
+        ("text.ndjson", b"not json\nat all\n", &["none of the first 2 records could be read"]),
+    ] {
+        let bad = folder.write(name, content);
+        let message = refused(&["--baseline", &good, &bad]);
+        says(&message, &[&format!("{name}`")]);
+        says(&message, parts);
+    }
+
+    // One bad record is left out, counted and told with its line; the others are judged.
+    let ragged = folder.write("ragged.csv", format!("x,city\n{rows}1\n"));
+    let ended = driftlead(&["check", "--baseline", &good, &ragged]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    says(&ended.err, &["ragged.csv`: 1 record left out", "line 302: expected 2 fields, found 1"]);
+    says(&ended.out, &["300 rows", "1 record left out: not readable"]);
+    let lines: String = (0..300).map(|row| format!("{{\"x\": {}, \"city\": \"a\"}}\n", row % 7)).collect();
+    let cut = folder.write("cut.ndjson", &lines[..lines.len() - 9]);
+    let ended = driftlead(&["check", "--baseline", &cut, &cut]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    says(&ended.err, &["cut.ndjson`: 1 record left out", "the first on line 300"]);
+}
+
+#[test]
+fn credentials_that_are_refused_are_named() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    // A store of this machine's own that refuses everybody.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        for mut connection in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let _ = connection.read(&mut request);
+            let body = "<Error><Code>AccessDenied</Code></Error>";
+            let head = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length:";
+            let _ = connection.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes());
+        }
+    });
+    let output = program(&["check", "--baseline", &good, "s3://bucket/live.parquet"])
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "a-secret")
+        .env("AWS_ENDPOINT_URL", &endpoint)
+        .env("AWS_ALLOW_HTTP", "true")
+        .output()
+        .expect("it runs");
+    let ended = Ended::from(output);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
+    says(&ended.err, &["`s3://bucket/live.parquet`: access was refused (403)", "AWS_ACCESS_KEY_ID"]);
+    assert!(!ended.err.contains("a-secret"), "{ended:?}");
+}
+
+/// A page of doubles has no redundancy by which damage would show; its checksum has.
+#[test]
+fn a_page_that_does_not_have_its_checksum_is_named() {
+    let folder = Folder::new();
+    let bytes = fs::read(workspace().join("fixtures/checksums/pages.parquet")).expect("the fixture");
+    let whole = folder.write("whole.parquet", &bytes);
+    assert_eq!(driftlead(&["check", "--baseline", &whole, &whole]).code, Some(0));
+    let value = 12_345.678_f64.to_le_bytes();
+    let at = bytes.windows(8).position(|eight| eight == value).expect("the last value");
+    for bit in [0x01, 0x80] {
+        let mut flipped = bytes.clone();
+        flipped[at + 5] ^= bit;
+        let flipped = folder.write("flipped.parquet", &flipped);
+        let parts =
+            ["flipped.parquet`", "row group 1 of 1", "column `x`", "checksum", "copy or write it again"];
+        says(&refused(&["--baseline", &whole, &flipped]), &parts);
+        says(&refused(&["--baseline", &flipped, &whole]), &parts);
+    }
 }

@@ -8,6 +8,7 @@ mod compat;
 mod deps;
 mod determinism;
 mod errors;
+mod models;
 mod oracle;
 mod rivals;
 mod support;

@@ -5,7 +5,7 @@ use driftlead::report::Verdict;
 use driftlead::report::wire::{Direction, Feature, Report};
 use driftlead_engine::Metric;
 
-use crate::support::folder::{Folder, floats, texts};
+use crate::support::folder::{Folder, floats, table, texts};
 use crate::support::program::{Ended, driftlead, feature, measure, only, program, report, value};
 use crate::support::random::Random;
 
@@ -312,4 +312,49 @@ fn the_largest_value_is_counted() {
     let last = found.top.iter().find(|cell| cell.low.is_some() && cell.high.is_none()).expect("a last cell");
     assert!(last.window > 0.25, "a fifth, and a tenth of the rest: {last:?}");
     assert_eq!(found.verdict, Verdict::Drift);
+}
+
+/// The most memory that a check held, in bytes. The report is larger than a pipe holds, so that the program waits for
+/// its reader at the end of its work, and can be asked there.
+#[cfg(target_os = "linux")]
+fn peak_memory(baseline: &str, window: &str) -> u64 {
+    use std::io::Read as _;
+    use std::process::Stdio;
+
+    let args = ["check", "--format", "json", "--threads", "2", "--baseline", baseline, window];
+    let mut child = program(&args).stdout(Stdio::piped()).spawn().expect("the program runs");
+    let mut out = child.stdout.take().expect("a pipe");
+    out.read_exact(&mut [0]).expect("the report begins");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("its status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    let mut rest = Vec::new();
+    out.read_to_end(&mut rest).expect("the report");
+    assert!(rest.len() > 70_000, "{} bytes fit into a pipe", rest.len());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    kib * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_rows() {
+    const MIB: u64 = 1 << 20;
+    let folder = Folder::new();
+    let mut random = Random::new(20);
+    let mut file = |name: &str, rows: usize| {
+        let column = |random: &mut Random| floats((0..rows).map(|_| random.uniform()).collect::<Vec<f64>>());
+        let (a, b) = (column(&mut random), column(&mut random));
+        let names: Vec<String> = (0..32).map(|number| format!("x{number}")).collect();
+        let columns = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (name.as_str(), if at % 2 == 0 { a.clone() } else { b.clone() }));
+        // One row group: nothing but the reader keeps it from being held as a whole.
+        folder.rows(name, &table(columns.collect()), rows)
+    };
+    let (small, large) = (file("small.parquet", 80_000), file("large.parquet", 800_000));
+    let (before, after) = (peak_memory(&small, &small), peak_memory(&large, &large));
+    // The larger file's values alone take 195 MiB.
+    assert!(after < before + 40 * MIB, "{} MiB became {} MiB", before / MIB, after / MIB);
+    assert!(after < 200 * MIB, "{} MiB", after / MIB);
 }

@@ -1,8 +1,9 @@
 //! `driftlead baseline`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use driftlead_connectors::baseline_file;
 use driftlead_connectors::dataset::Remotes;
 
 use super::validate;
@@ -10,6 +11,7 @@ use crate::cli::Baseline;
 use crate::exit::{Error, Result, code};
 use crate::job::baseline;
 use crate::output;
+use crate::report::plural;
 
 /// Builds a baseline from the model file's rows and writes it.
 ///
@@ -27,14 +29,15 @@ pub fn run(args: &Baseline) -> Result<u8> {
     super::use_threads(args.threads)?;
     let output = args.output.clone().unwrap_or_else(|| beside(&args.model));
     let remotes = Arc::new(Remotes::default());
+    ensure_writable(&output, &remotes)?;
     let loaded = baseline::build(&config, &from.paths, &remotes)?;
     let location = output.to_string_lossy();
     baseline::write(&config, &loaded, &location, &remotes)?;
     let own = &loaded.baseline;
     let mut text = format!(
-        "{location}: {} features of {} rows, baseline {}\n",
-        own.features().len(),
-        own.rows(),
+        "{location}: {} of {}, baseline {}\n",
+        plural(own.features().len() as u64, "feature"),
+        plural(own.rows(), "row"),
         own.id().get(..12).unwrap_or_default()
     );
     for skipped in &loaded.skipped {
@@ -47,7 +50,32 @@ pub fn run(args: &Baseline) -> Result<u8> {
     Ok(if loaded.failed.is_empty() { code::OK } else { code::INPUT })
 }
 
+/// Refuses to write over a file that is something else than an older baseline, and into a folder that is not there:
+/// before the rows are read, which may take long.
+fn ensure_writable(output: &Path, remotes: &Remotes) -> Result<()> {
+    if output.to_string_lossy().contains("://") {
+        return Ok(());
+    }
+    let place = output.display();
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Error::input(format!(
+            "cannot write `{place}`: there is no folder `{}`",
+            folder.display()
+        )));
+    }
+    if output.is_dir() {
+        return Err(Error::input(format!("`{place}` is a folder: name a file in it")));
+    }
+    if output.exists() && !baseline_file::is_baseline(&output.to_string_lossy(), remotes).unwrap_or(false) {
+        return Err(Error::input(format!(
+            "`{place}` exists and is no baseline file: it is not written over; choose another name, or remove it first"
+        )));
+    }
+    Ok(())
+}
+
 /// `flights.yaml` -> `flights.baseline.parquet`.
-fn beside(model: &std::path::Path) -> PathBuf {
+fn beside(model: &Path) -> PathBuf {
     model.with_extension("baseline.parquet")
 }

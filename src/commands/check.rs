@@ -20,6 +20,9 @@ use crate::report::{exit_code, markdown, table};
 /// If the comparison cannot be made.
 pub fn run(args: &Check) -> Result<u8> {
     let target = args.target()?;
+    if let Some(note) = &target.note {
+        output::complain(note);
+    }
     let mut config = match &target.model {
         Some(file) => validate::load(file)?,
         None => Config::first_look(),
@@ -28,6 +31,7 @@ pub fn run(args: &Check) -> Result<u8> {
     config.features.declared.retain(|feature| !args.exclude.contains(&feature.name));
     if args.filter.is_some() {
         config.filter.clone_from(&args.filter);
+        config.origin.forget("where");
     }
     config.compat.extend(&args.compat);
     let baseline = match (&args.baseline[..], &config.baseline) {

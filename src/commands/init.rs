@@ -1,51 +1,91 @@
 //! `driftlead init`: a model file for a data set, ready to edit.
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::Kind;
+use driftlead_engine::baseline::TEMPORAL_TEXT;
 
 use crate::cli::Init;
-use crate::config::Config;
 use crate::config::template::{Choice, Column, Draft};
-use crate::exit::{Result, code};
-use crate::job::columns::Columns;
-use crate::job::input::Input;
+use crate::config::{Config, schema};
+use crate::exit::{Error, Result, code};
+use crate::job::columns::{Columns, type_word};
+use crate::job::input::{Input, Preparation};
 use crate::job::look::{Look, look};
 use crate::output;
 
-/// Prints the model file.
+/// Prints the model file, or writes it beside its schema.
 ///
 /// # Errors
 ///
-/// If the data cannot be read or no column can be a feature.
+/// If the data cannot be read, no column can be a feature, or the file is there already or cannot be written.
 pub fn run(args: &Init) -> Result<u8> {
+    if let Some(file) = args.output.as_deref().filter(|file| file.exists()) {
+        return Err(Error::input(format!(
+            "`{}` exists: it is not written over; choose another name, or remove it first",
+            file.display()
+        )));
+    }
     let remotes = Arc::new(Remotes::default());
-    let input = Input::open(std::slice::from_ref(&args.data), &remotes, None, &[])?;
+    let input = Input::open(std::slice::from_ref(&args.data), &remotes, Preparation::default())?;
     let columns = Columns::choose(input.schema(), &Config::first_look())?;
     let looks = look(&input, &columns)?;
-    let schema = input.schema();
-    let drafted = schema.fields().iter().enumerate().map(|(place, field)| {
+    let drafted = input.schema().fields().iter().enumerate().map(|(place, field)| {
         let feature = columns.places.iter().position(|own| *own == place);
         let (choice, seen) = match feature {
             Some(feature) => described(columns.features[feature].kind, &looks[feature]),
             None => (unjudged(field.name(), field.data_type(), &columns), String::new()),
         };
-        Column { name: field.name().clone(), data_type: field.data_type().to_string(), choice, seen }
+        Column { name: field.name().clone(), data_type: type_word(field.data_type()), choice, seen }
     });
     let draft = Draft {
+        schema: args.output.is_some().then(|| SCHEMA.to_owned()),
         model: model_name(&args.data),
-        path: args.data.clone(),
+        path: args.output.as_deref().map_or_else(|| args.data.clone(), |file| seen_from(file, &args.data)),
         rows: input.dataset().n_rows(),
         columns: drafted.collect(),
     };
-    output::print(&draft.to_yaml())?;
+    let Some(file) = &args.output else {
+        output::print(&draft.to_yaml())?;
+        return Ok(code::OK);
+    };
+    let beside = file.with_file_name(SCHEMA);
+    if std::fs::read_to_string(&beside).map_or_else(|_| beside.exists(), |text| !text.contains(schema::TITLE))
+    {
+        return Err(Error::input(format!(
+            "`{}` exists and is not driftlead's: it is not written over; write the model file to another folder",
+            beside.display()
+        )));
+    }
+    output::write_file(&beside, schema::text().as_bytes())?;
+    output::write_file(file, draft.to_yaml().as_bytes())?;
+    output::print(&format!("{}: next `driftlead validate {0}`\n", file.display()))?;
     Ok(code::OK)
+}
+
+/// What the schema for editors is called beside a model file.
+const SCHEMA: &str = "model.schema.json";
+
+/// `data` as the model file `file` has to name it: relative paths begin at the file's folder.
+fn seen_from(file: &Path, data: &str) -> String {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    if folder.as_os_str().is_empty() || data.contains("://") || Path::new(data).is_absolute() {
+        return data.to_owned();
+    }
+    // What leads from a folder below the working folder back to it is known without a look at the disk.
+    let is_below = folder.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if is_below {
+        let depth = folder.components().filter(|part| matches!(part, Component::Normal(_))).count();
+        return format!("{}{}", "../".repeat(depth), data.strip_prefix("./").unwrap_or(data));
+    }
+    std::path::absolute(data).map_or_else(|_| data.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 fn described(kind: Kind, look: &Look) -> (Choice, String) {
     match &look.skipped {
+        Some(reason) if reason == TEMPORAL_TEXT => (Choice::Time, look.seen.clone()),
         Some(reason) => (Choice::Skipped(reason.clone()), look.seen.clone()),
         None => (Choice::Feature(kind), look.seen.clone()),
     }
@@ -71,6 +111,15 @@ fn model_name(data: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_file_elsewhere_names_its_data_from_there() {
+        let seen = |file: &str, data: &str| seen_from(Path::new(file), data);
+        assert_eq!(seen("m.yaml", "data/x.parquet"), "data/x.parquet");
+        assert_eq!(seen("models/a/m.yaml", "./data/x.parquet"), "../../data/x.parquet");
+        assert_eq!(seen("models/m.yaml", "az://ml/x/*.parquet"), "az://ml/x/*.parquet");
+        assert!(Path::new(&seen("../m.yaml", "x.parquet")).is_absolute());
+    }
 
     #[test]
     fn a_model_is_named_after_its_data() {

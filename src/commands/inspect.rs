@@ -10,9 +10,10 @@ use driftlead_engine::codec;
 use driftlead_engine::feature::FeatureCells;
 
 use crate::cli::Inspect;
+use crate::config::Duration;
 use crate::exit::{Error, Result, code};
 use crate::output;
-use crate::report::{histogram, number};
+use crate::report::{count, histogram, number, plural};
 
 /// The columns of a histogram.
 const BARS: usize = 24;
@@ -38,11 +39,12 @@ fn text(location: &str, rows: &[FeatureRow], metadata: &BTreeMap<String, String>
     let known = |key: &str| metadata.get(key).map_or("unknown", String::as_str);
     let mut out = String::new();
     let whole = rows.iter().filter(|row| row.segment.is_none());
+    let rows_of_all = known("driftlead.rows");
+    let n_rows = rows_of_all.parse().map_or_else(|_| format!("{rows_of_all} rows"), |n| plural(n, "row"));
     let _ = writeln!(
         out,
-        "{location}\nbaseline {} of {} rows, model {}",
+        "{location}\nbaseline {} of {n_rows}, model {}",
         known("driftlead.baseline_id"),
-        known("driftlead.rows"),
         known("driftlead.model")
     );
     for row in whole {
@@ -59,17 +61,17 @@ fn text(location: &str, rows: &[FeatureRow], metadata: &BTreeMap<String, String>
 fn feature(out: &mut String, row: &FeatureRow, segments: usize) -> driftlead_engine::Result<()> {
     let own = codec::decode_feature(&row.state)?;
     let _ = write!(out, "{}  {} ({})", row.feature, row.kind, row.data_type);
-    let _ = write!(out, "  {} rows", row.rows);
-    for (count, what) in [(row.nulls, "null"), (row.nans, "NaN")] {
-        if count > 0 {
-            let _ = write!(out, ", {count} {what}");
+    let _ = write!(out, "  {}", plural(row.rows, "row"));
+    for (number, what) in [(row.nulls, "null"), (row.nans, "NaN")] {
+        if number > 0 {
+            let _ = write!(out, ", {} {what}", count(number));
         }
     }
     if segments > 0 {
-        let _ = write!(out, ", {segments} segments");
+        let _ = write!(out, ", {}", plural(segments as u64, "segment"));
     }
-    if let Some(effect) = own.design_effect {
-        let _ = write!(out, ", design effect {}", number(effect));
+    for (length, effect) in own.design_effects() {
+        let _ = write!(out, ", design effect {} over {}", number(*effect), Duration::from_micros(*length));
     }
     let _ = writeln!(out, "\n  cells {}", &own.cutset_id()[..12]);
     match (own.cells().as_ref(), own.state(None)) {
@@ -93,9 +95,9 @@ fn feature(out: &mut String, row: &FeatureRow, segments: usize) -> driftlead_eng
             let kind = if cells.exact { "every value has a cell" } else { "cells between cuts" };
             let _ = writeln!(
                 out,
-                "  {} edges, {kind}; psi compares {} cells",
-                cells.edges.len(),
-                cells.psi.n_cells
+                "  {}, {kind}; psi compares {}",
+                plural(cells.edges.len() as u64, "edge"),
+                plural(cells.psi.n_cells as u64, "cell")
             );
         }
         (FeatureCells::Categorical(cells), Some(FeatureState::Categorical(state))) => {
@@ -138,10 +140,10 @@ fn quantiles(positions: &[f64], counts: &[u64]) -> String {
 fn equal_width(positions: &[f64], counts: &[u64], min: f64, max: f64) -> Vec<u64> {
     let mut bars = vec![0_u64; BARS];
     let width = (max - min) / BARS as f64;
-    for (cell, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+    for (cell, rows) in counts.iter().enumerate().filter(|(_, rows)| **rows > 0) {
         let x = positions.get(cell).copied().unwrap_or(max).clamp(min, max);
         let bar = if width > 0.0 && width.is_finite() { ((x - min) / width) as usize } else { 0 };
-        bars[bar.min(BARS - 1)] += count;
+        bars[bar.min(BARS - 1)] += rows;
     }
     bars
 }

@@ -3,18 +3,22 @@
 use std::path::Path;
 
 use crate::cli::Validate;
-use crate::config::{Config, view};
+use crate::config::{Config, schema, view};
 use crate::exit::{Error, Result, code};
 use crate::output;
 
-/// Prints the resolved settings.
+/// Prints the resolved settings, or the schema.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or has problems; all of them are in the message.
 pub fn run(args: &Validate) -> Result<u8> {
-    let config = load(&args.file)?;
-    output::print(&format!("{} is valid\n\n{}", args.file.display(), view::text(&config)))?;
+    let Some(file) = &args.file else {
+        output::print(&schema::text())?;
+        return Ok(code::OK);
+    };
+    let config = load(file)?;
+    output::print(&format!("{} is valid\n\n{}", file.display(), view::text(&config)))?;
     Ok(code::OK)
 }
 

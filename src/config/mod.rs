@@ -8,6 +8,7 @@ pub mod duration;
 mod feature;
 pub mod keys;
 pub mod node;
+mod origin;
 pub mod problem;
 mod quorum;
 pub mod rule;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::duration::Duration;
 pub use self::feature::{Feature, Features};
+pub use self::origin::Origin;
 pub use self::problem::{Place, Problem, Problems};
 pub use self::quorum::Quorum;
 pub use self::rule::{Rule, problem as rule_problem};
@@ -65,6 +67,8 @@ pub struct Config {
     pub sinks: Vec<String>,
     /// The tools whose metrics are computed besides.
     pub compat: Vec<Compat>,
+    /// Where the file says all this.
+    pub origin: Origin,
 }
 
 /// The baseline of a model.
@@ -131,6 +135,7 @@ impl Config {
             alert: Alert::default(),
             sinks: Vec::new(),
             compat: Vec::new(),
+            origin: Origin::default(),
         }
     }
 
@@ -147,7 +152,8 @@ impl Config {
         shape::check(&root, &keys::MODEL, &mut problems);
         // Rules that tie several keys together are tried even if some key is wrong: a value of a wrong shape reads as
         // absent below, and its problem is already in the list.
-        let config = resolve(&root, file, &mut problems);
+        let mut config = resolve(&root, file, &mut problems);
+        config.origin = Origin::new(file, text, &root);
         if problems.is_empty() { Ok(config) } else { Err(Problems::new(file, text, problems)) }
     }
 }
@@ -173,6 +179,7 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
         alert: window::read_alert(root),
         sinks: labels(root, "sinks"),
         compat: labels(root, "compat").iter().filter_map(|name| Compat::parse(name)).collect(),
+        origin: Origin::default(),
     }
 }
 
@@ -232,9 +239,14 @@ fn labels(node: &Node, key: &str) -> Vec<String> {
 
 /// One text or a list of texts.
 fn several(node: &Node) -> Vec<String> {
+    several_nodes(node).into_iter().filter_map(Node::text).collect()
+}
+
+/// The items of a list, or the value itself.
+fn several_nodes(node: &Node) -> Vec<&Node> {
     match &node.value {
-        Value::List(items) => items.iter().filter_map(Node::text).collect(),
-        _ => node.text().into_iter().collect(),
+        Value::List(items) => items.iter().collect(),
+        _ => vec![node],
     }
 }
 

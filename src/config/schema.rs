@@ -6,12 +6,15 @@ use serde_json::{Map, Value, json};
 use super::keys;
 use super::shape::{Key, Record, Shape};
 
+/// What the schema is called in itself.
+pub const TITLE: &str = "driftlead model file";
+
 /// The schema as the text of `docs/model.schema.json`.
 #[must_use]
 pub fn text() -> String {
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "driftlead model file",
+        "title": TITLE,
     });
     if let (Some(schema), Value::Object(record)) = (schema.as_object_mut(), record(&keys::MODEL)) {
         schema.extend(record);

@@ -7,9 +7,13 @@ use std::fmt::Write as _;
 
 use driftlead_engine::Kind;
 
+use crate::report::plural;
+
 /// What is known of a data set before a model file is written.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    /// The schema for editors, as a path from the model file; `None` if there is none beside it.
+    pub schema: Option<String>,
     /// The model's name.
     pub model: String,
     /// The baseline's path, as typed.
@@ -49,9 +53,11 @@ impl Draft {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut out = String::new();
-        let rows = self.rows.map_or(String::new(), |rows| format!(", {rows} rows"));
+        let rows = self.rows.map_or(String::new(), |rows| format!(", {}", plural(rows, "row")));
         let from = one_line(&self.path);
-        let _ = writeln!(out, "# yaml-language-server: $schema=model.schema.json");
+        if let Some(schema) = &self.schema {
+            let _ = writeln!(out, "# yaml-language-server: $schema={schema}");
+        }
         let _ = writeln!(
             out,
             "# Written by `driftlead init` from {from}{rows}. Check it with `driftlead validate`,"
@@ -199,6 +205,7 @@ mod tests {
 
     fn flights() -> Draft {
         Draft {
+            schema: Some("model.schema.json".to_owned()),
             model: "flights".to_owned(),
             path: "az://ml/flights/2001-01/*.parquet".to_owned(),
             rows: Some(1_000_000),
@@ -245,7 +252,7 @@ mod tests {
             let names: Vec<String> = names.into_iter().filter(|name| !name.trim().is_empty() && name != "*").collect();
             prop_assume!(!path.trim().is_empty() && !names.is_empty());
             let columns = names.iter().map(|name| column(name, name, Choice::Feature(Kind::Numeric), name)).collect();
-            let draft = Draft { model: names[0].clone(), path, rows: None, columns };
+            let draft = Draft { schema: None, model: names[0].clone(), path, rows: None, columns };
             prop_assume!(!draft.model.contains("${"));
             let config = Config::parse(Path::new("m.yaml"), &draft.to_yaml());
             let config = config.map_err(|problems| TestCaseError::fail(format!("{problems}\n{}", draft.to_yaml())))?;

@@ -12,13 +12,15 @@ use driftlead_engine::baseline::{Baseline, SAMPLE_ROWS, Sampler, sample_plan};
 use driftlead_engine::codec;
 use driftlead_engine::score::design_effect;
 
-use super::columns::Columns;
-use super::input::{Input, from_connectors};
+use super::columns::{self, Columns, EXCLUDED};
+use super::input::{Input, Preparation, from_connectors};
 use super::read::{Piece, Reading};
 use super::segments::{Segments, split_texts};
 use super::windows::{Bounds, Plan};
-use crate::config::{Config, Window};
+use crate::config::problem::suggest;
+use crate::config::{Config, Cut, Window};
 use crate::exit::{Error, Result};
+use crate::output;
 use crate::progress::Progress;
 use crate::report::wire::{Failed, Skipped};
 
@@ -74,7 +76,11 @@ pub(super) fn open(config: &Config, paths: &[String], remotes: &Arc<Remotes>) ->
         (Some(both), Some(own)) => Some(format!("({both}) AND ({own})")),
         (one, other) => one.or(other).map(str::to_owned),
     };
-    Input::open(paths, remotes, filter.as_deref(), &config.derive)
+    let filter_key = if config.filter.is_some() { "where" } else { "baseline.where" };
+    let preparation = Preparation { filter, filter_key, ..Preparation::of(config) };
+    let mut input = Input::open(paths, remotes, preparation)?;
+    input.retype(columns::declared_types(config))?;
+    Ok(input)
 }
 
 /// Builds a baseline from raw rows.
@@ -84,7 +90,11 @@ pub(super) fn open(config: &Config, paths: &[String], remotes: &Arc<Remotes>) ->
 /// As [`load`].
 pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Loaded> {
     let input = open(config, paths, remotes)?;
+    columns::ensure_cuts(input.schema(), config, false)?;
     let columns = Columns::choose(input.schema(), config)?;
+    for unknown in columns::unknown_excludes(input.schema(), config) {
+        output::complain(&format!("note: {unknown}"));
+    }
     let features = Arc::new(columns.features.clone());
 
     let plan = sample(&input, &columns, features)?;
@@ -233,10 +243,8 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
     let places = names
         .iter()
         .map(|name| {
-            input
-                .schema()
-                .index_of(name)
-                .map_err(|_| super::columns::missing(input.schema(), name, "segments"))
+            let schema = input.schema();
+            schema.index_of(name).map_err(|_| columns::missing(schema, config, name, "segments"))
         })
         .collect::<Result<Vec<usize>>>()?;
     let progress = Progress::rows("counting segments", input.dataset().n_rows());
@@ -302,40 +310,44 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
     Ok(segments)
 }
 
-/// Gives every feature its design effect, from the baseline's own panes of the window's length (SEMANTICS S6).
+/// Gives every feature a design effect for each window, from the baseline's own panes of the window's length (SEMANTICS
+/// S6).
 fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<()> {
-    let gridded = config.windows.iter().find_map(|window| window.cut.map(|cut| (window, cut)));
-    let (Some((window, mut cut)), Some(time)) = (gridded, config.time.as_deref()) else { return Ok(()) };
-    if input.schema().index_of(time).is_err() {
-        // A baseline without the time column has no panes: it stays uncalibrated, and says so.
+    let Some(time) = config.time.as_deref() else { return Ok(()) };
+    let mut windows: Vec<Window> = Vec::new();
+    for window in &config.windows {
+        let Some(cut) = window.cut else { continue };
+        if windows.iter().all(|own| own.cut.is_some_and(|own| own.length != cut.length)) {
+            // Panes, not overlapping windows: each row belongs to one of them.
+            windows.push(Window { cut: Some(Cut { every: cut.length, ..cut }), ..window.clone() });
+        }
+    }
+    if windows.is_empty() {
         return Ok(());
     }
-    cut.every = cut.length;
-    let windows = [Window { cut: Some(cut), ..window.clone() }];
+    if input.schema().index_of(time).is_err() {
+        let lacks = columns::lacking(input.schema(), time, "`time`");
+        output::complain(&format!("note: {lacks}; without its times the baseline is not calibrated"));
+        return Ok(());
+    }
     let segments = Segments::default();
     let progress = Progress::rows("calibrating on the baseline", input.dataset().n_rows());
-    let plan = Plan {
-        baseline,
-        windows: &windows,
-        time: Some(time),
-        segments: &segments,
-        bounds: Bounds::default(),
-    };
+    let bounds = Bounds::default();
+    let plan = Plan { baseline, windows: &windows, time: Some(time), segments: &segments, bounds };
     let counted = plan.count(input, &progress)?;
     progress.finish();
-    let Some((_, accumulator)) = counted.windows.first() else { return Ok(()) };
-    let keys: Vec<SlotKey> = accumulator.slots().map(|(key, _)| key.clone()).collect();
-    let effects: Vec<Option<f64>> = baseline
-        .features()
-        .iter()
-        .enumerate()
-        .map(|(feature, own)| {
+    let mut effects: Vec<(usize, i64, f64)> = Vec::new();
+    for (window, (_, accumulator)) in windows.iter().zip(&counted.windows) {
+        let Some(cut) = window.cut else { continue };
+        let keys: Vec<SlotKey> = accumulator.slots().map(|(key, _)| key.clone()).collect();
+        for (feature, own) in baseline.features().iter().enumerate() {
             let panes = keys.iter().filter_map(|key| accumulator.state(feature, key).ok());
-            own.state(None).and_then(|whole| design_effect(own.cells(), whole, panes))
-        })
-        .collect();
-    for (feature, effect) in baseline.features_mut().iter_mut().zip(effects) {
-        feature.design_effect = effect;
+            let effect = own.state(None).and_then(|whole| design_effect(own.cells(), whole, panes));
+            effects.extend(effect.map(|effect| (feature, cut.length.micros(), effect)));
+        }
+    }
+    for (feature, length, effect) in effects {
+        baseline.features_mut()[feature].set_design_effect(length, effect)?;
     }
     Ok(())
 }
@@ -417,18 +429,68 @@ pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded
         })
         .collect::<Result<Vec<_>>>()?;
     let list = |key: &str| metadata.get(key).map_or("[]", String::as_str);
-    let skipped: Vec<Skipped> = serde_json::from_str(list(SKIPPED_KEY))
+    let mut skipped: Vec<Skipped> = serde_json::from_str(list(SKIPPED_KEY))
         .map_err(|_| damaged("its list of skipped columns is not JSON"))?;
     let failed: Vec<Failed> =
         serde_json::from_str(list(ERRORS_KEY)).map_err(|_| damaged("its list of errors is not JSON"))?;
     let by_segment: BTreeMap<String, u64> =
         serde_json::from_str(metadata.get(SEGMENTS_KEY).map_or("{}", String::as_str))
             .map_err(|_| damaged("its segments are not JSON"))?;
-    let mut baseline = Baseline::new(number(ROWS_KEY)?, features, Vec::new(), Vec::new());
-    baseline.set_segments(by_segment.into_iter().map(|(text, rows)| (Arc::from(text), rows)).collect());
+    let rows = number(ROWS_KEY)?;
+    let of = |features| {
+        let mut baseline = Baseline::new(rows, features, Vec::new(), Vec::new());
+        let segments = by_segment.iter().map(|(text, rows)| (Arc::from(text.as_str()), *rows));
+        baseline.set_segments(segments.collect());
+        baseline
+    };
+    let mut baseline = of(features);
     if metadata.get(ID_KEY) != Some(&baseline.id()) {
         return Err(damaged("its content does not have the id that it was written with"));
     }
+    check_declared(config, &baseline, location)?;
+    // What the model file leaves out by now is not judged; the baseline of the rest has another name.
+    let (kept, left): (Vec<_>, Vec<_>) =
+        baseline.features().iter().cloned().partition(|feature| config.features.includes(feature.name()));
+    skipped.retain(|skipped| config.features.includes(&skipped.name) || skipped.reason == EXCLUDED);
+    if !left.is_empty() {
+        skipped.extend(
+            left.iter()
+                .filter(|feature| config.features.exclude.iter().any(|name| name == feature.name()))
+                .map(|feature| Skipped { name: feature.name().to_owned(), reason: EXCLUDED.to_owned() }),
+        );
+        skipped.sort_by(|a, b| a.name.cmp(&b.name));
+        if kept.is_empty() {
+            return Err(Error::input(format!(
+                "the model file leaves out every feature of the baseline file `{location}`"
+            )));
+        }
+        baseline = of(kept);
+    }
     let segments = Segments::stored(&config.segments, baseline.segments().keys())?;
     Ok(Loaded { excluded_rows: number(EXCLUDED_KEY)?, baseline, segments, skipped, failed, rows_read: 0 })
+}
+
+/// Holds a stored baseline to what the model file says of its features by now.
+fn check_declared(config: &Config, baseline: &Baseline, location: &str) -> Result<()> {
+    let names = || baseline.features().iter().map(driftlead_engine::baseline::BaselineFeature::name);
+    for declared in &config.features.declared {
+        let own = baseline.features().iter().find(|own| own.name() == declared.name);
+        let message = match (own, declared.kind) {
+            (None, _) => format!(
+                "`features` names `{}`, which the baseline file `{location}` does not have: {}; or make it again with \
+                 `driftlead baseline`",
+                declared.name,
+                suggest(&declared.name, names())
+            ),
+            (Some(own), Some(kind)) if own.cells().kind() != kind => format!(
+                "feature `{}` is {kind}, but the baseline file `{location}` has it as {}: make it again with `driftlead \
+                 baseline`",
+                declared.name,
+                own.cells().kind()
+            ),
+            _ => continue,
+        };
+        return Err(Error::input(config.origin.locate("features", &declared.name, &message)));
+    }
+    Ok(())
 }

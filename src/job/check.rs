@@ -6,10 +6,9 @@ use std::time::Instant;
 use driftlead_connectors::dataset::Remotes;
 
 use super::baseline::{self, Loaded};
-use super::compat;
-use super::input::Input;
-use super::judge;
-use super::windows::{Bounds, Plan};
+use super::input::{Input, Preparation};
+use super::windows::{Bounds, Plan, needs_time};
+use super::{columns, compat, judge};
 use crate::config::{Config, rule_problem};
 use crate::exit::{Error, Result};
 use crate::progress::Progress;
@@ -45,19 +44,17 @@ impl Check {
         if is_stored {
             compat::refuse_stored(&self.config.compat, &self.baseline)?;
         }
+        // The data first: what is wrong with them should not be found after minutes spent on the baseline.
+        let mut input = Input::open(&self.data, remotes, Preparation::of(&self.config))?;
+        columns::ensure_cuts(input.schema(), &self.config, needs_time(&self.config, self.bounds))?;
         let loaded = baseline::load(&self.config, &self.baseline, remotes)?;
         let Loaded { baseline, segments, skipped, failed, .. } = &loaded;
         let rules = judge::rules(&self.config, baseline).map_err(|error| {
             let problem = rule_problem(&self.config.rules, &error);
-            Error::input(match &self.model_file {
-                Some(file) => {
-                    format!("{file}:{}:{}: {}", problem.place.line, problem.place.column, problem.message)
-                }
-                None => problem.message,
-            })
+            Error::input(self.config.origin.at(problem.place, &problem.message))
         })?;
 
-        let input = Input::open(&self.data, remotes, self.config.filter.as_deref(), &self.config.derive)?;
+        input.retype(columns::baseline_types(baseline))?;
         let plan = Plan::new(baseline, &self.config, segments, self.bounds)?;
         let progress = Progress::rows("counting the data", input.dataset().n_rows());
         let counted = plan.count(&input, &progress)?;

@@ -1,13 +1,16 @@
 //! Which columns are features, and of which kind: what the model file says, else a guess (SEMANTICS S10).
 
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use driftlead_engine::Kind;
-use driftlead_engine::baseline::FeatureSpec;
-use driftlead_engine::feature::{Family, ValueType};
+use driftlead_engine::baseline::{Baseline, FeatureSpec};
+use driftlead_engine::feature::{Domain, Family, Unit, ValueType};
 
 use crate::config::{self, Config};
 use crate::exit::{Error, Result};
 use crate::report::wire::Skipped;
+
+/// Why a column under `exclude` is skipped.
+pub(super) const EXCLUDED: &str = "excluded";
 
 /// The features of a baseline to be, and the columns that are none.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,16 +31,17 @@ impl Columns {
     /// If the model file names a column that is not there, or a kind that the column cannot have.
     pub fn choose(schema: &Schema, config: &Config) -> Result<Self> {
         for feature in &config.features.declared {
-            if schema.index_of(&feature.name).is_err() {
-                return Err(missing(schema, &feature.name, "features"));
-            }
+            let Ok(place) = schema.index_of(&feature.name) else {
+                return Err(missing(schema, config, &feature.name, "features"));
+            };
+            check_type(schema.field(place), feature, config)?;
         }
         let mut columns = Self { features: Vec::new(), places: Vec::new(), skipped: Vec::new() };
         for (place, field) in schema.fields().iter().enumerate() {
             let name = field.name();
             if !config.features.includes(name) {
                 if config.features.exclude.iter().any(|excluded| excluded == name) {
-                    columns.skip(name, "excluded");
+                    columns.skip(name, EXCLUDED);
                 }
                 continue;
             }
@@ -58,7 +62,8 @@ impl Columns {
                     columns.places.push(place);
                 }
                 Err(reason) if declared.is_some_and(|feature| feature.kind.is_some()) => {
-                    return Err(Error::input(format!("feature `{name}`: {reason}")));
+                    let message = format!("feature `{name}`: {reason}");
+                    return Err(Error::input(config.origin.locate("features", name, &message)));
                 }
                 Err(reason) => columns.skip(name, &reason),
             }
@@ -82,13 +87,115 @@ impl Columns {
     }
 }
 
-/// The column `name` is missing: what there is instead.
-pub(super) fn missing(schema: &Schema, name: &str, key: &str) -> Error {
+/// The columns by which the model file cuts the data must be there: `time`, if windows or bounds ask for it, and those
+/// of `segments`.
+///
+/// # Errors
+///
+/// The first that is missing, with its place in the file.
+pub(super) fn ensure_cuts(schema: &Schema, config: &Config, needs_time: bool) -> Result<()> {
+    let time = config.time.iter().filter(|_| needs_time).map(|name| (name, "time"));
+    let segments = config.segments.iter().flatten().map(|name| (name, "segments"));
+    match time.chain(segments).find(|(name, _)| schema.index_of(name).is_err()) {
+        Some((name, key)) => Err(missing(schema, config, name, key)),
+        None => Ok(()),
+    }
+}
+
+/// Columns that `exclude` names and the data lack: nothing was left out, which a person should know.
+pub(super) fn unknown_excludes(schema: &Schema, config: &Config) -> Vec<String> {
+    let unknown = config.features.exclude.iter().filter(|name| schema.index_of(name).is_err());
+    unknown
+        .map(|name| {
+            let message = lacking(schema, name, "`exclude`");
+            config.origin.locate("exclude", name, &message)
+        })
+        .collect()
+}
+
+/// The column `name`, which the model file names under `key`, is missing: where it stands, and what there is instead.
+pub(super) fn missing(schema: &Schema, config: &Config, name: &str, key: &'static str) -> Error {
+    Error::input(config.origin.locate(key, name, &lacking(schema, name, &format!("`{key}`"))))
+}
+
+/// `who` names a column that is not there: what there is instead.
+pub(super) fn lacking(schema: &Schema, name: &str, who: &str) -> String {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let hint = config::problem::suggest(name, names.iter().copied());
-    // The keys of a model file are quoted; `the baseline` is none.
-    let key = if key.contains(' ') { key.to_owned() } else { format!("`{key}`") };
-    Error::input(format!("{key} names the column `{name}`, which the data do not have: {hint}"))
+    format!("{who} names the column `{name}`, which the data do not have: {hint}")
+}
+
+/// Holds a column to the logical type that the model file gives it (SEMANTICS S4): another width will do.
+fn check_type(field: &Field, feature: &config::Feature, config: &Config) -> Result<()> {
+    let Some((wanted, word)) =
+        feature.logical_type.as_deref().and_then(|word| Some((declared_type(word)?, word)))
+    else {
+        return Ok(());
+    };
+    let family = |data_type: &DataType| ValueType::of(data_type).ok().map(|own| own.family);
+    if family(&wanted) == family(field.data_type()) {
+        return Ok(());
+    }
+    let message = format!(
+        "feature `{}` has `type: {word}`, but its column is of type `{}`: correct one of them",
+        feature.name,
+        type_word(field.data_type())
+    );
+    Err(Error::input(config.origin.locate("features", &feature.name, &message)))
+}
+
+/// The features to which the model file gives a type, for formats that have none of their own.
+pub(super) fn declared_types(config: &Config) -> impl Iterator<Item = (&str, ValueType, DataType)> {
+    config.features.declared.iter().filter_map(|feature| {
+        let data_type = declared_type(feature.logical_type.as_deref()?)?;
+        Some((feature.name.as_str(), ValueType::of(&data_type).ok()?, data_type))
+    })
+}
+
+/// The features of a baseline with the types as which text is read for them.
+pub(super) fn baseline_types(baseline: &Baseline) -> impl Iterator<Item = (&str, ValueType, DataType)> {
+    baseline.features().iter().map(|feature| {
+        let own = feature.cells().value_type();
+        let data_type = match (own.family, own.domain) {
+            (Family::Text, _) => DataType::Utf8,
+            (Family::Bool, _) => DataType::Boolean,
+            (Family::Time, _) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            (Family::Number, Domain::I64) if own.unit == Unit::ONE => DataType::Int64,
+            (Family::Number, _) => DataType::Float64,
+        };
+        (feature.name(), own, data_type)
+    })
+}
+
+/// The type that a word of [`config::keys::TYPES`] stands for; `None` for those that no feature can have.
+fn declared_type(word: &str) -> Option<DataType> {
+    Some(match word {
+        "bool" => DataType::Boolean,
+        "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" => DataType::Int64,
+        "uint64" => DataType::UInt64,
+        "float32" => DataType::Float32,
+        "float64" | "decimal" => DataType::Float64,
+        "string" => DataType::Utf8,
+        "date" => DataType::Date32,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        _ => return None,
+    })
+}
+
+/// A type in the words that a model file uses, where it has one.
+pub(crate) fn type_word(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".to_owned(),
+        DataType::Boolean => "bool".to_owned(),
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Timestamp(..) => "timestamp".to_owned(),
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => "decimal".to_owned(),
+        DataType::Dictionary(_, values) => type_word(values),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            format!("list of {}", type_word(item.data_type()))
+        }
+        other => other.to_string().to_lowercase(),
+    }
 }
 
 /// The kind of a column and its logical type, or why it cannot be a feature.
@@ -109,7 +216,8 @@ fn kind_of(data_type: &DataType, declared: Option<&config::Feature>) -> Result<(
         }
         (Some(kind), _) => {
             return Err(format!(
-                "a column of type `{data_type}` cannot be `{}`: expected {}",
+                "a column of type `{}` cannot be `{}`: expected {}",
+                type_word(data_type),
                 kind.name(),
                 if kind == Kind::Numeric { "numbers, dates or times" } else { "text, bool or integers" }
             ));

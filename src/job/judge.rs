@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftlead_engine::accumulate::{Accumulator, FeatureState, SlotKey};
-use driftlead_engine::baseline::Baseline;
+use driftlead_engine::baseline::{Baseline, BaselineFeature};
 use driftlead_engine::codec;
 use driftlead_engine::digest::sha256_hex;
 use driftlead_engine::feature::{Family, FeatureCells};
@@ -246,10 +246,15 @@ impl Job<'_> {
             }
         }
         let bytes = if hashed { codec::encode_state(&state) } else { Vec::new() };
-        match measure(own.cells(), reference, &state, own.design_effect.unwrap_or(1.0)) {
+        match measure(own.cells(), reference, &state, self.design_effect(own).unwrap_or(1.0)) {
             Ok(measured) => (measured, bytes, None),
             Err(error) => (Measured::default(), bytes, Some(error.to_string())),
         }
+    }
+
+    /// How much more the baseline's panes of this window's length vary than chance alone.
+    fn design_effect(&self, feature: &BaselineFeature) -> Option<f64> {
+        self.window.cut.and_then(|cut| feature.design_effect(cut.length.micros()))
     }
 
     fn input<'b>(&'b self, segment: Option<&'b str>, entry: &'b Entry) -> FeatureInput<'b> {
@@ -262,7 +267,7 @@ impl Job<'_> {
             n: entry.measured.n,
             baseline_rows: entry.measured.baseline_rows,
             baseline_n: entry.measured.baseline_n,
-            calibrated: own.design_effect.is_some(),
+            calibrated: self.design_effect(own).is_some(),
             scores: &entry.measured.scores,
             error: entry.error.as_deref(),
             skipped: None,

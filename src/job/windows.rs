@@ -7,7 +7,7 @@ use driftlead_engine::accumulate::{Accumulator, Column, NO_SLOT, SlotKey, Slots}
 use driftlead_engine::baseline::Baseline;
 use driftlead_engine::window::Grid;
 
-use super::columns::missing;
+use super::columns::lacking;
 use super::input::Input;
 use super::prune::{Pruned, prune};
 use super::read::{Piece, Reading};
@@ -37,6 +37,11 @@ impl Bounds {
     }
 }
 
+/// Whether rows have to know their event time: for windows, or for bounds.
+pub(super) fn needs_time(config: &Config, bounds: Bounds) -> bool {
+    config.windows.iter().any(|window| window.cut.is_some()) || !bounds.is_open()
+}
+
 /// The states of all windows of a model over some rows.
 #[derive(Debug)]
 pub(super) struct Counted {
@@ -63,8 +68,7 @@ impl<'a> Plan<'a> {
         segments: &'a Segments,
         bounds: Bounds,
     ) -> Result<Self> {
-        let windowed = config.windows.iter().any(|window| window.cut.is_some());
-        let time = config.time.as_deref().filter(|_| windowed || !bounds.is_open());
+        let time = config.time.as_deref().filter(|_| needs_time(config, bounds));
         if time.is_none() && !bounds.is_open() {
             return Err(Error::input(
                 "`--since` and `--until` need an event time: name its column with `time:` in a model file",
@@ -87,18 +91,18 @@ impl<'a> Plan<'a> {
         }
         let n_features = columns.len();
         let mut extra = |name: &str, key: &str| -> Result<usize> {
-            let place = schema.index_of(name).map_err(|_| missing(schema, name, key))?;
+            let place = schema.index_of(name).map_err(|_| Error::input(lacking(schema, name, key)))?;
             Ok(columns.iter().position(|own| *own == place).unwrap_or_else(|| {
                 columns.push(place);
                 columns.len() - 1
             }))
         };
-        let time = self.time.map(|name| Ok::<_, Error>((extra(name, "time")?, name))).transpose()?;
+        let time = self.time.map(|name| Ok::<_, Error>((extra(name, "`time`")?, name))).transpose()?;
         let splits = self
             .segments
             .columns()
             .into_iter()
-            .map(|name| Ok((name, extra(name, "segments")?)))
+            .map(|name| Ok((name, extra(name, "`segments`")?)))
             .collect::<Result<BTreeMap<&str, usize>>>()?;
         let together = time.is_some() || !splits.is_empty();
         let pruned = match time {
@@ -198,9 +202,9 @@ impl<'a> Plan<'a> {
     fn fail_missing(&self, input: &Input, counted: &mut Counted) {
         for (feature, own) in self.baseline.features().iter().enumerate() {
             if input.schema().index_of(own.name()).is_err() {
-                let error = missing(input.schema(), own.name(), "the baseline");
+                let message = lacking(input.schema(), own.name(), "the baseline");
                 for (_, accumulator) in &mut counted.windows {
-                    accumulator.fail(feature, error.to_string());
+                    accumulator.fail(feature, message.clone());
                 }
             }
         }

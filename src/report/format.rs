@@ -6,7 +6,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub(super) const NONE: &str = "–";
 
 /// A whole number with commas: `1,234,567`.
-pub(super) fn count(number: u64) -> String {
+#[must_use]
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -19,7 +20,8 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 row`, `2 rows`.
-pub(super) fn plural(number: u64, noun: &str) -> String {
+#[must_use]
+pub fn plural(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {noun}{s}", count(number))
 }

@@ -10,7 +10,7 @@ use driftlead_engine::{Kind, Metric};
 use super::compat;
 use super::format::{NONE, clean, count, plural, probability, share, value};
 use super::summary::{place, ranked, sentence, significance, what_moved};
-use super::table::{is_quiet, window_label};
+use super::table::{UNVERSIONED, is_quiet, is_thin, window_label};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
 
@@ -26,17 +26,22 @@ pub fn render(report: &Report) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "### {} {}\n", mark(report.verdict), prose(&sentence(report)));
     let id: String = report.baseline.id.chars().take(12).collect();
+    let version = Some(&report.model.version).filter(|version| *version != UNVERSIONED);
     let _ = writeln!(
         out,
-        "Model {} {}, baseline {} of {}.",
+        "Model {}{}, baseline {} of {}.",
         code(&report.model.name),
-        code(&report.model.version),
+        version.map_or_else(String::new, |version| format!(" {}", code(version))),
         code(&id),
         plural(report.baseline.rows, "row")
     );
     let is_single = report.windows.len() == 1;
-    let (calm, notable): (Vec<&Window>, Vec<&Window>) =
+    let (calm, others): (Vec<&Window>, Vec<&Window>) =
         report.windows.iter().partition(|window| !is_single && is_quiet(window));
+    let (thin, mut notable): (Vec<&Window>, Vec<&Window>) =
+        others.into_iter().partition(|window| !is_single && is_thin(window));
+    // Only some are shown: the worst.
+    notable.sort_by_key(|window| std::cmp::Reverse(window.verdict.severity()));
     for window in notable.iter().take(MAX_WINDOWS) {
         write_window(&mut out, window, is_single);
     }
@@ -50,6 +55,11 @@ pub fn render(report: &Report) -> String {
     if !calm.is_empty() {
         let labels: Vec<String> = calm.iter().map(|window| code(&window_label(window))).collect();
         fold(&mut out, &format!("{} ok", plural(calm.len() as u64, "window")), &list(&labels));
+    }
+    if !thin.is_empty() {
+        let labels: Vec<String> = thin.iter().map(|window| code(&window_label(window))).collect();
+        let summary = format!("{} with too few rows", plural(thin.len() as u64, "window"));
+        fold(&mut out, &summary, &list(&labels));
     }
     write_notes(&mut out, report);
     let told = if is_single { report.windows.iter().collect() } else { notable };

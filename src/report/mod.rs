@@ -15,6 +15,6 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use self::format::number;
+pub use self::format::{count, number, plural};
 pub use self::summary::sentence;
 pub use self::verdict::{Verdict, exit_code, of_windows};

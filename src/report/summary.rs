@@ -28,10 +28,14 @@ pub fn sentence(report: &Report) -> String {
     match report.verdict {
         Verdict::Drift | Verdict::Warn => {
             text += &format!("{} of {features} moved", count(moved));
-            let windows = report.windows.len();
-            if windows > 1 {
-                let hit = report.windows.iter().filter(|window| window.verdict == report.verdict).count();
-                text += &format!(" in {} of {}", count(hit as u64), plural(windows as u64, "window"));
+            if report.windows.len() > 1 {
+                let of = |wanted: &dyn Fn(&Window) -> bool| {
+                    report.windows.iter().filter(|window| wanted(window)).count() as u64
+                };
+                let judged = of(&|window| window.verdict != Verdict::Insufficient);
+                let what = if judged < report.windows.len() as u64 { "judged window" } else { "window" };
+                let hit = of(&|window| window.verdict == report.verdict);
+                text += &format!(" in {} of {}", count(hit), plural(judged, what));
             }
             text += &worst(report).map_or_else(String::new, |worst| format!("; worst is {worst}"));
         }

@@ -19,8 +19,11 @@ use super::wire::{Feature, Report, Window};
 /// So many features that are ok are listed; the others are counted.
 const MAX_OK: usize = 20;
 
-/// More quiet windows in a row than these become one line.
+/// More windows in a row of which there is nothing to tell than these become one line.
 const MAX_QUIET: usize = 8;
+
+/// The version of a model that has none.
+pub(super) const UNVERSIONED: &str = "unversioned";
 
 /// What the output can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +59,15 @@ pub fn render(report: &Report, style: Style) -> String {
     let pen = Pen { style };
     let _ = writeln!(out, "{}", pen.verdict_word(report.verdict, &sentence(report)));
     let id: String = report.baseline.id.chars().take(12).collect();
+    // The model's own words, then what every report has.
+    let version = Some(report.model.version.as_str()).filter(|version| *version != UNVERSIONED);
+    let version = version.map_or_else(String::new, |version| format!(" {}", clean(version)));
+    let paths = report.run.as_ref().map_or(0, |run| run.paths.data.len() as u64);
+    let several = if paths > 1 { format!(", data of {}", plural(paths, "path")) } else { String::new() };
     let _ = writeln!(
         out,
-        "{} {}, baseline {} of {}",
+        "{}{version}, baseline {} of {}{several}",
         clean(&report.model.name),
-        clean(&report.model.version),
         clean(&id),
         plural(report.baseline.rows, "row")
     );
@@ -106,22 +113,36 @@ impl Pen {
     }
 }
 
-/// Windows in their order; long runs of quiet ones become one line.
+/// Windows in their order; long runs of quiet and of thin ones become one line.
 fn draw_windows(out: &mut String, windows: &[Window], pen: Pen) {
     let is_single = windows.len() == 1;
     let mut rest = windows;
     while let Some((first, after)) = rest.split_first() {
-        let quiet = rest.iter().take_while(|window| is_quiet(window)).count();
+        let quiet = rest.iter().take_while(|window| is_quiet(window) || is_thin(window)).count();
         if quiet > MAX_QUIET {
-            let last = &rest[quiet - 1];
-            let span = match (first.start, last.end) {
+            let (own, after) = rest.split_at(quiet);
+            let span = match (first.start, own[quiet - 1].end) {
                 (Some(start), Some(end)) => format!(", {} to {}", start.short(), end.short()),
                 _ => String::new(),
             };
+            let thin = own.iter().filter(|window| is_thin(window)).count();
             let ok = pen.verdict(Verdict::Ok, "ok");
-            let others = others_say(&rest[..quiet]);
-            let _ = writeln!(out, "\n{} are {ok}{span}{others}", plural(quiet as u64, "window"));
-            rest = &rest[quiet..];
+            let few = format!("{} (too few rows)", pen.verdict(Verdict::Insufficient, "insufficient"));
+            let others = others_say(own);
+            let windows = plural(quiet as u64, "window");
+            let _ = match (quiet - thin, thin) {
+                (_, 0) => writeln!(out, "\n{windows} are {ok}{span}{others}"),
+                (0, _) => writeln!(out, "\n{windows} are {few}{span}{others}"),
+                (fine, thin) => {
+                    writeln!(
+                        out,
+                        "\n{windows}: {} {ok}, {} {few}{span}{others}",
+                        count(fine as u64),
+                        count(thin as u64)
+                    )
+                }
+            };
+            rest = after;
         } else {
             out.push('\n');
             draw_window(out, first, is_single, pen);
@@ -147,6 +168,15 @@ fn others_say(windows: &[Window]) -> String {
 pub(super) fn is_quiet(window: &Window) -> bool {
     window.verdict == Verdict::Ok
         && window.features.iter().all(|feature| matches!(feature.verdict, Verdict::Ok | Verdict::Skipped))
+}
+
+/// Whether there is nothing to tell of a window but that it has too few rows.
+pub(super) fn is_thin(window: &Window) -> bool {
+    window.verdict == Verdict::Insufficient
+        && window
+            .features
+            .iter()
+            .all(|feature| matches!(feature.verdict, Verdict::Insufficient | Verdict::Skipped))
 }
 
 fn draw_window(out: &mut String, window: &Window, is_single: bool, pen: Pen) {
@@ -347,18 +377,20 @@ fn draw_notes(out: &mut String, report: &Report, pen: Pen) {
     }
     let input = &report.input;
     let lost = [
-        (report.baseline.excluded_rows, "left out of the baseline by `where`"),
-        (input.excluded_rows, "left out by `where`"),
-        (input.outside_rows, "outside `--since` and `--until`"),
-        (input.untimed_rows, "without a readable time"),
-        (input.bad_records, "that could not be read as records"),
+        (report.baseline.excluded_rows, "row", "left out of the baseline by `where`"),
+        (input.excluded_rows, "row", "left out by `where`"),
+        (input.outside_rows, "row", "outside `--since` and `--until`"),
+        (input.untimed_rows, "row", "without a readable time"),
+        (input.bad_records, "record", "left out: not readable"),
     ];
-    for (rows, why) in lost.into_iter().filter(|(rows, _)| *rows > 0) {
-        let _ = writeln!(notes, "{} {why}", plural(rows, "row"));
+    for (rows, what, why) in lost.into_iter().filter(|(rows, ..)| *rows > 0) {
+        let _ = writeln!(notes, "{} {why}", plural(rows, what));
     }
     if let Some(run) = &report.run {
+        // Of a run of less than a second it says how long starting takes.
         let speed = run
             .rows_per_second
+            .filter(|_| run.seconds >= 1.0)
             .map_or_else(String::new, |rows| format!(", {} rows/s", value(Some(rows.round()))));
         let text = format!("{} in {:.2} s{speed}", plural(input.rows, "row"), run.seconds);
         let _ = writeln!(notes, "{}", pen.dim(&text));

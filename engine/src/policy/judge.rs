@@ -200,6 +200,11 @@ pub fn judge_window(policy: &Policy, inputs: &[FeatureInput<'_>], volumes: &[Vol
     Judgement { features, volumes }
 }
 
+/// `1 row`, `2 rows`, of which kind.
+fn counted(rows: u64, which: &str) -> String {
+    format!("{rows} row{}{which}", if rows == 1 { "" } else { "s" })
+}
+
 /// What a feature lacks to be judged, for the two sorts of metrics; `None` where it lacks nothing.
 struct Needs {
     /// For metrics of the rows with a value.
@@ -221,18 +226,17 @@ impl Needs {
         }
         let lack = |rows: u64, baseline: u64, what: &str| {
             if rows < policy.min_rows {
-                let short = policy.min_rows - rows;
-                Some(format!("`{rows}` {what}, `{short}` short of `{}`", policy.min_rows))
+                Some(format!("{}, {} are needed", counted(rows, what), policy.min_rows))
             } else if input.segment.is_some() && baseline < default::MIN_BASELINE_ROWS {
-                let (least, short) = (default::MIN_BASELINE_ROWS, default::MIN_BASELINE_ROWS - baseline);
-                Some(format!("`{baseline}` {what} in the segment's baseline, `{short}` short of `{least}`"))
+                let (least, baseline) = (default::MIN_BASELINE_ROWS, counted(baseline, what));
+                Some(format!("{baseline} in the segment's baseline, {least} are needed"))
             } else {
                 None
             }
         };
         Self {
-            of_values: lack(input.n, input.baseline_n, "rows with a value"),
-            of_rows: lack(input.rows, input.baseline_rows, "rows"),
+            of_values: lack(input.n, input.baseline_n, " with a value"),
+            of_rows: lack(input.rows, input.baseline_rows, ""),
             missing: policy.min_rows.checked_sub(input.n).filter(|missing| *missing > 0),
         }
     }

@@ -330,6 +330,7 @@ fn is_integer_type(value_type: ValueType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::check::Check;
+    use super::super::input::Preparation;
     use super::*;
 
     /// Features read one by one, with Azure ML's incomplete rows found in a pass of their own.
@@ -349,7 +350,7 @@ mod tests {
         };
         let report = check.run(&remotes).unwrap();
         let loaded = baseline::load(&config, &check.baseline, &remotes).unwrap();
-        let data = Input::open(&check.data, &remotes, None, &[]).unwrap();
+        let data = Input::open(&check.data, &remotes, Preparation::default()).unwrap();
         let with = |max_values: u64| {
             let job = Job {
                 config: &config,

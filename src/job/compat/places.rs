@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::columns::missing;
+use super::super::columns::lacking;
 use super::super::input::Input;
 use super::super::read::Reading;
 use super::super::segments::{Segments, pairs_of};
@@ -49,17 +49,17 @@ impl Places {
         let schema = input.schema();
         let mut columns: Vec<usize> = Vec::new();
         let mut place = |name: &str, key: &str| -> Result<usize> {
-            let place = schema.index_of(name).map_err(|_| missing(schema, name, key))?;
+            let place = schema.index_of(name).map_err(|_| Error::input(lacking(schema, name, key)))?;
             Ok(columns.iter().position(|own| *own == place).unwrap_or_else(|| {
                 columns.push(place);
                 columns.len() - 1
             }))
         };
-        let time = time.map(|name| Ok::<_, Error>((place(name, "time")?, name))).transpose()?;
+        let time = time.map(|name| Ok::<_, Error>((place(name, "`time`")?, name))).transpose()?;
         let of_splits = segments
             .columns()
             .into_iter()
-            .map(|name| Ok((name, place(name, "segments")?)))
+            .map(|name| Ok((name, place(name, "`segments`")?)))
             .collect::<Result<BTreeMap<&str, usize>>>()?;
         let texts: BTreeMap<&Arc<str>, u32> = segments.texts().zip(0..).collect();
 

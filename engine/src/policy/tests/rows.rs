@@ -12,7 +12,7 @@ fn s6_two_hundred_rows_with_a_value_are_enough() {
     assert_eq!((enough.verdict, enough.missing_rows, enough.reason), (Verdict::Drift, None, None));
     let few = sheet(199).judged_by(&Policy::default());
     assert_eq!((few.verdict, few.missing_rows), (Verdict::Insufficient, Some(1)));
-    assert_eq!(few.reason.as_deref(), Some("`199` rows with a value, `1` short of `200`"));
+    assert_eq!(few.reason.as_deref(), Some("199 rows with a value, 200 are needed"));
     assert_eq!(few.q_value, None);
     assert_eq!(few.metrics[&Metric::Psi].verdict, Verdict::Insufficient);
 }
@@ -32,7 +32,7 @@ fn s6_a_segment_needs_a_thousand_baseline_rows() {
     assert_eq!(sheet(1_000).judged_by(&Policy::default()).verdict, Verdict::Drift);
     let few = sheet(999).judged_by(&Policy::default());
     assert_eq!((few.verdict, few.missing_rows), (Verdict::Insufficient, None));
-    let reason = "`999` rows with a value in the segment's baseline, `1` short of `1000`";
+    let reason = "999 rows with a value in the segment's baseline, 1000 are needed";
     assert_eq!(few.reason.as_deref(), Some(reason));
     let whole = Sheet::categorical("c").baseline(500, 500).psi(0.5, 1e-9);
     assert_eq!(whole.judged_by(&Policy::default()).verdict, Verdict::Drift, "the whole has no such minimum");
@@ -52,7 +52,7 @@ fn s6_a_column_that_turns_all_null_drifts() {
     assert_eq!(verdict.metrics[&Metric::NullRate].verdict, Verdict::Drift);
     assert_eq!(verdict.metrics[&Metric::Psi].verdict, Verdict::Insufficient);
     assert_eq!(verdict.missing_rows, Some(200));
-    assert_eq!(verdict.reason.as_deref(), Some("`0` rows with a value, `200` short of `200`"));
+    assert_eq!(verdict.reason.as_deref(), Some("0 rows with a value, 200 are needed"));
     assert_eq!(window_verdict([verdict.verdict]), Verdict::Drift);
 }
 
@@ -94,7 +94,7 @@ fn s13_an_empty_window_is_insufficient() {
     let sheet = Sheet::numeric("x").rows(0, 0);
     let verdict = sheet.judged_by(&Policy::default());
     assert_eq!(verdict.verdict, Verdict::Insufficient);
-    assert_eq!(verdict.reason.as_deref(), Some("`0` rows with a value, `200` short of `200`"));
+    assert_eq!(verdict.reason.as_deref(), Some("0 rows with a value, 200 are needed"));
     assert!(verdict.metrics.is_empty());
 }
 
