@@ -295,12 +295,12 @@ fn no_row_after_the_condition_is_too_few_to_judge_and_no_baseline() {
     let baseline = baseline(&folder);
     let window = folder.parquet("window.parquet", columns(2, ROWS));
     // Where the condition leaves both without rows there is no baseline.
-    let message = refused(&["--baseline", &baseline, &window, "--where", "speed > 1e9"]);
+    let message = refused(&["--baseline", &baseline, &window, "--where", "speed > 1000000"]);
     says(&message, &["the baseline has no rows", "`where:`"]);
     let frozen = folder.path("frozen.parquet");
     let model = folder.write("model.yaml", "model: m\nbaseline: baseline.parquet\n");
     assert_eq!(driftlead(&["baseline", &model, "-o", &frozen]).code, Some(0));
-    let args = ["check", "--baseline", &frozen, &window, "--where", "speed > 1e9"];
+    let args = ["check", "--baseline", &frozen, &window, "--where", "speed > 1000000"];
     let ended = driftlead(&args);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     says(
