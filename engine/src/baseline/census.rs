@@ -174,6 +174,8 @@ impl Census {
 
 fn add(by_hash: &mut HashIndex<(String, u64)>, name: &str, rows: u64) {
     by_hash.entry(category_hash(name)).or_insert_with(|| (name.to_owned(), 0)).1 += rows;
+}
+
 /// Whether `text` has the form of ISO 8601: `2001-02-03`, perhaps with a time of day behind `T` or a blank, perhaps with
 /// seconds, a fraction and a zone.
 fn is_iso_time(text: &str) -> bool {
