@@ -408,7 +408,7 @@ fn the_sentence_says_what_matters() {
     );
     assert_eq!(
         sentence(&several()),
-        "drift: 1 of 2 features moved in 1 of 4 windows; worst is `delay` (psi 0.310, up) in 2001-02-04, origin = ATL, carrier = null"
+        "drift: 1 of 2 features moved in 1 of 3 judged windows; worst is `delay` (psi 0.310, up) in 2001-02-04, origin = ATL, carrier = null"
     );
     let ok = report(vec![window(None, None, vec![feature("a", Kind::Numeric, Verdict::Ok, 0.0)])]);
     assert_eq!(sentence(&ok), "ok: none of 1 feature moved");
