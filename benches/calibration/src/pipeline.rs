@@ -79,5 +79,7 @@ pub fn measured(baseline: &Baseline, feature: usize, state: &FeatureState) -> Re
     let missing = || driftlead_engine::Error::new(driftlead_engine::ErrorKind::Mismatch, "no such feature");
     let feature = baseline.features().get(feature).ok_or_else(missing)?;
     let own = feature.state(None).ok_or_else(missing)?;
-    measure(feature.cells(), own, state, feature.design_effect.unwrap_or(1.0))
+    // Panes have no length here: there is one design effect, or none.
+    let effect = feature.design_effects().values().next().copied();
+    measure(feature.cells(), own, state, effect.unwrap_or(1.0))
 }

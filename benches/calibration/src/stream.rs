@@ -40,7 +40,9 @@ pub fn experiments(pane: u64) -> Vec<Experiment> {
                 let feature = &baseline.features()[0];
                 let effect =
                     feature.state(None).and_then(|whole| design_effect(feature.cells(), whole, panes));
-                baseline.features_mut()[0].design_effect = effect;
+                if let Some(effect) = effect {
+                    baseline.features_mut()[0].set_design_effect(1, effect)?;
+                }
                 // Long after the baseline: independent of it.
                 let mut last = random.normal();
                 let window = walk(window, correlation, &mut last, &mut random);
