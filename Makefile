@@ -17,7 +17,7 @@ driftlead := $(CARGO_TARGET_DIR)/release/driftlead
 january := fixtures/flights/newark-2001-01.parquet
 february := fixtures/flights/newark-2001-02.parquet
 
-.PHONY: help build demo prepare test lint fixtures bench
+.PHONY: help build demo prepare test lint fixtures bench calibrate
 
 help:
 	@echo 'make demo      build driftlead and check two months of real flights for drift'
@@ -25,6 +25,7 @@ help:
 	@echo 'make test      lints and all tests, on a bare machine too'
 	@echo 'make lint      formatting, clippy, documentation, licences'
 	@echo 'make bench     measures speed and memory against what limits them'
+	@echo 'make calibrate counts false alarms by simulation, all cells (about half an hour of CPU time)'
 	@echo 'make fixtures  make the committed test data and its expected numbers anew'
 
 build: prepare
@@ -68,3 +69,8 @@ bench: prepare
 	@$(stage) 'data sets' scripts/data
 	@$(stage) 'benches, optimised' cargo build --quiet --locked --release --workspace --bins
 	@scripts/bench
+
+calibrate: prepare
+	@$(stage) 'calibration suite, optimised' cargo build --quiet --locked --release --package driftlead-calibration
+	@$(stage) 'all cells, 2,000 replicates' $(CARGO_TARGET_DIR)/release/calibrate 2000 '' \
+	    benches/record/$$(date -u +%F)-calibration.md

@@ -19,6 +19,9 @@ pub struct Sizes {
 /// One replicate's p-values: for each window size, one for each test.
 pub type Replicate = Vec<Vec<Option<f64>>>;
 
+/// One replicate of a seed: all windows of these sizes against one fresh baseline.
+pub type Draw = Box<dyn Fn(u64, &Sizes) -> Result<Replicate> + Sync>;
+
 /// What is drawn and tested.
 pub struct Experiment {
     /// A name, unique.
@@ -30,7 +33,7 @@ pub struct Experiment {
     /// The tests, in the order of their p-values.
     pub tests: Vec<(&'static str, Demand)>,
     /// One replicate of that seed: all windows against one fresh baseline.
-    pub replicate: Box<dyn Fn(u64, &Sizes) -> Result<Replicate> + Sync>,
+    pub replicate: Draw,
 }
 
 /// One test at one pair of sizes.

@@ -85,8 +85,8 @@ pub fn run(fleet: Fleet) -> Result<Outcome> {
         _ => Drift::None,
     };
     // Half of the features are numbers, half are categories.
-    let shape = |feature: usize| if feature % 2 == 0 { Shape::Continuous } else { Shape::Zipf(12) };
-    let kind = |feature: usize| if feature % 2 == 0 { Kind::Numeric } else { Kind::Categorical };
+    let shape = |feature: usize| if feature.is_multiple_of(2) { Shape::Continuous } else { Shape::Zipf(12) };
+    let kind = |feature: usize| if feature.is_multiple_of(2) { Kind::Numeric } else { Kind::Categorical };
     let drifts: Vec<Drift> = (0..fleet.features).map(drift).collect();
     let baselines = (0..fleet.features)
         .into_par_iter()

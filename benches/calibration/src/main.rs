@@ -44,6 +44,14 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
         text.push_str(line);
         text.push('\n');
     };
+    say(&format!(
+        "# Calibration\n\nHow often tests alarm, in per cent of {replicates} replicates (seeds 0 to {}), with Wilson's 99 % interval; N rows in \
+         the baseline, n in the window, a fresh baseline in each replicate. Nominal: 5 %. `near 5`: the interval meets [2.5, \
+         7.5]. `at most 7.5`: its upper end does. Nothing asked: a power, at twice the tolerated change. `no p`: too few rows \
+         for a test. What misses is **bold**. Dear pairs of sizes run a quarter of the replicates (nN above 1e7 or 1e8), pairs with \
+         a million rows a tenth, the AR(1) streams half.",
+        replicates.saturating_sub(1)
+    ));
     for experiment in experiments.iter().filter(|experiment| experiment.name.contains(wanted)) {
         let started = Instant::now();
         let cells = run(experiment, replicates)?;

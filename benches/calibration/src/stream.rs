@@ -28,7 +28,7 @@ pub fn experiments(pane: u64) -> Vec<Experiment> {
                 let mut random = Random::new(seed, sizes.baseline);
                 let mut last = random.normal();
                 let rows = walk(sizes.baseline, correlation, &mut last, &mut random);
-                let mut baseline = pipeline::baseline(Kind::Numeric, &[rows.clone()])?;
+                let mut baseline = pipeline::baseline(Kind::Numeric, std::slice::from_ref(&rows))?;
                 let window = pane;
                 #[expect(clippy::cast_possible_truncation, reason = "thousands of rows")]
                 let panes = (0..PANES)

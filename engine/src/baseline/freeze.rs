@@ -99,7 +99,10 @@ pub(crate) fn freeze<T: BaselineValue>(
         infinities: (0, 0),
         sums: (cells.sum, cells.squares),
         overflow: cells.overflow,
-        tails: (sums[..low].iter().sum::<i128>() << COARSE_BITS, sums[high..].iter().sum::<i128>() << COARSE_BITS),
+        tails: (
+            sums[..low].iter().sum::<i128>() << COARSE_BITS,
+            sums[high..].iter().sum::<i128>() << COARSE_BITS,
+        ),
         extent: cells.extent.map(|(low, high)| (low.to_f64() + 0.0, high.to_f64() + 0.0)),
         narrowed: false,
     };

@@ -69,7 +69,7 @@ impl Beta {
 /// ```
 ///
 /// It is the exact binomial test where `m` is unlimited, and Fisher's exact test where `delta` is 0. Relative error about
-/// 1e-8.
+/// 1e-7, with ten rows 5e-6.
 #[must_use]
 pub fn melded(x: u64, n: u64, y: u64, m: u64, delta: f64) -> f64 {
     if x == 0 || y == m {
