@@ -10,6 +10,7 @@ mod column;
 mod names;
 mod newcomers;
 mod numeric;
+mod numeric_state;
 mod text;
 
 pub use accumulator::{Accumulator, Column, FeatureState, SlotKey};
@@ -21,7 +22,7 @@ pub(crate) use names::for_each_name;
 pub use names::{NO_NAME, row_names};
 pub use newcomers::Newcomers;
 pub(crate) use numeric::NumericCounter;
-pub use numeric::NumericState;
+pub use numeric_state::NumericState;
 pub(crate) use text::{TextColumn, same_array};
 
 /// A row that belongs to no slot of a grouping.

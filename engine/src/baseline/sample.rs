@@ -107,7 +107,10 @@ mod tests {
             let plan = sample_plan(&[total]);
             let unvisited = plan[0].windows(2).map(|pair| pair[1].start - pair[0].end).max();
             let most = unvisited.into_iter().chain([plan[0][0].start]).max().unwrap_or(0);
-            assert!((most as f64) < 1.5 / 513.0 * total as f64, "{most} of {total} rows lie between two runs");
+            assert!(
+                (most as f64) < 1.5 / 513.0 * total as f64,
+                "{most} of {total} rows lie between two runs"
+            );
         }
     }
 }
