@@ -56,14 +56,21 @@ pub fn rate(x: u64, n: u64, y: u64, n_baseline: u64, deff: f64) -> Score {
 /// The rate of rows of categories that the baseline has never seen: `new` of `n` window rows.
 ///
 /// `singletons` is the number of categories that the baseline's `n_baseline` rows hold exactly once; `singletons / N`
-/// estimates how often a new category comes without any drift, and is judged as if it were a counted share.
+/// estimates how often a new category comes without any drift. As an estimate of that chance its variance is
+/// `(f1 + 2 f2)/N^2` (Good 1953, Robbins 1968), where a counted share has `f1/N^2`; with `f2` about half of `f1`, as in a
+/// long tail of frequencies, that is the share of half as many singletons in half as many rows.
 ///
 /// # Panics
 ///
 /// If `new > n` or `singletons > n_baseline`.
 #[must_use]
 pub fn new_category(new: u64, n: u64, singletons: u64, n_baseline: u64, deff: f64) -> Score {
-    rate(new, n, singletons, n_baseline, deff)
+    let score = rate(new, n, singletons, n_baseline, deff);
+    if score.value.is_none() {
+        return score;
+    }
+    let p = |delta| Some(beyond(new, n, singletons.div_ceil(2), n_baseline.div_ceil(2), delta, deff));
+    Score { p_value: p(0.0), p_effect: p(RATE_EFFECT), ..score }
 }
 
 /// The one-sided p of `H0: q - p <= delta` for `x` of `n` (q) and `y` of `n_baseline` (p), `0 <= delta < 1`.
