@@ -208,14 +208,7 @@ fn chosen(array: &ArrayRef, piece: &Piece<'_>, ranges: &[Range<u64>]) -> Vec<Arr
 /// How many rows of each part meet the condition.
 fn count_rows(input: &Input) -> Result<Vec<u64>> {
     let progress = Progress::rows("counting rows", input.dataset().n_rows());
-    let reading = Reading {
-        input,
-        columns: &[],
-        together: true,
-        ranges: None,
-        progress: &progress,
-        tells_bad_records: false,
-    };
+    let reading = Reading::of_rows(input, &[], &progress);
     let n_parts = input.dataset().parts().len();
     let rows = reading.run(
         || vec![0_u64; n_parts],
@@ -248,14 +241,7 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
         })
         .collect::<Result<Vec<usize>>>()?;
     let progress = Progress::rows("counting segments", input.dataset().n_rows());
-    let reading = Reading {
-        input,
-        columns: &places,
-        together: true,
-        ranges: None,
-        progress: &progress,
-        tells_bad_records: false,
-    };
+    let reading = Reading::of_rows(input, &places, &progress);
     let rows = reading.run(
         || vec![BTreeMap::<String, u64>::new(); config.segments.len()],
         |rows, piece| {

@@ -48,6 +48,13 @@ pub(super) struct Piece<'a> {
     pub(super) first_row: u64,
 }
 
+impl<'a> Reading<'a> {
+    /// All of `columns` together, every row, by one who has been told of bad records or will be.
+    pub(super) fn of_rows(input: &'a Input, columns: &'a [usize], progress: &'a Progress) -> Self {
+        Self { input, columns, together: true, ranges: None, progress, tells_bad_records: false }
+    }
+}
+
 impl Reading<'_> {
     /// Reads everything: `start` makes a thread's state, `add` adds a batch to it, `merge` adds one state to another.
     pub(super) fn run<S: Send>(

@@ -128,14 +128,7 @@ impl Names {
 pub(super) fn read(input: &Input, columns: &[(usize, Kind)]) -> Result<Vec<Column>> {
     let places: Vec<usize> = columns.iter().map(|(place, _)| *place).collect();
     let progress = Progress::rows("reading for compat", input.dataset().n_rows());
-    let reading = Reading {
-        input,
-        columns: &places,
-        together: true,
-        ranges: None,
-        progress: &progress,
-        tells_bad_records: false,
-    };
+    let reading = Reading::of_rows(input, &places, &progress);
     let empty = || -> Vec<Column> { columns.iter().map(|(_, kind)| Column::empty(*kind)).collect() };
     let parts = reading.run(
         BTreeMap::<usize, Vec<Column>>::new,

@@ -64,14 +64,7 @@ impl Places {
         let texts: BTreeMap<&Arc<str>, u32> = segments.texts().zip(0..).collect();
 
         let progress = Progress::rows("reading for compat", input.dataset().n_rows());
-        let reading = Reading {
-            input,
-            columns: &columns,
-            together: true,
-            ranges: None,
-            progress: &progress,
-            tells_bad_records: false,
-        };
+        let reading = Reading::of_rows(input, &columns, &progress);
         let parts = reading.run(
             BTreeMap::<usize, Part>::new,
             |parts, piece| {
