@@ -6,6 +6,7 @@
 //! Where columns can be read apart, a unit is a few columns of one part: small memory, and a column is counted while it
 //! is in the cache. Where rows must stay together (windows, segments, SQL), a unit is a whole part.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +57,24 @@ impl<'a> Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Reads everything into one state a part, in the order of the parts. Rows must be read together: then one thread
+    /// reads a part from its beginning to its end.
+    pub(super) fn by_part<S: Send>(
+        &self,
+        start: impl Fn() -> S + Sync,
+        add: impl Fn(&mut S, &Piece<'_>) -> Result<()> + Sync,
+    ) -> Result<impl Iterator<Item = S>> {
+        let parts = self.run(
+            BTreeMap::new,
+            |parts, piece| add(parts.entry(piece.part.index).or_insert_with(&start), piece),
+            |own, other| {
+                own.extend(other);
+                Ok(())
+            },
+        )?;
+        Ok(parts.into_values())
+    }
+
     /// Reads everything: `start` makes a thread's state, `add` adds a batch to it, `merge` adds one state to another.
     pub(super) fn run<S: Send>(
         &self,

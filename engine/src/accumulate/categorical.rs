@@ -214,14 +214,7 @@ impl CategoricalCounter {
                     }
                 }),
                 TextColumn::Entries { entries, texts, keys } => {
-                    let is_known =
-                        self.known.as_ref().is_some_and(|known| same_array(&known.entries, entries));
-                    if !is_known {
-                        let mut cells = vec![NULL; entries.len()];
-                        texts.for_each(&mut |entry, text| cells[entry] = feature.cell(category_hash(text)));
-                        self.known = Some(KnownEntries { entries: entries.clone(), cells });
-                    }
-                    let Some(known) = &self.known else { return Ok(new_names) };
+                    let known = KnownEntries::of(&mut self.known, feature, entries, texts);
                     keys.for_each(&mut |row, entry| self.cells[row] = known.cells[entry]);
                     let new_cell = feature.new_cell();
                     if self.cells.iter().any(|cell| usize::from(*cell) == new_cell) {

@@ -6,14 +6,10 @@
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
-};
-use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
 use crate::accumulate::column::{Values, numeric_values};
+use crate::accumulate::text::{Keys, Texts};
 use crate::feature::{Family, HashIndex, Unit, ValueType, category_hash};
 use crate::{Error, ErrorKind, Result};
 
@@ -90,9 +86,11 @@ fn visit(array: &dyn Array, family: Family, f: &mut dyn FnMut(&str, NameRows<'_>
     use DataType as D;
     let mut unnamed = Unnamed::default();
     match (array.data_type(), family) {
-        (D::Utf8, Family::Text) => each(array, |row| array.as_string::<i32>().value(row), f),
-        (D::LargeUtf8, Family::Text) => each(array, |row| array.as_string::<i64>().value(row), f),
-        (D::Utf8View, Family::Text) => each(array, |row| array.as_string_view().value(row), f),
+        (D::Utf8 | D::LargeUtf8 | D::Utf8View, Family::Text) => {
+            if let Some(texts) = Texts::of(array) {
+                each(texts, f);
+            }
+        }
         (D::Boolean, Family::Bool) => {
             let values = array.as_boolean();
             let (mut yes, mut no) = (Vec::new(), Vec::new());
@@ -107,12 +105,12 @@ fn visit(array: &dyn Array, family: Family, f: &mut dyn FnMut(&str, NameRows<'_>
                 f(name, NameRows::Listed(rows));
             }
         }
-        (D::Dictionary(key, _), family) => {
+        (D::Dictionary(..), family) => {
             let values = array.as_any_dictionary().values();
             if ValuesFamily::of(values.data_type()) != Some(family) {
                 return Err(wrong_family(array.data_type(), family));
             }
-            let keys = rows_by_key(array, key);
+            let keys = rows_by_key(array, values.len());
             let inner = visit(values.as_ref(), family, &mut |name, entries| {
                 for entry in entries.iter() {
                     if let Some(rows) = keys.get(entry).filter(|rows| !rows.is_empty()) {
@@ -152,52 +150,34 @@ impl ValuesFamily {
     }
 }
 
-fn each<'a>(array: &dyn Array, value: impl Fn(usize) -> &'a str, f: &mut dyn FnMut(&str, NameRows<'_>)) {
+fn each(texts: Texts<'_>, f: &mut dyn FnMut(&str, NameRows<'_>)) {
     // Group by hash first where names repeat: columns of categories mostly do.
     let mut rows_of: HashIndex<Vec<u32>> = HashIndex::default();
     let mut order = Vec::new();
-    for row in 0..array.len() {
-        if array.is_null(row) {
-            continue;
-        }
-        let rows = rows_of.entry(category_hash(value(row))).or_default();
+    texts.for_each(&mut |row, text| {
+        let hash = category_hash(text);
+        let rows = rows_of.entry(hash).or_default();
         if rows.is_empty() {
-            order.push(row);
+            order.push((hash, text));
         }
         #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
         rows.push(row as u32);
-    }
-    for row in order {
-        let name = value(row);
-        if let Some(rows) = rows_of.get(&category_hash(name)) {
+    });
+    for (hash, name) in order {
+        if let Some(rows) = rows_of.get(&hash) {
             f(name, NameRows::Listed(rows));
         }
     }
 }
 
-/// For each entry of the dictionary, the rows that hold it.
-fn rows_by_key(array: &dyn Array, key: &DataType) -> Vec<Vec<u32>> {
-    fn by<K: ArrowDictionaryKeyType>(array: &dyn Array) -> Vec<Vec<u32>> {
-        let dictionary = array.as_dictionary::<K>();
-        let mut rows_of = vec![Vec::new(); dictionary.values().len()];
-        for (row, key) in dictionary.keys().values().iter().enumerate() {
-            if dictionary.keys().is_valid(row) {
-                #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
-                rows_of[key.as_usize()].push(row as u32);
-            }
-        }
-        rows_of
+/// For each of a dictionary's entries, the rows that hold it.
+fn rows_by_key(array: &dyn Array, n_entries: usize) -> Vec<Vec<u32>> {
+    let mut rows_of = vec![Vec::new(); n_entries];
+    if let Some(keys) = Keys::of(array) {
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has fewer than 2^32 rows")]
+        keys.for_each(&mut |row, entry| rows_of[entry].push(row as u32));
     }
-    match key {
-        DataType::Int8 => by::<Int8Type>(array),
-        DataType::Int16 => by::<Int16Type>(array),
-        DataType::Int32 => by::<Int32Type>(array),
-        DataType::Int64 => by::<Int64Type>(array),
-        DataType::UInt8 => by::<UInt8Type>(array),
-        DataType::UInt16 => by::<UInt16Type>(array),
-        DataType::UInt32 => by::<UInt32Type>(array),
-        _ => by::<UInt64Type>(array),
-    }
+    rows_of
 }
 
 fn numbers(array: &dyn Array, unnamed: &mut Unnamed, f: &mut dyn FnMut(&str, NameRows<'_>)) -> Result<()> {

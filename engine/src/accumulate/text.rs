@@ -32,17 +32,15 @@ pub(crate) struct Keys<'a>(&'a dyn Array);
 impl<'a> TextColumn<'a> {
     /// The column as text; `None` if it holds something else.
     pub(crate) fn of(array: &'a dyn Array) -> Option<Self> {
-        if matches!(array.data_type(), DataType::Dictionary(..)) {
-            let entries = array.as_any_dictionary().values();
-            let texts = Texts::of(entries.as_ref())?;
-            return Some(Self::Entries { entries, texts, keys: Keys(array) });
-        }
-        Texts::of(array).map(Self::Plain)
+        let Some(keys) = Keys::of(array) else { return Texts::of(array).map(Self::Plain) };
+        let entries = array.as_any_dictionary().values();
+        Some(Self::Entries { entries, texts: Texts::of(entries.as_ref())?, keys })
     }
 }
 
 impl<'a> Texts<'a> {
-    fn of(array: &'a dyn Array) -> Option<Self> {
+    /// The strings; `None` if the array holds something else.
+    pub(crate) fn of(array: &'a dyn Array) -> Option<Self> {
         match array.data_type() {
             DataType::Utf8 => Some(Self::Small(array.as_string())),
             DataType::LargeUtf8 => Some(Self::Large(array.as_string())),
@@ -91,7 +89,12 @@ fn each_generic<'a, O: OffsetSizeTrait>(
     }
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// The keys; `None` if the array is no dictionary.
+    pub(crate) fn of(array: &'a dyn Array) -> Option<Self> {
+        matches!(array.data_type(), DataType::Dictionary(..)).then_some(Self(array))
+    }
+
     /// Calls `f` with every row that has a key, and the entry it names.
     pub(crate) fn for_each(self, f: &mut impl FnMut(usize, usize)) {
         match self.0.data_type() {

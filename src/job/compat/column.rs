@@ -130,23 +130,12 @@ pub(super) fn read(input: &Input, columns: &[(usize, Kind)]) -> Result<Vec<Colum
     let progress = Progress::rows("reading for compat", input.dataset().n_rows());
     let reading = Reading::of_rows(input, &places, &progress);
     let empty = || -> Vec<Column> { columns.iter().map(|(_, kind)| Column::empty(*kind)).collect() };
-    let parts = reading.run(
-        BTreeMap::<usize, Vec<Column>>::new,
-        |parts, piece| {
-            let own = parts.entry(piece.part.index).or_insert_with(empty);
-            for (column, array) in own.iter_mut().zip(&piece.rows.columns) {
-                column.push(array.as_ref())?;
-            }
-            Ok(())
-        },
-        |own, other| {
-            own.extend(other);
-            Ok(())
-        },
-    )?;
+    let parts = reading.by_part(empty, |own, piece| {
+        own.iter_mut().zip(&piece.rows.columns).try_for_each(|(column, array)| column.push(array.as_ref()))
+    })?;
     progress.finish();
     let mut whole = empty();
-    for part in parts.into_values() {
+    for part in parts {
         whole.iter_mut().zip(part).for_each(|(whole, part)| whole.append(part));
     }
     Ok(whole)

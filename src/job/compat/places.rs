@@ -65,33 +65,25 @@ impl Places {
 
         let progress = Progress::rows("reading for compat", input.dataset().n_rows());
         let reading = Reading::of_rows(input, &columns, &progress);
-        let parts = reading.run(
-            BTreeMap::<usize, Part>::new,
-            |parts, piece| {
-                let part = parts.entry(piece.part.index).or_default();
-                part.n_rows += piece.rows.n_rows;
-                if let Some((at, name)) = time {
-                    part.times.extend(event_times(&piece.rows.columns[at], name)?);
-                }
-                let column = |name: &str| of_splits.get(name).map(|at| piece.rows.columns[*at].clone());
-                let of_rows = segments.of_rows(piece.rows.n_rows, column)?;
-                part.segments.resize(of_rows.len(), Vec::new());
-                for (own, of_split) in part.segments.iter_mut().zip(&of_rows) {
-                    let number = |text| texts.get(text).copied().unwrap_or(u32::MAX);
-                    let numbers: Vec<u32> = of_split.segments.iter().map(number).collect();
-                    own.extend(of_split.rows.iter().map(|segment| numbers[*segment as usize]));
-                }
-                Ok(())
-            },
-            |own, other| {
-                own.extend(other);
-                Ok(())
-            },
-        )?;
+        let parts = reading.by_part(Part::default, |part, piece| {
+            part.n_rows += piece.rows.n_rows;
+            if let Some((at, name)) = time {
+                part.times.extend(event_times(&piece.rows.columns[at], name)?);
+            }
+            let column = |name: &str| of_splits.get(name).map(|at| piece.rows.columns[*at].clone());
+            let of_rows = segments.of_rows(piece.rows.n_rows, column)?;
+            part.segments.resize(of_rows.len(), Vec::new());
+            for (own, of_split) in part.segments.iter_mut().zip(&of_rows) {
+                let number = |text| texts.get(text).copied().unwrap_or(u32::MAX);
+                let numbers: Vec<u32> = of_split.segments.iter().map(number).collect();
+                own.extend(of_split.rows.iter().map(|segment| numbers[*segment as usize]));
+            }
+            Ok(())
+        })?;
         progress.finish();
 
         let mut whole = Part::default();
-        for part in parts.into_values() {
+        for part in parts {
             whole.n_rows += part.n_rows;
             whole.times.extend(part.times);
             whole.segments.resize(part.segments.len(), Vec::new());
