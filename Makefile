@@ -12,7 +12,8 @@ export DRIFTLEAD_DATA ?= $(cache)/data
 export CARGO_TERM_COLOR ?= auto
 
 stage := scripts/stage
-compiler := cc:build-essential
+# librdkafka is compiled in and linked with the system's OpenSSL.
+compiler := cc:build-essential pkg-config:pkg-config /usr/include/openssl/ssl.h:libssl-dev
 driftlead := $(CARGO_TARGET_DIR)/release/driftlead
 january := fixtures/flights/newark-2001-01.parquet
 february := fixtures/flights/newark-2001-02.parquet
