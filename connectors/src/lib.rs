@@ -8,6 +8,7 @@ pub mod baseline_file;
 pub mod dataset;
 pub mod error;
 pub mod source;
+pub mod stream;
 pub mod tabular;
 
 mod location;
