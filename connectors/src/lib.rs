@@ -7,6 +7,8 @@
 pub mod baseline_file;
 pub mod dataset;
 pub mod error;
+pub mod retry;
+pub mod sink;
 pub mod source;
 pub mod stream;
 pub mod tabular;

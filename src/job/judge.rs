@@ -14,7 +14,7 @@ use driftlead_engine::policy::{
 };
 use driftlead_engine::score::{Measured, Moved, Place, measure};
 use driftlead_engine::statistic::Score;
-use driftlead_engine::window::{Grid, Pane, Slot, Span};
+use driftlead_engine::window::{Grid, Pane, Slot, WindowIndex};
 use driftlead_engine::{Kind, Metric};
 use rayon::prelude::*;
 
@@ -47,16 +47,9 @@ pub(super) fn judge(
     let baseline_id = baseline.id();
     let mut judged = Judged::default();
     for (window, (grid, accumulator)) in config.windows.iter().zip(&counted.windows) {
-        let job = Job {
-            config,
-            baseline,
-            baseline_id: &baseline_id,
-            window,
-            policy: Policy { rules: rules.clone(), min_rows: window.min_rows },
-            accumulator,
-        };
+        let judge = Judge::new(config, baseline, &baseline_id, window, rules);
         let Some(grid) = grid else {
-            judged.windows.extend(job.judge(None, &[None], false)?);
+            judged.windows.extend(judge.windows(accumulator, None, arrived(false)));
             continue;
         };
         let panes: Vec<Pane> = {
@@ -65,30 +58,20 @@ pub(super) fn judge(
             panes.into_iter().map(Pane).collect()
         };
         let slots: Vec<Slot> = grid.slots(panes).collect();
-        let of_slots: Vec<Result<(Vec<wire::Window>, Option<wire::Gap>)>> = slots
+        let of_slots: Vec<(Vec<wire::Window>, Option<wire::Gap>)> = slots
             .par_iter()
             .map(|slot| match slot {
-                Slot::Gap { first, last } => {
-                    let gap = wire::Gap {
-                        name: window.name.clone(),
-                        start: Timestamp::from_micros(grid.span(*first).start),
-                        end: Timestamp::from_micros(grid.span(*last).end),
-                        windows: last.0.abs_diff(first.0) + 1,
-                    };
-                    Ok((Vec::new(), Some(gap)))
-                }
+                Slot::Gap { first, last } => (Vec::new(), Some(gap(&window.name, *grid, *first, *last))),
                 Slot::Occupied(index) | Slot::Empty(index) => {
                     let span = grid.span(*index);
                     let newest = counted.newest;
                     let partial =
                         span.is_partial(bounds.since, bounds.until, newest, window.out_of_orderness.micros());
-                    let panes: Vec<Option<i64>> = panes_of(*grid, span).map(Some).collect();
-                    Ok((job.judge(Some(span), &panes, partial)?, None))
+                    (judge.windows(accumulator, Some((*grid, *index)), arrived(partial)), None)
                 }
             })
             .collect();
-        for of_slot in of_slots {
-            let (windows, gap) = of_slot?;
+        for (windows, gap) in of_slots {
             judged.windows.extend(windows);
             judged.gaps.extend(gap);
         }
@@ -96,19 +79,28 @@ pub(super) fn judge(
     Ok(judged)
 }
 
-fn panes_of(grid: Grid, span: Span) -> impl Iterator<Item = i64> {
-    let (first, last) = (grid.pane_of(span.start).0, grid.pane_of(span.end - 1).0);
-    first..=last
+/// How the windows of a batch arrived: at once and for good.
+fn arrived(partial: bool) -> wire::Arrival {
+    wire::Arrival { late_rows: 0, revision: 0, is_final: true, partial }
 }
 
-/// What is the same for all windows of one name.
-struct Job<'a> {
+/// A stretch of empty windows that is too long to list.
+pub(crate) fn gap(name: &str, grid: Grid, first: WindowIndex, last: WindowIndex) -> wire::Gap {
+    wire::Gap {
+        name: name.to_owned(),
+        start: Timestamp::from_micros(grid.span(first).start),
+        end: Timestamp::from_micros(grid.span(last).end),
+        windows: last.0.abs_diff(first.0) + 1,
+    }
+}
+
+/// Judges windows of one name: what `check` and `serve` share, so that equal counts give equal bytes (I-FINAL).
+pub(crate) struct Judge<'a> {
     config: &'a Config,
     baseline: &'a Baseline,
     baseline_id: &'a str,
     window: &'a Window,
     policy: Policy,
-    accumulator: &'a Accumulator,
 }
 
 /// One feature of one segment, measured or not.
@@ -118,12 +110,40 @@ struct Entry {
     error: Option<String>,
 }
 
-impl Job<'_> {
-    /// One window, its whole first, then its segments.
-    fn judge(&self, span: Option<Span>, panes: &[Option<i64>], partial: bool) -> Result<Vec<wire::Window>> {
+impl<'a> Judge<'a> {
+    /// A judge of the windows named `window`; `baseline_id` is the baseline's id, which takes long to compute.
+    pub(crate) fn new(
+        config: &'a Config,
+        baseline: &'a Baseline,
+        baseline_id: &'a str,
+        window: &'a Window,
+        rules: &RuleSet,
+    ) -> Self {
+        let policy = Policy { rules: rules.clone(), min_rows: window.min_rows };
+        Self { config, baseline, baseline_id, window, policy }
+    }
+
+    /// One window as `accumulator` has counted it, its whole first, then its segments: those of the baseline, and
+    /// those that its own rows have. Without `at`, all rows are one window.
+    pub(crate) fn windows(
+        &self,
+        accumulator: &Accumulator,
+        at: Option<(Grid, WindowIndex)>,
+        arrival: wire::Arrival,
+    ) -> Vec<wire::Window> {
+        let span = at.map(|(grid, index)| grid.span(index));
+        let panes: Vec<Option<i64>> = match at {
+            Some((grid, index)) => {
+                let (first, last) = grid.panes_of_window(index).into_inner();
+                (first.0..=last.0).map(Some).collect()
+            }
+            None => vec![None],
+        };
         let mut segments: Vec<Option<Arc<str>>> = vec![None];
         let mut seen: Vec<Arc<str>> = self.baseline.segments().keys().cloned().collect();
-        seen.extend(self.accumulator.slots().filter_map(|(key, _)| key.segment.clone()));
+        for pane in &panes {
+            seen.extend(accumulator.segments_of(*pane).cloned());
+        }
         seen.sort_unstable();
         seen.dedup();
         segments.extend(seen.into_iter().map(Some));
@@ -134,8 +154,8 @@ impl Job<'_> {
         for segment in &segments {
             let keys: Vec<SlotKey> =
                 panes.iter().map(|pane| SlotKey { pane: *pane, segment: segment.clone() }).collect();
-            rows.push(self.accumulator.rows_of(&keys));
-            let (of_segment, hash) = self.measure(segment.as_deref(), &keys, span.is_none());
+            rows.push(accumulator.rows_of(&keys));
+            let (of_segment, hash) = self.measure(accumulator, segment.as_deref(), &keys, span.is_none());
             entries.push(of_segment);
             states_hash.push(hash);
         }
@@ -193,21 +213,27 @@ impl Job<'_> {
                 end: span.map(|span| Timestamp::from_micros(span.end)),
                 segment: segment.as_deref().and_then(pairs_of).map(wire::Segment),
                 rows: rows[at],
-                arrival: Some(wire::Arrival { late_rows: 0, revision: 0, is_final: true, partial }),
+                arrival: Some(arrival),
                 verdict: policy::window_verdict(parts).into(),
                 metrics,
                 features,
             });
         }
-        Ok(windows)
+        windows
     }
 
     /// Measures every feature of one segment, and hashes the states where they have to name the window.
-    fn measure(&self, segment: Option<&str>, keys: &[SlotKey], hashed: bool) -> (Vec<Entry>, String) {
+    fn measure(
+        &self,
+        accumulator: &Accumulator,
+        segment: Option<&str>,
+        keys: &[SlotKey],
+        hashed: bool,
+    ) -> (Vec<Entry>, String) {
         let measured: Vec<(Entry, Vec<u8>)> = (0..self.baseline.features().len())
             .into_par_iter()
             .map(|feature| {
-                let (measured, bytes, error) = self.measure_one(feature, segment, keys, hashed);
+                let (measured, bytes, error) = self.measure_one(accumulator, feature, segment, keys, hashed);
                 (Entry { feature, measured, error }, bytes)
             })
             .collect();
@@ -224,6 +250,7 @@ impl Job<'_> {
 
     fn measure_one(
         &self,
+        accumulator: &Accumulator,
         feature: usize,
         segment: Option<&str>,
         keys: &[SlotKey],
@@ -240,7 +267,7 @@ impl Job<'_> {
         };
         let mut state = FeatureState::empty(own.cells());
         for key in keys {
-            let merged = self.accumulator.state(feature, key).and_then(|pane| state.merge(&pane));
+            let merged = accumulator.state(feature, key).and_then(|pane| state.merge(&pane));
             if let Err(error) = merged {
                 return (Measured::default(), Vec::new(), Some(error.to_string()));
             }
@@ -332,7 +359,7 @@ fn share_contributions(features: &mut [wire::Feature]) {
 /// # Errors
 ///
 /// The rule that matches nothing, as the engine describes it.
-pub(super) fn rules(config: &Config, baseline: &Baseline) -> Result<RuleSet, policy::RuleError> {
+pub(crate) fn rules(config: &Config, baseline: &Baseline) -> Result<RuleSet, policy::RuleError> {
     let features: Vec<(&str, Kind)> =
         baseline.features().iter().map(|own| (own.name(), own.cells().kind())).collect();
     let segments: Vec<&str> = baseline.segments().keys().map(AsRef::as_ref).collect();

@@ -8,10 +8,13 @@
 //!
 //! A source that cannot be read again says so by [`Source::is_replayable`], and its rows are counted at most once.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::lines::{LineFile, LinePipe};
 use crate::error::{Error, Result};
 
 /// One ordered sequence of records: a partition of a topic, a file, a pipe.

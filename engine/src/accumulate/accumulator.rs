@@ -256,6 +256,13 @@ impl Accumulator {
         self.slots.iter().map(|(key, slot)| (key, self.rows[*slot as usize]))
     }
 
+    /// The segments that have rows in a pane, in the order of their texts.
+    pub fn segments_of(&self, pane: Option<i64>) -> impl Iterator<Item = &Arc<str>> {
+        let whole = SlotKey { pane, segment: None };
+        let of_pane = self.slots.range(whole..).map(|(key, _)| key).take_while(move |key| key.pane == pane);
+        of_pane.filter_map(|key| key.segment.as_ref())
+    }
+
     /// The rows of several slots together.
     #[must_use]
     pub fn rows_of(&self, keys: &[SlotKey]) -> u64 {

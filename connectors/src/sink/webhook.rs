@@ -1,0 +1,281 @@
+//! Messages by HTTP POST.
+//!
+//! The address a person wrote is asked as it is, private or not: it is theirs. A redirect is the receiver's idea, so it is
+//! followed only with the method kept (307, 308), at most three times, never from `https` to `http`, without
+//! the custom headers once the host changes (they hold credentials), and to public addresses alone unless the settings
+//! allow others: every address to which its name resolves is checked at the moment of connecting.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect};
+
+use super::signature::{Key, sign};
+use super::{Delivery, Message, is_private, retry_after, verdict_of_status};
+use crate::error::{Error, Result};
+
+/// Redirects followed in one attempt.
+const MAX_REDIRECTS: usize = 3;
+
+/// How much of an answer is read: enough for a reason.
+const MAX_ANSWER: usize = 4 * 1024;
+
+/// How a webhook is reached.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// The address; `http` or `https`.
+    pub url: String,
+    /// The key of signatures; without it messages are not signed.
+    pub key: Option<Key>,
+    /// Headers sent besides; values may be secrets.
+    pub headers: Vec<(String, String)>,
+    /// How the other side's certificate is checked.
+    pub tls: Tls,
+    /// Whether a redirect may lead to a private address.
+    pub allow_private_redirects: bool,
+    /// The longest an attempt may take.
+    pub timeout: Duration,
+}
+
+/// How a certificate is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// A file of PEM certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether any certificate will do: for tests only.
+    pub accept_any: bool,
+}
+
+/// A sink by HTTP POST.
+pub struct Webhook {
+    url: Url,
+    key: Option<Key>,
+    headers: HeaderMap,
+    direct: Client,
+    redirected: Client,
+    allow_private: bool,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the path: it is the secret of many services.
+        write!(f, "Webhook({})", self.url.host_str().unwrap_or("?"))
+    }
+}
+
+impl Webhook {
+    /// Checks the settings; nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Misconfigured: an address that is none or of another scheme, a header that cannot be sent, a certificate file
+    /// that cannot be read.
+    pub fn new(settings: &WebhookSettings) -> Result<Self> {
+        // The address itself may be a secret and is never repeated in a message.
+        let url = Url::parse(&settings.url).map_err(|error| {
+            Error::misconfigured(format!("the webhook's `url` is not an address: {error}"))
+        })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            let message =
+                format!("the webhook's `url` begins with `{}:`, expected `https:` or `http:`", url.scheme());
+            return Err(Error::misconfigured(message));
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in &settings.headers {
+            let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+            let Some((header, mut value)) = parsed else {
+                let message = format!("the webhook's header `{name}` cannot be sent: expected visible ASCII");
+                return Err(Error::misconfigured(message));
+            };
+            if RESERVED.contains(&header.as_str()) {
+                let message = format!("the webhook's header `{name}` is set by driftlead: leave it out");
+                return Err(Error::misconfigured(message));
+            }
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        Ok(Self {
+            url,
+            key: settings.key.clone(),
+            headers,
+            direct: build(client(settings)?)?,
+            redirected: build(if settings.allow_private_redirects {
+                client(settings)?
+            } else {
+                client(settings)?.dns_resolver(Arc::new(PublicOnly)).no_proxy()
+            })?,
+            allow_private: settings.allow_private_redirects,
+        })
+    }
+
+    pub(super) async fn deliver(&self, message: &Message, now: i64) -> Delivery {
+        let mut url = self.url.clone();
+        for hop in 0..=MAX_REDIRECTS {
+            let response = match self.post(&url, hop > 0, message, now).await {
+                Ok(response) => response,
+                Err(error) => return Delivery::Retry { after: None, reason: explain(&error) },
+            };
+            let status = response.status().as_u16();
+            if !(300..400).contains(&status) {
+                let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                let after = after.and_then(|value| retry_after(value, now));
+                let detail = if status < 300 { String::new() } else { beginning(response).await };
+                return verdict_of_status(status, after, &detail);
+            }
+            match self.follow(&url, &response) {
+                Ok(next) => url = next,
+                Err(reason) => return Delivery::Refused { reason },
+            }
+        }
+        Delivery::Refused { reason: format!("more than {MAX_REDIRECTS} redirects") }
+    }
+
+    async fn post(
+        &self,
+        url: &Url,
+        is_redirect: bool,
+        message: &Message,
+        now: i64,
+    ) -> reqwest::Result<Response> {
+        let client = if is_redirect { &self.redirected } else { &self.direct };
+        let mut request = client
+            .post(url.clone())
+            .header(CONTENT_TYPE, &message.content_type)
+            .header("webhook-id", &message.key)
+            .header("webhook-timestamp", now.to_string())
+            .header("idempotency-key", &message.key);
+        if let Some(key) = &self.key {
+            request = request.header("webhook-signature", sign(key, &message.key, now, &message.body));
+        }
+        if url.origin() == self.url.origin() {
+            request = request.headers(self.headers.clone());
+        }
+        request.body(message.body.clone()).send().await
+    }
+
+    /// Where a redirect leads, or why it is not followed.
+    fn follow(&self, from: &Url, response: &Response) -> std::result::Result<Url, String> {
+        let status = response.status().as_u16();
+        if !matches!(status, 307 | 308) {
+            return Err(format!(
+                "status {status}: a redirect that would turn POST into GET; correct the `url`"
+            ));
+        }
+        let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let target = target.and_then(|target| from.join(target).ok());
+        let Some(target) = target else {
+            return Err(format!("status {status} without an address to go to"));
+        };
+        if !matches!(target.scheme(), "http" | "https") {
+            return Err(format!("a redirect to `{}:`", target.scheme()));
+        }
+        if from.scheme() == "https" && target.scheme() == "http" {
+            return Err("a redirect from https to http".to_owned());
+        }
+        let literal = match target.host() {
+            Some(url::Host::Ipv4(v4)) => Some(IpAddr::V4(v4)),
+            Some(url::Host::Ipv6(v6)) => Some(IpAddr::V6(v6)),
+            _ => None,
+        };
+        if !self.allow_private && literal.is_some_and(is_private) {
+            return Err(refusal(target.host_str().unwrap_or("?")));
+        }
+        Ok(target)
+    }
+}
+
+/// Headers that the sink writes itself.
+const RESERVED: [&str; 8] = [
+    "content-type",
+    "content-length",
+    "host",
+    "idempotency-key",
+    "transfer-encoding",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+];
+
+fn client(settings: &WebhookSettings) -> Result<ClientBuilder> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("driftlead/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(settings.timeout.min(Duration::from_secs(10)))
+        .timeout(settings.timeout);
+    if let Some(file) = &settings.tls.ca_file {
+        let name = file.display();
+        let pem = std::fs::read(file).map_err(|error| {
+            Error::misconfigured(format!("cannot read the certificates in `{name}`")).with_source(error)
+        })?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| {
+            Error::misconfigured(format!("`{name}` holds no PEM certificates")).with_source(error)
+        })?;
+        if certificates.is_empty() {
+            return Err(Error::misconfigured(format!("`{name}` holds no PEM certificates")));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    Ok(builder.tls_danger_accept_invalid_certs(settings.tls.accept_any))
+}
+
+fn build(builder: ClientBuilder) -> Result<Client> {
+    builder.build().map_err(|error| Error::misconfigured("cannot set up HTTP").with_source(error))
+}
+
+/// Resolves names to public addresses only.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let addresses: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            if addresses.iter().any(|address| is_private(address.ip())) {
+                return Err(refusal(&host).into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn refusal(host: &str) -> String {
+    format!("a redirect to the private address of `{host}`: set `allow_private` if that is meant")
+}
+
+/// What went wrong, without the address, which may be a secret.
+fn explain(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "cannot connect"
+    } else {
+        "the request failed"
+    };
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    if std::ptr::eq(root, error as &dyn std::error::Error) {
+        what.to_owned()
+    } else {
+        format!("{what}: {root}")
+    }
+}
+
+/// The beginning of an answer as text; an answer that breaks off is as good as its beginning.
+async fn beginning(mut response: Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ANSWER {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    bytes.truncate(MAX_ANSWER);
+    String::from_utf8_lossy(&bytes).into_owned()
+}

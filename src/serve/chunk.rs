@@ -1,0 +1,67 @@
+//! What a source thread hands to the engine thread: rows of one partition, decoded, and the records that became none.
+
+use std::collections::BTreeMap;
+
+use driftlead_connectors::source::DecodedBatch;
+use driftlead_connectors::stream::{Partition, Position};
+
+/// Rows of one partition, in its order.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// The place of the source in the service.
+    pub(super) source: usize,
+    /// The partition.
+    pub(super) partition: Partition,
+    /// Where the next chunk begins.
+    pub(super) position: Position,
+    /// The columns that the source's models want.
+    pub(super) decoded: DecodedBatch,
+    /// For each of the source's time columns the event time of each row; `None` where the row was set aside.
+    pub(super) times: Vec<Vec<Option<i64>>>,
+    /// Records that were set aside.
+    pub(super) dead: Vec<DeadLetter>,
+    /// Records read, those set aside included.
+    pub(super) records: u64,
+    /// When the first of them was received, in microseconds since the epoch.
+    pub(super) received: i64,
+}
+
+impl Chunk {
+    /// How many records were set aside for each reason.
+    pub(super) fn dead_by_reason(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for dead in &self.dead {
+            *counts.entry(dead.reason).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// A record that could not be counted (SEMANTICS S17).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DeadLetter {
+    /// The class: a stable name.
+    pub(super) reason: &'static str,
+    /// What was expected, for a person; never holds the payload.
+    pub(super) detail: String,
+    /// Where the record stands.
+    pub(super) offset: i64,
+    /// What is kept of it.
+    pub(super) payload: Kept,
+}
+
+/// What is kept of a dead record: payloads may be personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing.
+    None,
+    /// The length, and SHA-256 as 64 hexadecimal digits.
+    Hash {
+        /// Bytes.
+        length: usize,
+        /// The hash.
+        sha256: String,
+    },
+    /// All of it.
+    Full(Vec<u8>),
+}

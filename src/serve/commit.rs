@@ -1,0 +1,88 @@
+//! THE ORDER: the one module that writes state.
+//!
+//! 1. Dead letters are written and synced: they are outside of the store, and at least once (SEMANTICS S17).
+//! 2. One transaction: panes, heads, alerts, windows, positions, outbox. Before it nothing has happened; after it all has.
+//! 3. Only then does the world hear of it: workers are rung, sources are told of positions, requests are answered.
+//!
+//! A crash between 1 and 2 repeats dead letters; one between 2 and 3 repeats nothing but the ringing, which a restart
+//! does anyway. No other module calls `Store::commit`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driftlead_connectors::store::{Commit, Store};
+use driftlead_connectors::stream::{Partition, Position};
+use tokio::sync::Notify;
+
+use super::counters::Counters;
+use super::dead::DeadLetters;
+use super::fault;
+use crate::clock::Clock;
+use crate::exit::{Error, Result};
+
+/// What happened since the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// Rows for the store; positions, heads and slots are added when it is written.
+    pub(super) commit: Commit,
+    /// Positions by source.
+    pub(super) positions: BTreeMap<usize, BTreeMap<Partition, Position>>,
+    /// When the first chunk with a window that closed was received.
+    pub(super) closing_since: Option<i64>,
+    /// Whether anything is there to be written.
+    pub(super) is_dirty: bool,
+}
+
+/// Writes state.
+pub(super) struct Committer {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
+    bells: Vec<Arc<Notify>>,
+}
+
+impl Committer {
+    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, counters: Arc<Counters>, bells: Vec<Arc<Notify>>) -> Self {
+        Self { store, clock, counters, bells }
+    }
+
+    /// The store, for ids and reading.
+    pub(super) fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Writes all of `pending`, or fails and leaves the store as it was; then what was pending is still to be written.
+    ///
+    /// # Errors
+    ///
+    /// A dead letter cannot be written, or the store takes no commit.
+    pub(super) fn commit(&mut self, pending: &mut Pending, dead: &mut [DeadLetters]) -> Result<()> {
+        let began = self.clock.now();
+        for letters in dead.iter_mut() {
+            letters.flush()?;
+        }
+        fault::point("dead_letters_written");
+        pending.commit.now = began;
+        fault::point("before_commit");
+        self.store.commit(&pending.commit).map_err(|error| {
+            let message = error.to_string();
+            match error.kind() {
+                driftlead_connectors::ErrorKind::Unavailable => Error::run(message).because(error),
+                _ => Error::input(message).because(error),
+            }
+        })?;
+        fault::point("after_commit");
+        let ended = self.clock.now();
+        let seconds = |from: i64| (ended.saturating_sub(from)) as f64 / 1e6;
+        self.counters.commits.inc();
+        self.counters.commit_latency.observe(seconds(began));
+        if let Some(since) = pending.closing_since {
+            self.counters.close_latency.observe(seconds(since));
+        }
+        if !pending.commit.messages.is_empty() {
+            // A worker that is busy finds the permit when it is done.
+            self.bells.iter().for_each(|bell| bell.notify_one());
+        }
+        Ok(())
+    }
+}

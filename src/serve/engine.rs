@@ -1,0 +1,558 @@
+//! The engine thread: every event, one after the other.
+//!
+//! It owns the series, the alerts and the store. After each event that moves a series it judges what closed, and writes
+//! state when a window closed or the commit interval is over. Between events it waits for the next, or for whatever
+//! falls due first: a commit, a partition that becomes idle, a correction that was held back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use driftlead_connectors::store::{self, PartitionKey};
+use driftlead_connectors::stream::{Partition, Position};
+use driftlead_engine::stream::{PartitionId, Rows as SeriesRows};
+use driftlead_engine::accumulate::Split;
+use tracing::{error, info, warn};
+
+use super::alerting;
+use super::chunk::Chunk;
+use super::commit::{Committer, Pending};
+use super::counters::{Counters, OfPartition, OfReason, OfSource, OfValue, OfVerdict, OfWindow};
+use super::dead::DeadLetters;
+use super::event::Event;
+use super::fault;
+use super::health::{Health, SourceHealth};
+use super::model::Model;
+use super::reader::Control;
+use super::watch::{Bench, Closed, Watch};
+use super::wire::{self, Body, Status};
+use crate::clock::Clock;
+use crate::exit::{Error, Result};
+use crate::report::Verdict;
+use crate::time::Timestamp;
+
+/// The engine thread looks around at least so often.
+const TICK: Duration = Duration::from_millis(200);
+/// While chunks wait, closed windows wait so long for company before they are committed, in microseconds.
+const GATHER: i64 = 250_000;
+/// How long a shutdown waits for the source threads, in microseconds.
+const PATIENCE: i64 = 5_000_000;
+
+/// A model with its windows.
+pub(super) struct Working {
+    pub(super) model: Model,
+    /// The place of its source.
+    pub(super) source: usize,
+    /// Each wanted column's place among the source's.
+    pub(super) places: Vec<usize>,
+    /// Its place among the source's time columns.
+    pub(super) time: usize,
+    pub(super) watches: Vec<Watch>,
+    /// For each sink of the model its name, and whether it wants verdicts and alerts.
+    pub(super) sinks: Vec<Subscription>,
+}
+
+/// What a sink wants.
+#[derive(Clone, Debug)]
+pub(super) struct Subscription {
+    pub(super) sink: String,
+    pub(super) verdicts: bool,
+    pub(super) alerts: bool,
+}
+
+/// A source as the engine sees it.
+pub(super) struct Feed {
+    pub(super) name: String,
+    pub(super) control: Sender<Control>,
+    pub(super) partitions: BTreeMap<Partition, PartitionNow>,
+    pub(super) has_ended: bool,
+}
+
+/// What is known of a partition.
+#[derive(Debug)]
+pub(super) struct PartitionNow {
+    id: store::PartitionId,
+    position: Option<Position>,
+    /// When it was read to its end, if nothing came since.
+    quiet_since: Option<i64>,
+}
+
+/// Why the engine ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Somebody asked.
+    Stopped,
+    /// Every source has ended.
+    Exhausted,
+}
+
+/// The state of the engine thread.
+pub(super) struct Engine {
+    pub(super) models: Vec<Working>,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) dead: Vec<DeadLetters>,
+    pub(super) committer: Committer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) commit_every: i64,
+    pub(super) events: Receiver<Event>,
+    pub(super) health: Arc<Health>,
+    pending: Pending,
+    committed_at: i64,
+}
+
+/// The parts of an engine.
+pub(super) struct Parts {
+    pub(super) models: Vec<Working>,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) dead: Vec<DeadLetters>,
+    pub(super) committer: Committer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) commit_every: i64,
+    pub(super) events: Receiver<Event>,
+    pub(super) health: Arc<Health>,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Self {
+        let committed_at = parts.clock.now();
+        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health } = parts;
+        let pending = Pending::default();
+        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, pending, committed_at }
+    }
+
+    /// Runs until somebody says stop or all sources have ended.
+    ///
+    /// # Errors
+    ///
+    /// A source that cannot go on, a store that takes no commit. What was committed stays.
+    pub(super) fn run(&mut self) -> Result<End> {
+        // What was changed by the start itself, such as alerts of an old version.
+        self.commit_if(true)?;
+        loop {
+            self.health.beat(self.clock.now());
+            match self.events.recv_timeout(self.nap()) {
+                Ok(Event::Stop) => return self.stop(),
+                Ok(event) => self.take(event)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.stop(),
+            }
+            self.tick()?;
+            if self.feeds.iter().all(|feed| feed.has_ended) {
+                self.commit_if(true)?;
+                return Ok(End::Exhausted);
+            }
+            self.commit_if(false)?;
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Chunk(chunk) => self.count(&chunk),
+            Event::Assigned { source, partition, position } => {
+                self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+                self.partition(source, &partition).position.get_or_insert(position);
+                let id = self.partition(source, &partition).id;
+                self.each_watch(source, |watch| watch.series.assign(series_id(id)))
+            }
+            Event::CaughtUp { source, partition, lag } => {
+                self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+                let now = self.clock.now();
+                self.partition(source, &partition).quiet_since.get_or_insert(now);
+                for (partition, records) in lag {
+                    let of = OfPartition {
+                        source: self.feeds[source].name.clone(),
+                        topic: partition.topic,
+                        partition: partition.number,
+                    };
+                    self.counters.lag.get_or_create(&of).set(i64::try_from(records).unwrap_or(i64::MAX));
+                }
+                Ok(())
+            }
+            Event::Gap { source, partition, expected, found, reason } => {
+                let name = &self.feeds[source].name;
+                error!(source = name, %partition, expected, found, reason, "records were lost before they were read");
+                self.counters.gaps.get_or_create(&OfSource { source: name.clone() }).inc();
+                Ok(())
+            }
+            Event::Trouble { source, message } => {
+                warn!(source = self.feeds[source].name, message, "the source has trouble, and goes on by itself");
+                self.health.source(&self.feeds[source].name, SourceHealth::Troubled { message });
+                Ok(())
+            }
+            Event::Ended { source } => self.end(source),
+            Event::Failed { source, error } => {
+                // What was read before is not lost, and the person sees why it ends.
+                self.commit_if(true)?;
+                error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
+                Err(error)
+            }
+            Event::Reload(answer) => {
+                drop(answer.send(Err(Error::run("reloading is not possible yet: restart the service"))));
+                Ok(())
+            }
+            Event::Stop => Ok(()),
+        }
+    }
+
+    /// Counts a chunk's rows in every model that reads its source.
+    fn count(&mut self, chunk: &Chunk) -> Result<()> {
+        let source = chunk.source;
+        self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+        let of = OfSource { source: self.feeds[source].name.clone() };
+        self.counters.records.get_or_create(&of).inc_by(chunk.records);
+        for (reason, count) in chunk.dead_by_reason() {
+            let of = OfReason { source: of.source.clone(), reason: reason.to_owned() };
+            self.counters.bad_records.get_or_create(&of).inc_by(count);
+        }
+        let now = self.clock.now();
+        self.dead[source].add(&chunk.partition, &chunk.dead, now);
+        let partition = self.partition(source, &chunk.partition);
+        partition.position = Some(chunk.position);
+        partition.quiet_since = None;
+        let id = partition.id;
+        self.remember(source, &chunk.partition, id, chunk.position);
+        for at in 0..self.models.len() {
+            if self.models[at].source != source {
+                continue;
+            }
+            self.count_model(at, chunk, id)?;
+            fault::point("chunk_counted");
+            self.close(at, chunk.received)?;
+        }
+        Ok(())
+    }
+
+    fn count_model(&mut self, at: usize, chunk: &Chunk, partition: store::PartitionId) -> Result<()> {
+        let working = &mut self.models[at];
+        let rows = working.model.rows(chunk, &working.places, working.time)?;
+        let features = working.model.features(&rows);
+        let splits: Vec<Split<'_>> =
+            rows.segments.iter().map(|own| Split { segments: &own.segments, rows: &own.rows }).collect();
+        let batch = SeriesRows { times: &rows.times, features: &features, failed: &[], splits: &splits };
+        for watch in &mut working.watches {
+            let added = watch.add(series_id(partition), &batch);
+            let of = OfWindow {
+                model: working.model.config.model.clone(),
+                window: working.model.config.windows[watch.window].name.clone(),
+            };
+            self.counters.rows.get_or_create(&of).inc_by(added.counted);
+            if added.late > 0 {
+                self.counters.late_rows.get_or_create(&of).inc_by(added.late);
+            }
+            if added.late_after_final > 0 {
+                self.counters.late_after_final.get_or_create(&of).inc_by(added.late_after_final);
+            }
+        }
+        self.pending.is_dirty = true;
+        Ok(())
+    }
+
+    /// Judges what closed in a model's windows, and notes it for the next commit.
+    fn close(&mut self, at: usize, since: i64) -> Result<()> {
+        let now = self.clock.now();
+        let working = &mut self.models[at];
+        let bench = Bench::of(&working.model);
+        let mut all = Vec::new();
+        for watch in &mut working.watches {
+            let closed = watch.close(&bench, now);
+            if !closed.windows.is_empty() || !closed.gaps.is_empty() {
+                all.push((working.model.config.windows[watch.window].name.clone(), closed));
+            }
+        }
+        for (name, closed) in all {
+            self.pending.closing_since.get_or_insert(since);
+            self.note(at, &name, closed, now)?;
+        }
+        fault::point("windows_judged");
+        Ok(())
+    }
+
+    /// Windows, alerts and messages of one closing, as rows for the store.
+    fn note(&mut self, at: usize, name: &str, closed: Closed, now: i64) -> Result<()> {
+        let working = &self.models[at];
+        let config = &working.model.config;
+        let model = crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
+        self.pending.is_dirty = true;
+        for (window, segment) in closed.windows.iter().zip(&closed.segments) {
+            let revision = window.arrival.map_or(0, |arrival| arrival.revision);
+            let is_final = window.arrival.is_none_or(|arrival| arrival.is_final);
+            let of = OfVerdict {
+                model: config.model.clone(),
+                window: name.to_owned(),
+                verdict: window.verdict.name().to_owned(),
+            };
+            self.counters.windows.get_or_create(&of).inc();
+            self.pending.commit.windows.push(store::Window {
+                id: window.id.clone(),
+                revision: u32::try_from(revision).unwrap_or(u32::MAX),
+                model: config.model.clone(),
+                version: config.version.clone(),
+                name: name.to_owned(),
+                segment: segment.clone(),
+                start: window.start.map(Timestamp::micros),
+                end: window.end.map(Timestamp::micros),
+                verdict: window.verdict.name().to_owned(),
+                is_final,
+                document: json(window)?,
+            });
+            if segment.is_none() {
+                show_values(&self.counters, &config.model, name, window);
+            }
+            let wanted: Vec<&Subscription> = working.sinks.iter().filter(|sink| sink.verdicts).collect();
+            if !wanted.is_empty() {
+                let event = wire::Event {
+                    schema: wire::SCHEMA.to_owned(),
+                    body: Body::Verdict(wire::Verdict {
+                        id: window.id.clone(),
+                        revision,
+                        time: Timestamp::from_micros(now),
+                        model: model.clone(),
+                        window: window.clone(),
+                    }),
+                };
+                let body = json(&event)?;
+                for subscription in wanted {
+                    self.pending.commit.messages.push(store::Message {
+                        key: driftlead_engine::id::delivery_key(&window.id, revision, &subscription.sink),
+                        sink: subscription.sink.clone(),
+                        lane: Some(window.id.clone()),
+                        body: body.clone(),
+                    });
+                }
+            }
+        }
+        for (change, window) in &closed.changes {
+            let window = window.and_then(|at| closed.windows.get(at));
+            self.note_change(at, name, change, window, now)?;
+        }
+        for gap in closed.gaps {
+            info!(model = self.models[at].model.config.model, window = name, windows = gap.windows, "windows without rows");
+        }
+        Ok(())
+    }
+
+    /// One change of an alert: its row, and its messages.
+    pub(super) fn note_change(
+        &mut self,
+        at: usize,
+        name: &str,
+        change: &driftlead_engine::alert::Change,
+        window: Option<&crate::report::wire::Window>,
+        now: i64,
+    ) -> Result<()> {
+        let working = &self.models[at];
+        let config = &working.model.config;
+        let alert = alerting::message(config, name, change, window, now);
+        let is_over = alert.status == Status::Resolved;
+        self.counters.open_alerts.inc_by(match alert.status {
+            Status::Open => 1,
+            Status::Update => 0,
+            Status::Resolved => -1,
+        });
+        info!(
+            model = config.model,
+            alert = alert.id,
+            status = alert.status.word(),
+            severity = alert.severity,
+            segment = change.segment.as_deref().unwrap_or(""),
+            "alert"
+        );
+        let revision = alert.revision;
+        let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
+        let document = json(&event)?;
+        self.pending.commit.alerts.push(store::Alert {
+            id: change.alert_id.clone(),
+            revision: u32::try_from(revision).unwrap_or(u32::MAX),
+            model: config.model.clone(),
+            version: config.version.clone(),
+            name: name.to_owned(),
+            segment: change.segment.clone(),
+            status: if is_over { store::AlertStatus::Resolved } else { store::AlertStatus::Open },
+            severity: change.severity.name().to_owned(),
+            opened: change.first_window.end,
+            resolved: is_over.then_some(change.window.end),
+            document: document.clone(),
+            acknowledged: None,
+        });
+        for subscription in working.sinks.iter().filter(|sink| sink.alerts) {
+            self.pending.commit.messages.push(store::Message {
+                key: driftlead_engine::id::delivery_key(&change.alert_id, revision, &subscription.sink),
+                sink: subscription.sink.clone(),
+                lane: Some(change.alert_id.clone()),
+                body: document.clone(),
+            });
+        }
+        self.pending.is_dirty = true;
+        Ok(())
+    }
+
+    /// What falls due by the clock: partitions that became idle, corrections that were held back.
+    fn tick(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        for at in 0..self.models.len() {
+            let source = self.models[at].source;
+            let mut moved = false;
+            for watch in 0..self.models[at].watches.len() {
+                let window = &self.models[at].model.config.windows[self.models[at].watches[watch].window];
+                let idle = window.idle.micros();
+                let quiet: Vec<store::PartitionId> = self.feeds[source]
+                    .partitions
+                    .values()
+                    .filter(|partition| partition.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle))
+                    .map(|partition| partition.id)
+                    .collect();
+                let watch = &mut self.models[at].watches[watch];
+                for id in quiet {
+                    moved |= watch.set_idle(series_id(id));
+                }
+                moved |= watch.series.next_deadline().is_some_and(|deadline| deadline <= now);
+            }
+            if moved {
+                self.pending.is_dirty = true;
+                self.close(at, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A source has ended: its partitions hold nothing up any more.
+    fn end(&mut self, source: usize) -> Result<()> {
+        self.feeds[source].has_ended = true;
+        self.pending.is_dirty = true;
+        self.health.source(&self.feeds[source].name, SourceHealth::Ended);
+        info!(source = self.feeds[source].name, "the source has ended");
+        self.each_watch(source, Watch::end)
+    }
+
+    fn each_watch(&mut self, source: usize, mut change: impl FnMut(&mut Watch)) -> Result<()> {
+        for at in 0..self.models.len() {
+            if self.models[at].source == source {
+                self.models[at].watches.iter_mut().for_each(&mut change);
+                let now = self.clock.now();
+                self.close(at, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes state if it is time, or if `now_or_never`.
+    fn commit_if(&mut self, now_or_never: bool) -> Result<()> {
+        if !self.pending.is_dirty {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let age = now.saturating_sub(self.committed_at);
+        let has_closed = !self.pending.commit.windows.is_empty() || !self.pending.commit.alerts.is_empty();
+        let wait = if has_closed && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
+        // A clock that went back must not stop commits.
+        if !now_or_never && (0..wait).contains(&age) {
+            return Ok(());
+        }
+        for working in &mut self.models {
+            for watch in &mut working.watches {
+                watch.stage(&mut self.pending.commit);
+            }
+        }
+        self.committer.commit(&mut self.pending, &mut self.dead)?;
+        for working in &mut self.models {
+            for watch in &mut working.watches {
+                watch.series.mark_clean();
+                let of = OfWindow {
+                    model: working.model.config.model.clone(),
+                    window: working.model.config.windows[watch.window].name.clone(),
+                };
+                if let Some(watermark) = watch.series.watermark().filter(|watermark| *watermark < i64::MAX) {
+                    let delay = now.saturating_sub(watermark) as f64 / 1e6;
+                    self.counters.watermark_delay.get_or_create(&of).set(delay);
+                }
+            }
+        }
+        let pending = std::mem::take(&mut self.pending);
+        for (source, positions) in pending.positions {
+            // A thread that has ended needs no telling.
+            drop(self.feeds[source].control.send(Control::Committed(positions)));
+        }
+        self.committed_at = now;
+        Ok(())
+    }
+
+    /// Ends with everything committed that was read.
+    fn stop(&mut self) -> Result<End> {
+        for feed in &self.feeds {
+            drop(feed.control.send(Control::Stop));
+        }
+        let deadline = self.clock.now().saturating_add(PATIENCE);
+        // Chunks that are under way are counted; the channel closes when the last thread is gone.
+        while self.clock.now() < deadline {
+            match self.events.recv_timeout(TICK) {
+                Ok(Event::Chunk(chunk)) => self.count(&chunk)?,
+                Ok(Event::Ended { source }) => self.feeds[source].has_ended = true,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        fault::point("before_shutdown_commit");
+        self.commit_if(true)?;
+        Ok(End::Stopped)
+    }
+
+    fn nap(&self) -> Duration {
+        if !self.pending.is_dirty {
+            return TICK;
+        }
+        let due = self.committed_at.saturating_add(self.commit_every).saturating_sub(self.clock.now());
+        TICK.min(Duration::from_micros(due.max(1_000).unsigned_abs()))
+    }
+
+    fn partition(&mut self, source: usize, partition: &Partition) -> &mut PartitionNow {
+        let feed = &mut self.feeds[source];
+        let name = &feed.name;
+        let store = self.committer.store();
+        feed.partitions.entry(partition.clone()).or_insert_with(|| {
+            let key = PartitionKey { source: name.clone(), partition: partition.clone() };
+            PartitionNow { id: store.partition(&key), position: None, quiet_since: None }
+        })
+    }
+
+    fn remember(&mut self, source: usize, partition: &Partition, id: store::PartitionId, position: Position) {
+        self.pending.is_dirty = true;
+        self.pending.positions.entry(source).or_default().insert(partition.clone(), position);
+        let state = store::PartitionState { id, position, note: Vec::new() };
+        match self.pending.commit.partitions.iter_mut().find(|own| own.id == id) {
+            Some(own) => *own = state,
+            None => self.pending.commit.partitions.push(state),
+        }
+    }
+}
+
+/// Partitions have the same number in the store and in a series.
+fn series_id(id: store::PartitionId) -> PartitionId {
+    PartitionId(u32::try_from(id.0).unwrap_or(u32::MAX))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::run("a result cannot be written as JSON").because(error))
+}
+
+/// The newest value of each metric of the whole.
+fn show_values(counters: &Counters, model: &str, name: &str, window: &crate::report::wire::Window) {
+    for feature in &window.features {
+        if feature.verdict == Verdict::Insufficient {
+            continue;
+        }
+        for (metric, measure) in &feature.metrics.0 {
+            let Some(value) = measure.value else { continue };
+            let of = OfValue {
+                model: model.to_owned(),
+                window: name.to_owned(),
+                feature: feature.name.clone(),
+                metric: metric.to_string(),
+            };
+            counters.set_value(&of, value);
+        }
+    }
+}

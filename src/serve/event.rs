@@ -1,0 +1,34 @@
+//! All that can happen to the service, as one closed enum: the engine thread's only input.
+
+use std::collections::BTreeMap;
+
+use driftlead_connectors::stream::{Partition, Position};
+
+use super::chunk::Chunk;
+use crate::exit::{Error, Result};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Rows came.
+    Chunk(Box<Chunk>),
+    /// A partition is read from now on.
+    Assigned { source: usize, partition: Partition, position: Position },
+    /// A partition has been read to its end; and how far behind each partition of the source is.
+    CaughtUp { source: usize, partition: Partition, lag: BTreeMap<Partition, u64> },
+    /// Records were lost before they could be read.
+    Gap { source: usize, partition: Partition, expected: i64, found: i64, reason: String },
+    /// A passing trouble of a source.
+    Trouble { source: usize, message: String },
+    /// A source has given all that it ever will.
+    Ended { source: usize },
+    /// A source cannot go on.
+    Failed { source: usize, error: Error },
+    /// Read the settings again, and say what came of it.
+    Reload(Sender<Result<String>>),
+    /// End, with everything read so far committed.
+    Stop,
+}
+
+/// Where an answer goes.
+pub(super) type Sender<T> = crossbeam_channel::Sender<T>;

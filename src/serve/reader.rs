@@ -1,0 +1,380 @@
+//! The source thread: records in, chunks out.
+//!
+//! Each partition has a decoder of its own, because a chunk is of one partition. A chunk is closed when it is large, when
+//! its first row has waited long enough, or when the source is quiet. While the engine has no room for a chunk, nothing is
+//! read and the source is kept alive, so that back-pressure reaches the broker and memory stays bounded.
+//!
+//! A record whose event time is missing, unreadable or too far in the future is set aside here, where its payload still is
+//! (SEMANTICS S14, S17). The decision leaves with the chunk, whose position is committed with it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
+use driftlead_connectors::decode::{Answer, BlockingRegistry, FieldSpec, Format, Outcome, RecordDecoder};
+use driftlead_connectors::source::BatchSize;
+use driftlead_connectors::stream::{Event as SourceEvent, Partition, Polled, Position, Record, Source, Stamp};
+use driftlead_engine::digest::sha256_hex;
+
+use super::chunk::{Chunk, DeadLetter, Kept};
+use super::event::Event;
+use crate::clock::Clock;
+use crate::exit::{Error, Result};
+use crate::job::event_times;
+
+/// A chunk is closed at so many rows or bytes of payload.
+const CHUNK: BatchSize = BatchSize { rows: 16 * 1024, bytes: 8 << 20 };
+/// How long a row waits for others, in microseconds.
+const LINGER: i64 = 100_000;
+/// How long a poll may wait for a first record.
+const WAIT: Duration = Duration::from_millis(50);
+/// How often a source is kept alive while the engine has no room.
+const KEEP_ALIVE: Duration = Duration::from_millis(200);
+
+/// What a source's records become.
+#[derive(Debug)]
+pub(super) struct ReadPlan {
+    /// The place of the source in the service.
+    pub(super) source: usize,
+    /// Its name.
+    pub(super) name: String,
+    /// How payloads are written.
+    pub(super) format: Format,
+    /// The columns that its models want.
+    pub(super) fields: Vec<FieldSpec>,
+    /// Which of them hold event times.
+    pub(super) times: Vec<TimeColumn>,
+    /// What is kept of dead records.
+    pub(super) keep: Keep,
+}
+
+/// A column of event times.
+#[derive(Clone, Debug)]
+pub(super) struct TimeColumn {
+    /// Its place in [`ReadPlan::fields`].
+    pub(super) column: usize,
+    /// How far ahead of its arrival a time may be, in microseconds.
+    pub(super) future: i64,
+}
+
+/// What is kept of dead records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    Nothing,
+    Hash,
+    Full,
+}
+
+/// What the engine tells a source thread.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// These positions are stored.
+    Committed(BTreeMap<Partition, Position>),
+    /// Read no further.
+    Stop,
+}
+
+/// Reads one source until it ends or is told to stop.
+pub(super) struct Reader {
+    pub(super) source: Box<dyn Source>,
+    pub(super) plan: Arc<ReadPlan>,
+    pub(super) registry: Option<BlockingRegistry>,
+    pub(super) events: Sender<Event>,
+    pub(super) control: Receiver<Control>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// What a partition has given since its last chunk.
+struct Open {
+    decoder: RecordDecoder,
+    /// Payloads of the rows, for those that are set aside later.
+    arena: Vec<u8>,
+    held: Vec<Held>,
+    dead: Vec<DeadLetter>,
+    records: u64,
+    position: Option<Position>,
+    received: i64,
+}
+
+/// A record that became rows.
+struct Held {
+    offset: i64,
+    rows: usize,
+    payload: Range<usize>,
+    /// Against what its event time is held: when the log took it, or when we did.
+    arrived: i64,
+}
+
+/// Why reading stops.
+enum Stop {
+    /// The engine is gone or said so.
+    Told,
+    /// What no waiting mends.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Reader {
+    /// The thread's whole life. What ends it is told to the engine.
+    pub(super) fn run(mut self) {
+        let source = self.plan.source;
+        let end = match self.read() {
+            Ok(()) => Event::Ended { source },
+            Err(Stop::Told) => return,
+            Err(Stop::Failed(error)) => Event::Failed { source, error },
+        };
+        // An engine that is gone needs no telling.
+        drop(self.events.send(end));
+    }
+
+    fn read(&mut self) -> Result<(), Stop> {
+        let mut open: BTreeMap<Partition, Open> = BTreeMap::new();
+        loop {
+            while let Ok(control) = self.control.try_recv() {
+                match control {
+                    Control::Committed(positions) => self.source.committed(&positions),
+                    Control::Stop => return Err(Stop::Told),
+                }
+            }
+            let mut heard = Heard::new(&self.plan, self.registry.as_ref(), &mut open, self.clock.as_ref());
+            let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
+            let Heard { caught_up, notices, failed, .. } = heard;
+            let polled = polled.map_err(|error| from_connectors(&self.plan.name, &error))?;
+            if let Some(error) = failed {
+                return Err(Stop::Failed(error));
+            }
+            for notice in notices {
+                // A gap or a new start speaks of what comes after the rows read so far.
+                self.send_all(&mut open, i64::MAX)?;
+                self.send(notice)?;
+            }
+            let now = self.clock.now();
+            match polled {
+                Polled::More => self.send_all(&mut open, now)?,
+                Polled::Quiet => self.send_all(&mut open, i64::MAX)?,
+                Polled::Ended => {
+                    self.send_all(&mut open, i64::MAX)?;
+                    return Ok(());
+                }
+            }
+            for partition in caught_up {
+                if let Some(own) = open.get_mut(&partition) {
+                    self.close(&partition, own)?;
+                }
+                let lag = self.source.lag();
+                self.send(Event::CaughtUp { source: self.plan.source, partition, lag })?;
+            }
+        }
+    }
+
+    /// Closes the chunks that are full, or whose first row came before `now` less the linger.
+    fn send_all(&self, open: &mut BTreeMap<Partition, Open>, now: i64) -> Result<(), Stop> {
+        for (partition, own) in open {
+            if own.records > 0 && (own.decoder.is_full(CHUNK) || now.saturating_sub(own.received) >= LINGER) {
+                self.close(partition, own)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self, partition: &Partition, open: &mut Open) -> Result<(), Stop> {
+        let Some(position) = open.position.take() else { return Ok(()) };
+        let decoded = open.decoder.flush();
+        let mut times = Vec::with_capacity(self.plan.times.len());
+        for time in &self.plan.times {
+            let name = self.plan.fields[time.column].name();
+            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
+            open.set_aside(&mut of_rows, time, name, self.plan.keep);
+            times.push(of_rows);
+        }
+        let chunk = Chunk {
+            source: self.plan.source,
+            partition: partition.clone(),
+            position,
+            decoded,
+            times,
+            dead: std::mem::take(&mut open.dead),
+            records: std::mem::take(&mut open.records),
+            received: open.received,
+        };
+        open.held.clear();
+        open.arena.clear();
+        self.send(Event::Chunk(Box::new(chunk)))
+    }
+
+    /// Hands an event to the engine; until there is room, the source is kept alive.
+    fn send(&self, event: Event) -> Result<(), Stop> {
+        let mut event = event;
+        loop {
+            match self.events.send_timeout(event, KEEP_ALIVE) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Stop::Told),
+                Err(SendTimeoutError::Timeout(back)) => event = back,
+            }
+            self.source.keep_alive();
+        }
+    }
+}
+
+impl Open {
+    /// Takes the rows without a usable time out of `times`, and their records to the dead letters.
+    fn set_aside(&mut self, times: &mut [Option<i64>], column: &TimeColumn, name: &str, keep: Keep) {
+        let mut row = 0;
+        for held in &self.held {
+            let limit = held.arrived.saturating_add(column.future);
+            let own = &mut times[row..row + held.rows];
+            row += held.rows;
+            let fault = own.iter().find_map(|time| match time {
+                None => Some(("missing_time", format!("`{name}` holds no time that can be read"))),
+                Some(time) if *time > limit => {
+                    let ahead = (time - held.arrived) / 1_000_000;
+                    Some(("far_future", format!("`{name}` is {ahead} s ahead of the record's arrival")))
+                }
+                Some(_) => None,
+            });
+            let Some((reason, detail)) = fault else { continue };
+            for time in own.iter_mut().filter(|time| time.is_some_and(|time| time > limit)) {
+                *time = None;
+            }
+            // A record is one dead letter, however many models miss its time.
+            if self.dead.iter().any(|dead| dead.offset == held.offset) {
+                continue;
+            }
+            let payload = kept(keep, &self.arena[held.payload.clone()]);
+            self.dead.push(DeadLetter { reason, detail, offset: held.offset, payload });
+        }
+    }
+}
+
+/// Takes a poll's events into the open chunks.
+struct Heard<'a> {
+    plan: &'a ReadPlan,
+    registry: Option<&'a BlockingRegistry>,
+    open: &'a mut BTreeMap<Partition, Open>,
+    clock: &'a dyn Clock,
+    caught_up: Vec<Partition>,
+    notices: Vec<Event>,
+    failed: Option<Error>,
+}
+
+impl<'a> Heard<'a> {
+    fn new(
+        plan: &'a ReadPlan,
+        registry: Option<&'a BlockingRegistry>,
+        open: &'a mut BTreeMap<Partition, Open>,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self { plan, registry, open, clock, caught_up: Vec::new(), notices: Vec::new(), failed: None }
+    }
+
+    fn take(&mut self, event: SourceEvent<'_>) {
+        let source = self.plan.source;
+        match event {
+            SourceEvent::Records { partition, records } => {
+                if let Err(error) = self.records(partition, records) {
+                    self.failed.get_or_insert(error);
+                }
+            }
+            SourceEvent::CaughtUp { partition } => self.caught_up.push(partition.clone()),
+            SourceEvent::Assigned { partition, position } => {
+                self.notices.push(Event::Assigned { source, partition: partition.clone(), position });
+            }
+            SourceEvent::Gap { partition, expected, found, reason } => {
+                self.notices.push(Event::Gap { source, partition: partition.clone(), expected, found, reason });
+            }
+            SourceEvent::Trouble(error) => self.notices.push(Event::Trouble { source, message: error.to_string() }),
+        }
+    }
+
+    fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<()> {
+        let now = self.clock.now();
+        if !self.open.contains_key(partition) {
+            let decoder = RecordDecoder::new(&self.plan.format, &self.plan.fields)
+                .map_err(|error| from_connectors(&self.plan.name, &error))?;
+            let open = Open {
+                decoder,
+                arena: Vec::new(),
+                held: Vec::new(),
+                dead: Vec::new(),
+                records: 0,
+                position: None,
+                received: now,
+            };
+            self.open.insert(partition.clone(), open);
+        }
+        let Some(open) = self.open.get_mut(partition) else { return Ok(()) };
+        if open.records == 0 {
+            open.received = now;
+        }
+        for record in records {
+            let arrived = match record.stamp {
+                Some(Stamp::Appended(micros)) => micros,
+                _ => now,
+            };
+            match decode(&mut open.decoder, record, self.registry)? {
+                Outcome::Rows(rows) => {
+                    let begin = open.arena.len();
+                    if self.plan.keep != Keep::Nothing && !self.plan.times.is_empty() {
+                        open.arena.extend_from_slice(record.payload.unwrap_or_default());
+                    }
+                    let payload = begin..open.arena.len();
+                    open.held.push(Held { offset: record.offset, rows, payload, arrived });
+                }
+                Outcome::Bad(bad) => open.dead.push(DeadLetter {
+                    reason: bad.reason.as_str(),
+                    detail: bad.detail,
+                    offset: record.offset,
+                    payload: kept(self.plan.keep, record.payload.unwrap_or_default()),
+                }),
+                Outcome::Unresolved(id) => {
+                    let message = format!("source `{}`: the schema {id} is still unknown", self.plan.name);
+                    return Err(Error::run(message));
+                }
+            }
+            open.records += 1;
+            open.position = Some(Position { next: record.offset + 1, mark: record.mark });
+        }
+        Ok(())
+    }
+}
+
+/// Decodes a record, asking the registry for a schema that is not known yet.
+///
+/// A registry that does not answer holds the partition up: its record may be fine, so it is neither passed over nor set
+/// aside.
+fn decode(
+    decoder: &mut RecordDecoder,
+    record: &Record<'_>,
+    registry: Option<&BlockingRegistry>,
+) -> Result<Outcome> {
+    let outcome = decoder.decode(record);
+    let (Outcome::Unresolved(id), Some(registry)) = (&outcome, registry) else { return Ok(outcome) };
+    let answer: Answer = registry
+        .fetch(*id)
+        .map_err(|error| Error::run(format!("the schema registry does not give schema {id}")).because(error))?;
+    decoder.resolve(*id, &answer);
+    Ok(decoder.decode(record))
+}
+
+fn kept(keep: Keep, payload: &[u8]) -> Kept {
+    match keep {
+        Keep::Nothing => Kept::None,
+        Keep::Hash => Kept::Hash { length: payload.len(), sha256: sha256_hex(payload) },
+        Keep::Full => Kept::Full(payload.to_vec()),
+    }
+}
+
+fn from_connectors(source: &str, error: &driftlead_connectors::Error) -> Error {
+    let message = format!("source `{source}`: {error}");
+    match error.kind() {
+        driftlead_connectors::ErrorKind::Unavailable => Error::run(message),
+        _ => Error::input(message),
+    }
+}
