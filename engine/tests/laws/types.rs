@@ -95,6 +95,41 @@ fn decimals_of_every_scale_are_alike() {
     }
 }
 
+/// Edges below and above what 64 bits hold, and rows that 32 and 64 bits hold.
+#[test]
+fn narrow_integers_meet_a_baseline_of_128_bits() {
+    let huge = 1_i128 << 100;
+    let mut rng = Rng(7);
+    let near: Vec<i128> = (0..600).map(|_| rng.below(4_000) as i128 - 2_000).collect();
+    let window: Vec<i128> = (0..300).map(|_| rng.below(4_400) as i128 - 2_200).collect();
+    let with = |far: &[i128]| -> Vec<i128> { near.iter().chain(far).copied().collect() };
+    let far = |sign: i128| near.iter().map(|x| sign * huge + x).collect::<Vec<i128>>();
+    for baseline in [
+        with(&far(-1)),
+        with(&far(1)),
+        with(&[far(-1), far(1)].concat()),
+        with(&[
+            i128::from(i64::MIN) - 1,
+            i128::from(i64::MIN),
+            i128::from(i64::MAX),
+            i128::from(i64::MAX) + 1,
+        ]),
+        far(-1),
+        far(1),
+    ] {
+        let baseline = [decimals(&baseline, 38, 0)];
+        let narrow = window.iter().map(|x| *x as i64);
+        let windows: Vec<ArrayRef> = vec![
+            decimals(&window, 38, 0),
+            Arc::new(Int64Array::from_iter_values(narrow.clone())),
+            Arc::new(Int32Array::from_iter_values(narrow.map(|x| x as i32))),
+        ];
+        assert_alike(Kind::Numeric, &baseline, &windows);
+        let tenths = window.iter().map(|x| x * 10 + 5).collect::<Vec<_>>();
+        assert_alike(Kind::Numeric, &baseline, &[decimals(&tenths, 38, 1), decimals(&tenths, 18, 1)]);
+    }
+}
+
 /// A double that was made from a decimal is its nearest double, on either side.
 #[test]
 fn decimals_meet_the_doubles_made_from_them() {
