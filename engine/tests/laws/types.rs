@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
-    LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, Decimal32Array, Decimal64Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
+    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
 };
 use driftlead_engine::accumulate::{FeatureState, SlotKey, Slots};
 use driftlead_engine::codec::{decode_state, encode_state};
@@ -125,8 +125,16 @@ fn narrow_integers_meet_a_baseline_of_128_bits() {
             Arc::new(Int32Array::from_iter_values(narrow.map(|x| x as i32))),
         ];
         assert_alike(Kind::Numeric, &baseline, &windows);
-        let tenths = window.iter().map(|x| x * 10 + 5).collect::<Vec<_>>();
-        assert_alike(Kind::Numeric, &baseline, &[decimals(&tenths, 38, 1), decimals(&tenths, 18, 1)]);
+        // Rows between the baseline's steps are seen between them, whatever lies below what their type can hold.
+        let tenths: Vec<i128> = window.iter().map(|x| x * 10 + 5).collect();
+        let middle = Decimal64Array::from_iter_values(tenths.iter().map(|x| *x as i64));
+        let small = Decimal32Array::from_iter_values(tenths.iter().map(|x| *x as i32));
+        let windows: Vec<ArrayRef> = vec![
+            decimals(&tenths, 38, 1),
+            Arc::new(middle.with_precision_and_scale(18, 1).unwrap()),
+            Arc::new(small.with_precision_and_scale(9, 1).unwrap()),
+        ];
+        assert_alike(Kind::Numeric, &baseline, &windows);
     }
 }
 
