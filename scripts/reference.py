@@ -6,6 +6,7 @@ deciles of the baseline, small cells folded into one REST cell, Jeffreys smoothi
 """
 
 import json
+import math
 import platform
 import re
 from collections import Counter
@@ -127,10 +128,16 @@ def fold(cells, leftover):
 def fold_tested(cells, leftover):
     """The cells on which p-values are computed: chosen by the rows of both sides together."""
     n_base, n_cur = _rows(cells, leftover)
+    expected, held = SMALL_TESTED, SMALL_BASELINE
+    if leftover[0] > 0:
+        # The dictionary is full: a cell must be well clear of its last place, by three standard deviations.
+        clear = math.ceil((0.5 * (3 + math.sqrt(9 + 4 * min(b for b, _ in cells)))) ** 2)
+        if clear > expected:
+            expected, held = clear, math.floor(clear + 4 * math.sqrt(clear))
 
     def small(b, c):
         rows, both = b + c, n_base + n_cur
-        few = rows * n_base < SMALL_TESTED * both and b < SMALL_BASELINE
+        few = rows * n_base < expected * both and b < held
         return few or rows * n_cur < SMALL_EXPECTED * both
 
     pairs, _, rest = _fold(cells, leftover, small, lambda b, c: b + c)

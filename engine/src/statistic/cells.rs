@@ -32,6 +32,20 @@ struct Least {
     held: u64,
 }
 
+impl Least {
+    /// The least for cells of which only those with at least `edge` baseline rows are there, as in a dictionary that is full:
+    /// so many that a cell would not be missing by chance (three standard deviations), or be there by chance (four).
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a square root of rows")]
+    fn beyond(self, edge: u64) -> Self {
+        let root = 0.5 * (3.0 + (9.0 + 4.0 * edge as f64).sqrt());
+        let expected = (root * root).ceil();
+        if expected as u64 <= self.expected {
+            return self;
+        }
+        Self { expected: expected as u64, held: (expected + 4.0 * expected.sqrt()) as u64 }
+    }
+}
+
 /// Two sets of counts on the cells that are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pooled {
@@ -80,7 +94,7 @@ pub fn pool(baseline: &[u64], window: &[u64], always_rest: &[usize]) -> Pooled {
 /// The cells on which [`pool`]'s values are tested, and, if there can be no test of any change, why.
 ///
 /// A cell stays if the rows of both sides together let at least 5 be expected in the window and 15 in the baseline, or if the
-/// baseline holds 30. `always_rest` and a REST that is too small are treated as by [`pool`], but the smallest cell is that
+/// baseline holds 30; where the dictionary is full, as many more as take it well clear of the last place there. `always_rest` and a REST that is too small are treated as by [`pool`], but the smallest cell is that
 /// of both sides. Where that leaves fewer than two cells, those of [`pool`] are taken.
 ///
 /// # Panics
@@ -92,7 +106,12 @@ pub fn pool_tested(
     window: &[u64],
     always_rest: &[usize],
 ) -> (Pooled, Option<&'static str>) {
-    let together = |least| {
+    // OTHER holds what the dictionary has no place for: then the cells are there for their baseline rows.
+    let is_full = always_rest.iter().any(|cell| baseline[*cell] > 0);
+    let listed = baseline.iter().enumerate().filter(|(cell, _)| !always_rest.contains(cell));
+    let edge = listed.map(|(_, rows)| *rows).min().filter(|_| is_full).unwrap_or(0);
+    let together = |least: Least| {
+        let least = least.beyond(edge);
         let small = small_together(total(baseline), total(window), least);
         pool_by(baseline, window, always_rest, small, |b, w| b + w)
     };
@@ -268,6 +287,16 @@ mod tests {
         let (tested, refusal) = pool_tested(&baseline, &window, &[]);
         assert_eq!((tested.len(), refusal.is_some()), (2, true));
         assert_eq!(pool_tested(&baseline, &[1_600, 8_400], &[]).1, None);
+    }
+
+    #[test]
+    fn a_full_dictionary_chooses_no_tested_cells() {
+        // The least of the dictionary holds 100 rows: 135 less three standard deviations.
+        let baseline = [5_000, 140, 130, 120, 100, 3_000, 0];
+        let (tested, _) = pool_tested(&baseline, &baseline, &[5, 6]);
+        assert_eq!(tested.baseline, [5_000, 140, 3_350]);
+        let (all, _) = pool_tested(&baseline, &baseline, &[6]);
+        assert_eq!(all.len(), 6, "without OTHER all categories are there");
     }
 
     #[test]
