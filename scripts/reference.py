@@ -6,6 +6,7 @@ deciles of the baseline, small cells folded into one REST cell, Jeffreys smoothi
 """
 
 import json
+import math
 import platform
 import re
 from collections import Counter
@@ -17,6 +18,7 @@ from scipy.spatial import distance
 
 SMALL_BASELINE = 30  # a cell with fewer baseline rows than this is folded into REST
 SMALL_EXPECTED = 5  # so is one of which the baseline expects fewer rows than this in the window
+SMALL_TESTED = 15  # a p-value's cell has as many baseline rows by the shares of both sides together, or SMALL_BASELINE
 DISCRETE = 20  # up to this many distinct baseline values, every value is a cell
 DICTIONARY = 1024  # categories with a cell of their own
 
@@ -115,20 +117,46 @@ def decile_edges(baseline):
 
 def fold(cells, leftover):
     """The REST rule: cells too small to judge are one cell. Returns (cells kept, names' indices, rest or None)."""
-    n_base = sum(b for b, _ in cells) + leftover[0]
-    n_cur = sum(c for _, c in cells) + leftover[1]
+    n_base, n_cur = _rows(cells, leftover)
 
-    def small(b):
+    def small(b, _):
         return b < SMALL_BASELINE or b * n_cur / n_base < SMALL_EXPECTED
 
-    kept = [i for i, (b, _) in enumerate(cells) if not small(b)]
+    return _fold(cells, leftover, small, lambda b, _: b)
+
+
+def fold_tested(cells, leftover):
+    """The cells on which p-values are computed: chosen by the rows of both sides together."""
+    n_base, n_cur = _rows(cells, leftover)
+    expected, held = SMALL_TESTED, SMALL_BASELINE
+    if leftover[0] > 0:
+        # The dictionary is full: a cell must be well clear of its last place, by three standard deviations.
+        clear = math.ceil((0.5 * (3 + math.sqrt(9 + 4 * min(b for b, _ in cells)))) ** 2)
+        if clear > expected:
+            expected, held = clear, math.floor(clear + 4 * math.sqrt(clear))
+
+    def small(b, c):
+        rows, both = b + c, n_base + n_cur
+        few = rows * n_base < expected * both and b < held
+        return few or rows * n_cur < SMALL_EXPECTED * both
+
+    pairs, _, rest = _fold(cells, leftover, small, lambda b, c: b + c)
+    return pairs if rest is None else [*pairs, rest]
+
+
+def _rows(cells, leftover):
+    return sum(b for b, _ in cells) + leftover[0], sum(c for _, c in cells) + leftover[1]
+
+
+def _fold(cells, leftover, small, size):
+    kept = [i for i, (b, c) in enumerate(cells) if not small(b, c)]
     folded = [cells[i] for i in range(len(cells)) if i not in set(kept)] + [leftover]
     rest = (sum(b for b, _ in folded), sum(c for _, c in folded))
     pairs = [cells[i] for i in kept]
     if rest == (0, 0):
         return pairs, kept, None
-    if small(rest[0]) and pairs:
-        smallest = min(range(len(pairs)), key=lambda i: (pairs[i][0], i))
+    if small(*rest) and pairs:
+        smallest = min(range(len(pairs)), key=lambda i: (size(*pairs[i]), i))
         pairs[smallest] = (pairs[smallest][0] + rest[0], pairs[smallest][1] + rest[1])
         return pairs, kept, None
     return pairs, kept, rest
@@ -154,6 +182,9 @@ def _scores(cells, leftover, names=None):
     ps, qs = (b + 0.5) / (n_base + n_cells / 2), (c + 0.5) / (n_cur + n_cells / 2)
     psi = float(np.sum((qs - ps) * np.log(qs / ps)))
     chi2 = stats.chi2_contingency(np.array([b, c]), correction=False)
+    tested = fold_tested(cells, leftover)
+    tested = tested if len(tested) > 1 else pairs
+    chi2_tested = stats.chi2_contingency(np.array(tested, dtype=np.float64).T, correction=False)
     out["metrics"] = {
         "psi": psi,
         "psi_corrected": max(0.0, psi - (n_cells - 1) * (1 / n_cur + 1 / n_base)),
@@ -164,6 +195,6 @@ def _scores(cells, leftover, names=None):
         "linf": float(np.max(np.abs(q - p))),
         "chi2": float(chi2.statistic),
         "chi2_dof": int(chi2.dof),
-        "chi2_p_value": float(chi2.pvalue),
+        "chi2_p_value": float(chi2_tested.pvalue),
     }
     return out

@@ -459,7 +459,7 @@ impl From<&Score> for Measure {
             n: Some(score.n),
             n_baseline: Some(score.n_baseline),
             cells: score.cells.map(|cells| cells as u64),
-            deff: score.p_value.map(|_| score.deff),
+            deff: score.p_value.or(score.p_effect).map(|_| score.deff),
             direction: score.direction.map(Direction::from),
             reason,
             ..Self::default()

@@ -121,6 +121,8 @@ pub enum Shape {
     Zipf(u32),
     /// Categories as above, and every other row is null.
     HalfNullZipf(u32),
+    /// So many categories, all equally frequent.
+    Even(u32),
 }
 
 impl Shape {
@@ -150,11 +152,12 @@ impl Shape {
                 let rounded = (1.8 * (u / (1.0 - u)).ln()).round() as i64;
                 rounded
             }))),
-            Self::Zipf(categories) => Arc::new(named(n, categories, drift, None, random)),
+            Self::Zipf(categories) => Arc::new(named(n, &Ranks::zipf(categories), drift, None, random)),
             Self::HalfNullZipf(categories) => {
                 let nulls = half(n, random);
-                Arc::new(named(n, categories, drift, Some(nulls), random))
+                Arc::new(named(n, &Ranks::zipf(categories), drift, Some(nulls), random))
             }
+            Self::Even(categories) => Arc::new(named(n, &Ranks::even(categories), drift, None, random)),
         }
     }
 }
@@ -171,29 +174,36 @@ fn half(n: u64, random: &mut Random) -> NullBuffer {
 
 fn named(
     n: u64,
-    categories: u32,
+    ranks: &Ranks,
     drift: Drift,
     nulls: Option<NullBuffer>,
     random: &mut Random,
 ) -> DictionaryArray<Int32Type> {
-    let zipf = Zipf::new(categories);
-    let keys: Vec<i32> = (0..n).map(|_| zipf.rank(drift.unit(random))).collect();
-    let names = StringArray::from_iter_values((0..categories).map(|rank| format!("c{rank}")));
+    let keys: Vec<i32> = (0..n).map(|_| ranks.rank(drift.unit(random))).collect();
+    let names = StringArray::from_iter_values((0..ranks.cumulated.len()).map(|rank| format!("c{rank}")));
     DictionaryArray::new(Int32Array::new(keys.into(), nulls), Arc::new(names))
 }
 
-/// Ranks with weights 1/k, found by a table of first ranks and a short walk.
-struct Zipf {
+/// Ranks with given weights, found by a table of first ranks and a short walk.
+struct Ranks {
     cumulated: Vec<f64>,
     first: Vec<i32>,
 }
 
-impl Zipf {
-    fn new(categories: u32) -> Self {
-        let total: f64 = (1..=categories).map(|rank| 1.0 / f64::from(rank)).sum();
+impl Ranks {
+    fn zipf(categories: u32) -> Self {
+        Self::new(categories, |rank| 1.0 / f64::from(rank))
+    }
+
+    fn even(categories: u32) -> Self {
+        Self::new(categories, |_| 1.0)
+    }
+
+    fn new(categories: u32, weight: impl Fn(u32) -> f64) -> Self {
+        let total: f64 = (1..=categories).map(&weight).sum();
         let cumulated: Vec<f64> = (1..=categories)
             .scan(0.0, |sum, rank| {
-                *sum += 1.0 / f64::from(rank) / total;
+                *sum += weight(rank) / total;
                 Some(*sum)
             })
             .collect();
@@ -253,8 +263,8 @@ mod tests {
 
     #[test]
     fn ranks_have_their_weights() {
-        let (zipf, mut random, mut counts) = (Zipf::new(5), Random::new(2, 2), [0_u32; 5]);
-        (0..100_000).for_each(|_| counts[zipf.rank(random.unit()) as usize] += 1);
+        let (ranks, mut random, mut counts) = (Ranks::zipf(5), Random::new(2, 2), [0_u32; 5]);
+        (0..100_000).for_each(|_| counts[ranks.rank(random.unit()) as usize] += 1);
         for (rank, count) in (1..).zip(counts) {
             assert!(
                 (f64::from(count) / 1e5 - 60.0 / 137.0 / f64::from(rank)).abs() < 0.006,

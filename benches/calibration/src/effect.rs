@@ -106,6 +106,22 @@ pub fn experiments() -> Vec<Experiment> {
             wide.clone(),
         ),
         experiment(
+            "psi, even 33",
+            "psi 0.02 of 33 equally frequent categories",
+            Shape::Even(33),
+            psi,
+            of_psi(Drift::Tilt(1.0)),
+            wide.clone(),
+        ),
+        experiment(
+            "psi, even 333",
+            "psi 0.02 of 333 equally frequent categories",
+            Shape::Even(333),
+            psi,
+            of_psi(Drift::Tilt(1.0)),
+            narrow.clone(),
+        ),
+        experiment(
             "psi, binary",
             "psi 0.02 of 30 % ones",
             Shape::Binary,

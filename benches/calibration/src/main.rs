@@ -38,7 +38,7 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
     experiments.extend(stream::experiments(2_000));
     let mut text = String::new();
     let mut failures = Vec::new();
-    let mut n_cells = 0;
+    let (mut n_cells, mut untested) = (0, 0);
     let mut say = |line: &str| {
         println!("{line}");
         text.push_str(line);
@@ -47,8 +47,10 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
     say(&format!(
         "# Calibration\n\nHow often tests alarm, in per cent of {replicates} replicates (seeds 0 to {}), with Wilson's 99 % interval; N rows in \
          the baseline, n in the window, a fresh baseline in each replicate. Nominal: 5 %. `near 5`: the interval meets [2.5, \
-         7.5]. `at most 7.5`: its upper end does. Nothing asked: a power, at twice the tolerated change. `no p`: too few rows \
-         for a test. What misses is **bold**. Dear pairs of sizes run a quarter of the replicates (nN above 1e7 or 1e8), pairs with \
+         7.5], of the replicates that have a p-value; `or less`: it meets [0, 7.5]. `at most 7.5`: its upper end does, of all replicates, since one without a \
+         p-value does not alarm. Nothing asked: a power, at twice the tolerated change. `p in k`: so many replicates have a \
+         p-value, if not all. `no p`: none has, or fewer than one of fifty; there are too few rows for a test. What misses is \
+         **bold**. Dear pairs of sizes run a quarter of the replicates (nN above 1e7 or 1e8), pairs with \
          a million rows a tenth, the AR(1) streams half.",
         replicates.saturating_sub(1)
     ));
@@ -56,6 +58,8 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
         let started = Instant::now();
         let cells = run(experiment, replicates)?;
         n_cells += cells.iter().filter(|cell| cell.demand != Demand::Shown).count();
+        untested +=
+            cells.iter().filter(|cell| cell.demand != Demand::Shown && !cell.tally.is_tested()).count();
         say(&format!("\n### {}: {}\n", experiment.name, experiment.what));
         table(experiment, &cells).lines().for_each(&mut say);
         println!("\n({:.0} s)", started.elapsed().as_secs_f64());
@@ -76,16 +80,20 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
             if outcome.is_met() { "met" } else { "**NOT MET**" }
         ));
     }
-    say(&format!("\n{n_cells} cells with a demand, {} not met", failures.len()));
+    say(&format!(
+        "\n{n_cells} cells with a demand, {untested} of them without a p-value, {} not met",
+        failures.len()
+    ));
     for cell in &failures {
-        let (low, high) = cell.tally.interval();
+        let tally = cell.demand.counted(cell.tally);
+        let (low, high) = tally.interval();
         say(&format!(
             "- {}, {}, N = {}, n = {}: {:.2} % in [{:.2}, {:.2}], {} without a p-value",
             cell.experiment,
             cell.test,
             cell.baseline,
             cell.n,
-            100.0 * cell.tally.rate(),
+            100.0 * tally.rate(),
             100.0 * low,
             100.0 * high,
             cell.tally.without
@@ -111,6 +119,7 @@ fn table(experiment: &Experiment, cells: &[Cell]) -> String {
         for baseline in baselines {
             let asked = match demand {
                 Demand::Near => "near 5",
+                Demand::NearOrLess => "near 5 or less",
                 Demand::AtMost => "at most 7.5",
                 Demand::Shown => "",
             };
@@ -119,16 +128,24 @@ fn table(experiment: &Experiment, cells: &[Cell]) -> String {
                 let cell = cells.iter().find(|c| c.test == *test && c.baseline == baseline && c.n == *n);
                 match cell {
                     Some(cell) if cell.tally.judged() == 0 => text.push_str(" no p |"),
+                    Some(cell) if !cell.tally.is_tested() => {
+                        let _ = write!(text, " no p (p in {}) |", cell.tally.judged());
+                    }
                     Some(cell) => {
-                        let (low, high) = cell.tally.interval();
+                        let tally = demand.counted(cell.tally);
+                        let (low, high) = tally.interval();
                         let bold = if demand.is_met(cell.tally) { "" } else { "**" };
                         let _ = write!(
                             text,
-                            " {bold}{:.1}{bold} [{:.1}, {:.1}] |",
-                            100.0 * cell.tally.rate(),
+                            " {bold}{:.1}{bold} [{:.1}, {:.1}]",
+                            100.0 * tally.rate(),
                             100.0 * low,
                             100.0 * high
                         );
+                        if cell.tally.without > 0 {
+                            let _ = write!(text, " (p in {})", cell.tally.judged());
+                        }
+                        text.push_str(" |");
                     }
                     None => text.push_str(" |"),
                 }

@@ -52,6 +52,18 @@ impl Tally {
         self.replicates - self.without
     }
 
+    /// Whether more than one replicate of fifty had a p-value: with fewer, no user sees an alarm more often than that.
+    #[must_use]
+    pub fn is_tested(self) -> bool {
+        self.judged() * 50 > self.replicates
+    }
+
+    /// The tally with replicates that had no p-value counted as those that did not alarm.
+    #[must_use]
+    pub fn of_all(self) -> Self {
+        Self { without: 0, ..self }
+    }
+
     /// The share of judged replicates that alarmed at [`NOMINAL`].
     #[must_use]
     pub fn rate(self) -> f64 {
@@ -84,25 +96,38 @@ fn share(part: u64, whole: u64) -> f64 {
 /// What is asked of a test's rate of alarms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// The 99 % interval meets `[0.5, 1.5]` x nominal.
+    /// The 99 % interval meets `[0.5, 1.5]` x nominal, of the replicates that had a p-value.
     Near,
-    /// The upper end of the 99 % interval is at most 1.5 x nominal: a test that may be too careful.
+    /// As [`Demand::Near`], but a test that may be too careful: the interval meets `[0, 1.5]` x nominal.
+    NearOrLess,
+    /// The upper end of the 99 % interval is at most 1.5 x nominal: a test that may be too careful. Of all replicates: one
+    /// without a p-value does not alarm, and whoever watches sees as many false alarms as that.
     AtMost,
     /// Nothing: the rate is a power, or shown for comparison.
     Shown,
 }
 
 impl Demand {
+    /// `tally` with the replicates counted that this demand speaks of.
+    #[must_use]
+    pub fn counted(self, tally: Tally) -> Tally {
+        match self {
+            Self::AtMost => tally.of_all(),
+            Self::Near | Self::NearOrLess | Self::Shown => tally,
+        }
+    }
+
     /// Whether `tally` is what is asked.
     #[must_use]
     pub fn is_met(self, tally: Tally) -> bool {
-        if tally.judged() == 0 {
+        if !tally.is_tested() {
             // Too few rows for a test (SEMANTICS S3): no alarm either.
             return true;
         }
-        let (low, high) = tally.interval();
+        let (low, high) = self.counted(tally).interval();
         match self {
             Self::Near => low <= 1.5 * NOMINAL && high >= 0.5 * NOMINAL,
+            Self::NearOrLess => low <= 1.5 * NOMINAL,
             Self::AtMost => high <= 1.5 * NOMINAL,
             Self::Shown => true,
         }
@@ -114,7 +139,7 @@ impl Demand {
     #[must_use]
     pub fn is_compatible(self, tally: Tally) -> bool {
         match self {
-            Self::AtMost => tally.interval().0 <= 1.5 * NOMINAL,
+            Self::AtMost => tally.of_all().interval().0 <= 1.5 * NOMINAL,
             other => other.is_met(tally),
         }
     }
@@ -138,11 +163,18 @@ mod tests {
         assert!(Demand::Near.is_met(of(100)) && Demand::AtMost.is_met(of(100)));
         assert!(!Demand::Near.is_met(of(10)) && Demand::AtMost.is_met(of(10)));
         assert!(!Demand::Near.is_met(of(200)) && !Demand::AtMost.is_met(of(200)));
+        assert!(Demand::NearOrLess.is_met(of(10)) && Demand::NearOrLess.is_met(of(140)));
+        assert!(!Demand::NearOrLess.is_met(of(200)));
         assert!(!Demand::AtMost.is_met(of(140)) && Demand::AtMost.is_compatible(of(140)));
         assert!(!Demand::AtMost.is_compatible(of(200)));
         // Those without a p-value are no replicates of the test.
         let few = Tally { replicates: 2_000, alarms: 100, without: 1_500, ..Tally::default() };
         assert!(!Demand::Near.is_met(few) && few.rate() == 0.2);
         assert!(Demand::Near.is_met(Tally { replicates: 9, without: 9, ..Tally::default() }));
+        assert!(Demand::AtMost.is_met(few) && Demand::AtMost.counted(few).rate() == 0.05);
+        let rare = Tally { replicates: 2_000, alarms: 40, without: 1_960, ..Tally::default() };
+        assert!(!rare.is_tested() && Demand::Near.is_met(rare));
+        let less_rare = Tally { alarms: 41, without: 1_959, ..rare };
+        assert!(less_rare.is_tested() && !Demand::Near.is_met(less_rare));
     }
 }

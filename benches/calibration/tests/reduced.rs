@@ -39,6 +39,25 @@ fn without_drift_tests_alarm_as_often_as_they_say() {
     }
 }
 
+/// Categories whose shares of the baseline are near the least that is compared: whichever of them is kept for the rows that
+/// it happens to have shows it in every window, and a test on those cells alarms in 20 to 80 % of them.
+#[test]
+fn the_cells_that_are_tested_are_not_those_that_were_lucky() {
+    for (name, baselines, windows, replicates) in [
+        ("even 33", [1_000], [200, 1_000, 10_000].as_slice(), 200),
+        ("even 333", [10_000], &[1_000, 10_000], 100),
+        ("rounded", [200], &[200, 1_000], 300),
+        ("zipf 3000", [200], &[200, 1_000], 300),
+    ] {
+        hold(zero::experiments(), name, &baselines, windows, replicates);
+    }
+    for (name, baselines, windows) in
+        [("psi, even 33", [1_000], [1_000, 10_000]), ("psi, zipf 50", [1_000], [1_000, 10_000])]
+    {
+        hold(effect::experiments(), name, &baselines, &windows, 200);
+    }
+}
+
 #[test]
 fn what_disturbs_is_no_drift() {
     for name in ["outlier in window", "outlier in baseline", "new category", "half null", "half null zipf"] {

@@ -253,9 +253,8 @@ impl<T: Number> Placed<T> {
         if matches!(edges, Edges::I64(_) | Edges::I128(_))
             && own.unit != unit
             && let Some(split) = Split::new(&floored, &edges.atoms(), |e| e.saturating_sub(1))
-            && split.edges.first() >= Some(range.start())
         {
-            return split.placed(core, inside, native);
+            return split.from(range.start()).placed(core, inside, native);
         }
         // Edges below the range are below every row; edges above it are never below a row, and neither is the greatest.
         let skip = floored.partition_point(|e| e < range.start());
@@ -448,6 +447,15 @@ impl<E: Copy + PartialOrd> Split<E> {
         split.stands_for.push(u16::try_from(edges.len()).unwrap_or(u16::MAX));
         split.beside.push(false);
         (split.edges.len() > edges.len() && split.edges.len() <= kernel::MAX_EDGES).then_some(split)
+    }
+
+    /// Without the edges below `least`, which are below every row.
+    fn from(mut self, least: &E) -> Self {
+        let skip = self.edges.partition_point(|edge| edge < least);
+        self.edges.drain(..skip);
+        self.stands_for.drain(..skip);
+        self.beside.drain(..skip);
+        self
     }
 
     fn placed<T: Number>(self, core: Range<usize>, inside: (usize, usize), to: impl Fn(E) -> T) -> Placed<T> {

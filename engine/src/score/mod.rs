@@ -14,7 +14,9 @@ pub use design_effect::design_effect;
 
 use crate::accumulate::FeatureState;
 use crate::feature::FeatureCells;
-use crate::statistic::{Score, chi2, contributions, hellinger, js, kl, linf, pool, psi, significance, tvd};
+use crate::statistic::{
+    Pooled, Score, chi2, contributions, hellinger, js, kl, linf, pool, pool_tested, psi, significance, tvd,
+};
 use crate::{Error, ErrorKind, Metric, Result};
 
 /// Everything measured of one feature in one window.
@@ -112,6 +114,45 @@ struct Pool {
     contributions: Vec<f64>,
 }
 
+/// A metric of two sets of counts on the same cells, baseline first.
+type Statistic = fn(&[u64], &[u64]) -> Score;
+
+/// The metrics that share one set of cells.
+const FAMILY: [(Metric, Statistic); 7] = [
+    (Metric::Psi, psi),
+    (Metric::Kl, kl),
+    (Metric::Js, js),
+    (Metric::Hellinger, hellinger),
+    (Metric::Tvd, tvd),
+    (Metric::Linf, linf),
+    (Metric::Chi2, chi2),
+];
+
+/// `shown` with the p-values of `metric` on the cells that are tested.
+fn with_p(
+    metric: Metric,
+    statistic: Statistic,
+    shown: Score,
+    (tested, refusal): (&Pooled, Option<&'static str>),
+    deff: f64,
+) -> Score {
+    let (p, q) = (&tested.baseline, &tested.window);
+    let value = match metric {
+        // Without smoothing a square root makes much of a cell that happens to be nearly empty: js and hellinger keep their
+        // plain value, and are tested by the one with Jeffreys' half a row more in each cell.
+        Metric::Js | Metric::Hellinger => {
+            let [p, q] = [p, q].map(|counts| counts.iter().map(|count| 2 * count + 1).collect::<Vec<u64>>());
+            statistic(&p, &q)
+        }
+        _ => statistic(p, q),
+    };
+    let cells = value.cells;
+    let found = significance::test(metric, Score { value: value.value, cells, ..shown.clone() }, deff);
+    let p_value = found.p_value.filter(|_| refusal.is_none());
+    let reason = refusal.filter(|_| found.p_value.is_some());
+    Score { p_value, p_effect: found.p_effect, deff: found.deff, reason, ..shown }
+}
+
 /// The metrics of the PSI family on two sets of counts (SEMANTICS S2, S3).
 fn family(
     baseline: &[u64],
@@ -121,29 +162,15 @@ fn family(
     scores: &mut BTreeMap<Metric, Score>,
 ) -> Pool {
     let pooled = pool(baseline, window, always_rest);
-    let (p, q) = (&pooled.baseline, &pooled.window);
-    for (metric, score) in [
-        (Metric::Psi, psi(p, q)),
-        (Metric::Kl, kl(p, q)),
-        (Metric::Js, js(p, q)),
-        (Metric::Hellinger, hellinger(p, q)),
-        (Metric::Tvd, tvd(p, q)),
-        (Metric::Linf, linf(p, q)),
-        (Metric::Chi2, chi2(p, q)),
-    ] {
-        scores.insert(metric, significance::test(metric, score, deff));
-    }
-    // Without smoothing a square root makes much of a cell that happens to be nearly empty: js and hellinger keep their
-    // plain value, and are tested by the one with Jeffreys' half a row more in each cell.
-    let [jeffreys_p, jeffreys_q] =
-        [p, q].map(|counts| counts.iter().map(|count| 2 * count + 1).collect::<Vec<u64>>());
-    for (metric, smoothed) in
-        [(Metric::Js, js(&jeffreys_p, &jeffreys_q)), (Metric::Hellinger, hellinger(&jeffreys_p, &jeffreys_q))]
-    {
-        if let Some(score) = scores.get_mut(&metric).filter(|score| score.p_value.is_some()) {
-            let tested = Score { value: smoothed.value, ..score.clone() };
-            score.p_value = significance::test(metric, tested, deff).p_value;
-        }
+    let (tested, refusal) = pool_tested(baseline, window, always_rest);
+    for (metric, statistic) in FAMILY {
+        let shown = statistic(&pooled.baseline, &pooled.window);
+        let score = if shown.value.is_some() {
+            with_p(metric, statistic, shown, (&tested, refusal), deff)
+        } else {
+            significance::test(metric, shown, deff)
+        };
+        scores.insert(metric, score);
     }
     let contributions = contributions(&pooled);
     let mut members = vec![Vec::new(); pooled.len()];

@@ -1,7 +1,7 @@
 //! Statistics: functions of two sets of finished counts, one of the baseline and one of a window.
 //!
-//! Divergences take counts on pooled cells ([`pool`], the REST rule), distances on the line take all cells of the state.
-//! [`significance`] adds p-values. Definitions, ranges and behaviour with few rows stand in `docs/statistics`, one page
+//! Divergences take counts on pooled cells ([`pool`], the REST rule; [`pool_tested`] for their p-values), distances on the
+//! line take all cells of the state. [`significance`] adds p-values. Definitions, ranges and behaviour with few rows stand in `docs/statistics`, one page
 //! each. Nothing here sees a row.
 
 mod cells;
@@ -24,7 +24,7 @@ mod wasserstein;
 #[cfg(test)]
 mod tests;
 
-pub use cells::{MIN_BASELINE, MIN_EXPECTED, Pooled, contributions, pool};
+pub use cells::{MIN_BASELINE, MIN_EXPECTED, Pooled, contributions, pool, pool_tested};
 pub use chi2::chi2;
 pub use hellinger::hellinger;
 pub use js::js;

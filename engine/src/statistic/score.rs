@@ -29,7 +29,7 @@ pub struct Score {
     pub deff: f64,
     /// Which way the window moved, where the metric can tell.
     pub direction: Option<Direction>,
-    /// Why `value` is `None`: a lowercase fragment for a person.
+    /// Why `value` is `None`, or `p_value` where the metric has one: a lowercase fragment for a person.
     pub reason: Option<&'static str>,
 }
 

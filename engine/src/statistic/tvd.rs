@@ -8,8 +8,8 @@ use super::share::Pair;
 
 /// Total variation distance between two sets of counts on the same pooled cells; in `[0, 1]`.
 ///
-/// No value (with a reason) for fewer than two cells or an empty side. It has no p-value of its own; chi2 is the test on
-/// the same cells.
+/// No value (with a reason) for fewer than two cells or an empty side. It has no p-value of its own; that of
+/// chi2 serves.
 ///
 /// # Panics
 ///

@@ -230,6 +230,47 @@ fn new_categories_are_judged_by_the_baselines_singletons() {
     assert_eq!(value(&measured, Metric::NewCategoryRate), 0.0);
 }
 
+/// A baseline of 200 rows that happens to hold 31 of a category of 23 compares it, but a test of any change would say so in
+/// every window: there is none, with the reason, while verdicts keep the test of a minimum effect.
+#[test]
+fn no_test_of_any_change_rests_on_a_lucky_cell() {
+    let words = |often: usize, n: usize| -> ArrayRef {
+        let rest = (often..n).map(|i| format!("rare {}", i % 97));
+        Arc::new((0..often).map(|_| "often".to_owned()).chain(rest).map(Some).collect::<StringArray>())
+    };
+    let own = categorical(words(31, 200));
+    let tested = [Metric::Psi, Metric::Kl, Metric::Js, Metric::Hellinger, Metric::Chi2];
+    let as_it_is = scored(&own, &words(1_150, 10_000));
+    for metric in tested {
+        let score = &as_it_is.scores[&metric];
+        assert!(score.value.is_some() && score.p_value.is_none(), "{metric}: {score:?}");
+        let reason = "both sides together hold too few rows outside of one cell for a p-value";
+        assert_eq!(score.reason, Some(reason), "{metric}");
+        assert_eq!(score.p_effect.is_some(), metric == Metric::Psi);
+    }
+    let more = scored(&own, &words(2_000, 10_000));
+    for metric in tested {
+        let score = &more.scores[&metric];
+        assert!(score.p_value.is_some() && score.reason.is_none(), "{metric}: {score:?}");
+    }
+}
+
+/// A category that comes up is seen where the baseline knows it too little to compare it by value.
+#[test]
+fn what_the_baseline_hardly_holds_is_tested_once_it_comes() {
+    let words = |rare: usize| -> ArrayRef {
+        let name = |i: usize| match i {
+            i if i < rare => "rare".to_owned(),
+            i => format!("often {}", i % 5),
+        };
+        Arc::new((0..1_000).map(|i| Some(name(i))).collect::<StringArray>())
+    };
+    let measured = scored(&categorical(words(5)), &words(80));
+    let psi = &measured.scores[&Metric::Psi];
+    assert_eq!(psi.cells, Some(5), "the value's cells are chosen by the baseline alone");
+    assert!(psi.corrected < Some(0.02) && psi.p_effect < Some(1e-6), "{psi:?}");
+}
+
 /// A truth value that the baseline never held is new.
 #[test]
 fn the_other_truth_value_is_a_new_category() {

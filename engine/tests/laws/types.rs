@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
-    LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, Decimal32Array, Decimal64Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
+    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
 };
 use driftlead_engine::accumulate::{FeatureState, SlotKey, Slots};
 use driftlead_engine::codec::{decode_state, encode_state};
@@ -92,6 +92,49 @@ fn decimals_of_every_scale_are_alike() {
         let (own, other) = (rows(&mut rng, 6_000, spread), rows(&mut rng, 600, spread * 1.1));
         assert_alike(Kind::Numeric, &columns(&own), &columns(&other));
         assert_alike(Kind::Categorical, &columns(&own)[..1], &columns(&other));
+    }
+}
+
+/// Edges below and above what 64 bits hold, and rows that 32 and 64 bits hold.
+#[test]
+fn narrow_integers_meet_a_baseline_of_128_bits() {
+    let huge = 1_i128 << 100;
+    let mut rng = Rng(7);
+    let near: Vec<i128> = (0..600).map(|_| rng.below(4_000) as i128 - 2_000).collect();
+    let window: Vec<i128> = (0..300).map(|_| rng.below(4_400) as i128 - 2_200).collect();
+    let with = |far: &[i128]| -> Vec<i128> { near.iter().chain(far).copied().collect() };
+    let far = |sign: i128| near.iter().map(|x| sign * huge + x).collect::<Vec<i128>>();
+    for baseline in [
+        with(&far(-1)),
+        with(&far(1)),
+        with(&[far(-1), far(1)].concat()),
+        with(&[
+            i128::from(i64::MIN) - 1,
+            i128::from(i64::MIN),
+            i128::from(i64::MAX),
+            i128::from(i64::MAX) + 1,
+        ]),
+        far(-1),
+        far(1),
+    ] {
+        let baseline = [decimals(&baseline, 38, 0)];
+        let narrow = window.iter().map(|x| *x as i64);
+        let windows: Vec<ArrayRef> = vec![
+            decimals(&window, 38, 0),
+            Arc::new(Int64Array::from_iter_values(narrow.clone())),
+            Arc::new(Int32Array::from_iter_values(narrow.map(|x| x as i32))),
+        ];
+        assert_alike(Kind::Numeric, &baseline, &windows);
+        // Rows between the baseline's steps are seen between them, whatever lies below what their type can hold.
+        let tenths: Vec<i128> = window.iter().map(|x| x * 10 + 5).collect();
+        let middle = Decimal64Array::from_iter_values(tenths.iter().map(|x| *x as i64));
+        let small = Decimal32Array::from_iter_values(tenths.iter().map(|x| *x as i32));
+        let windows: Vec<ArrayRef> = vec![
+            decimals(&tenths, 38, 1),
+            Arc::new(middle.with_precision_and_scale(18, 1).unwrap()),
+            Arc::new(small.with_precision_and_scale(9, 1).unwrap()),
+        ];
+        assert_alike(Kind::Numeric, &baseline, &windows);
     }
 }
 

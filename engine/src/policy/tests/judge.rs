@@ -149,6 +149,20 @@ fn a_metric_without_a_value_never_breaches() {
     assert_eq!(verdict.reason.as_deref(), Some("`psi` has no corrected"));
 }
 
+#[test]
+fn s11_a_rule_on_a_p_value_that_is_not_there_says_why() {
+    let reason = "too few rows for a p-value";
+    let score = Score { reason: Some(reason), p_effect: Some(1e-9), corrected: Some(0.3), ..Score::of(0.3) };
+    let sheet = Sheet::categorical("c").score(Metric::Psi, score);
+    let found =
+        sheet.judged_by(&policy([RuleSpec { on: Some(On::PValue), ..below(Metric::Psi, 0.05, 0.01) }]));
+    let psi = &found.metrics[&Metric::Psi];
+    assert_eq!((psi.verdict, psi.reason.as_deref()), (Insufficient, Some(reason)));
+    // Everything else has the minimum effect's p: the default policy, and a rule gated by significance.
+    assert_eq!(by_default(&sheet), Drift);
+    assert_eq!(sheet.judged_by(&policy([above(Metric::Psi, None, 0.2)])).verdict, Drift);
+}
+
 /// A constant category has one cell and no psi; its hard check sees every value.
 #[test]
 fn s10_a_constant_category_is_vouched_for_by_its_hard_check() {
