@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driftlead_connectors::source::DecodedBatch;
+use driftlead_connectors::store::SeenFile;
 use driftlead_connectors::stream::{Partition, Position};
 
 /// Rows of one partition, in its order.
@@ -22,6 +23,8 @@ pub(super) struct Chunk {
     pub(super) dead: Vec<DeadLetter>,
     /// Records read, those set aside included.
     pub(super) records: u64,
+    /// The file of these rows, where they come from files, as it is to be known from now on.
+    pub(super) file: Option<SeenFile>,
     /// When the first of them was received, in microseconds since the epoch.
     pub(super) received: i64,
 }

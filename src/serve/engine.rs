@@ -214,6 +214,10 @@ impl Engine {
         partition.quiet_since = None;
         let id = partition.id;
         self.remember(source, &chunk.partition, id, chunk.position);
+        if let Some(file) = &chunk.file {
+            self.pending.commit.files.retain(|own| (&own.source, &own.path) != (&file.source, &file.path));
+            self.pending.commit.files.push(file.clone());
+        }
         for at in 0..self.models.len() {
             if self.models[at].source != source {
                 continue;

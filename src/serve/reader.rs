@@ -203,6 +203,7 @@ impl Reader {
             dead: std::mem::take(&mut open.dead),
             records: std::mem::take(&mut open.records),
             received: open.received,
+            file: None,
         };
         open.held.clear();
         open.arena.clear();

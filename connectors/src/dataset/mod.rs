@@ -93,6 +93,14 @@ pub struct Part {
     pub bytes: u64,
 }
 
+/// The files that `inputs` name, as [`Dataset::open`] would open them, sorted by name; none is opened.
+///
+/// # Errors
+/// If an input matches nothing or cannot be listed.
+pub fn list(inputs: &[String], options: &OpenOptions) -> Result<Vec<Object>> {
+    open::list(inputs, options)
+}
+
 /// A set of files with one schema. Cheap to share between threads; all methods take `&self`.
 #[derive(Debug)]
 pub struct Dataset {
@@ -119,7 +127,15 @@ impl Dataset {
     /// If an input matches nothing or cannot be read, if a file is empty, truncated or corrupt, or if files differ in
     /// format, columns or logical types. The message names the file.
     pub fn open(inputs: &[String], options: &OpenOptions) -> Result<Self> {
-        open::open(inputs, options)
+        open::open(open::list(inputs, options)?, options)
+    }
+
+    /// Opens these files, which [`list`] has found.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; also if there is none.
+    pub fn of(files: Vec<Object>, options: &OpenOptions) -> Result<Self> {
+        open::open(files, options)
     }
 
     /// The format of all files.

@@ -18,8 +18,12 @@ use crate::source::whole::{Kind, WholeFile};
 /// Footers that are fetched from a store at the same time: they cost latency, not bandwidth.
 const REMOTE_OPENS: usize = 16;
 
-pub(super) fn open(inputs: &[String], options: &OpenOptions) -> Result<Dataset> {
-    let objects = location::expand(inputs, &options.remotes, Format::accepts)?;
+/// The files that inputs name, sorted by name.
+pub(super) fn list(inputs: &[String], options: &OpenOptions) -> Result<Vec<Object>> {
+    location::expand(inputs, &options.remotes, Format::accepts)
+}
+
+pub(super) fn open(objects: Vec<Object>, options: &OpenOptions) -> Result<Dataset> {
     let format = common_format(&objects)?;
     let mut sources = open_all(&objects, format)?;
     let is_text = matches!(format, Format::Csv | Format::Ndjson);

@@ -1,0 +1,328 @@
+//! Files as a stream: a folder or prefix in which snapshots arrive, or a set that is read once.
+//!
+//! The files of one look are read in the order of their names, and all of them are one partition: whoever writes snapshots
+//! names them in the order of time, and a watermark a file would hold back every window until the last file has begun. A
+//! file is known by path, size and etag or time of change (SEMANTICS S17); it is noted in the commit that holds its first
+//! rows, with the ordinal at which it begins, so that a restart goes on in the middle of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{Field, Schema, SchemaRef};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use driftlead_connectors::dataset::{Dataset, Object, OpenOptions, Part, ReadOptions, Remotes, Stamp, list};
+use driftlead_connectors::source::DecodedBatch;
+use driftlead_connectors::store::SeenFile;
+use driftlead_connectors::stream::{Partition, Position};
+
+use super::chunk::{Chunk, DeadLetter, Kept};
+use super::event::Event;
+use super::reader::{Control, ReadPlan};
+use crate::clock::Clock;
+use crate::exit::{Error, Result};
+use crate::job::event_times;
+
+/// How long a full queue is waited for before the thread looks whether it should end.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Reads files until it is told to stop, or once.
+pub(super) struct FileReader {
+    pub(super) plan: Arc<ReadPlan>,
+    pub(super) paths: Vec<String>,
+    /// How often to look for new files; `None` reads what is there once.
+    pub(super) every: Option<Duration>,
+    pub(super) remotes: Arc<Remotes>,
+    pub(super) seen: BTreeMap<String, SeenFile>,
+    /// Rows handed over so far.
+    pub(super) next: i64,
+    pub(super) events: Sender<Event>,
+    pub(super) control: Receiver<Control>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// What a source knows of a file beside its name: the ordinal of its first row, and its rows once it was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Note {
+    first: i64,
+    rows: Option<i64>,
+}
+
+impl Note {
+    fn bytes(self) -> Vec<u8> {
+        let mut bytes = self.first.to_le_bytes().to_vec();
+        bytes.extend(self.rows.map(i64::to_le_bytes).into_iter().flatten());
+        bytes
+    }
+
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(i64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        Some(Self { first: word(0)?, rows: word(8) })
+    }
+}
+
+enum Stop {
+    Told,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl FileReader {
+    /// The thread's whole life.
+    pub(super) fn run(mut self) {
+        let source = self.plan.source;
+        let end = match self.read() {
+            Ok(()) => Event::Ended { source },
+            Err(Stop::Told) => return,
+            Err(Stop::Failed(error)) => Event::Failed { source, error },
+        };
+        drop(self.events.send(end));
+    }
+
+    fn read(&mut self) -> Result<(), Stop> {
+        let source = self.plan.source;
+        let partition = self.partition();
+        let position = Position { next: self.next, mark: None };
+        self.send(Event::Assigned { source, partition: partition.clone(), position })?;
+        loop {
+            match self.look() {
+                Ok(files) => {
+                    for file in files {
+                        self.file(file)?;
+                    }
+                }
+                Err(error) if self.every.is_some() => {
+                    self.send(Event::Trouble { source, message: error.to_string() })?;
+                }
+                Err(error) => return Err(Stop::Failed(error)),
+            }
+            let Some(every) = self.every else { return Ok(()) };
+            self.send(Event::CaughtUp { source, partition: partition.clone(), lag: BTreeMap::new() })?;
+            match self.control.recv_timeout(every) {
+                Ok(Control::Stop) => return Err(Stop::Told),
+                Ok(Control::Committed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
+            }
+        }
+    }
+
+    /// The files that are not read to their end, in their order.
+    fn look(&mut self) -> Result<Vec<Object>> {
+        let options = OpenOptions { remotes: self.remotes.clone(), ..OpenOptions::default() };
+        let files = list(&self.paths, &options).map_err(|error| self.explain(&error))?;
+        let mut found = Vec::new();
+        for file in files {
+            match self.seen.get(file.name()) {
+                Some(seen) if seen.size != file.size() || seen.version != version(&file) => {
+                    let message = format!(
+                        "source `{}`: `{}` has changed since it was read: a file that was counted cannot be counted \
+                         again; give new content a new name",
+                        self.plan.name,
+                        file.name()
+                    );
+                    return Err(Error::input(message));
+                }
+                Some(seen) if Note::of(&seen.note).is_some_and(|note| note.rows.is_some()) => {}
+                _ => found.push(file),
+            }
+        }
+        Ok(found)
+    }
+
+    fn file(&mut self, file: Object) -> Result<(), Stop> {
+        let known = self.seen.get(file.name()).and_then(|seen| Note::of(&seen.note));
+        let mut note = known.unwrap_or(Note { first: self.next, rows: None });
+        let mut skip = u64::try_from(self.next - note.first).unwrap_or(0);
+        let types = self.plan.fields.iter().map(|field| (field.name().to_owned(), field.data_type().clone()));
+        let options =
+            OpenOptions { remotes: self.remotes.clone(), types: types.collect(), ..OpenOptions::default() };
+        let mut seen = SeenFile {
+            source: self.plan.name.clone(),
+            path: file.name().to_owned(),
+            size: file.size(),
+            version: version(&file),
+            prefix: None,
+            note: note.bytes(),
+        };
+        let dataset = Dataset::of(vec![file], &options).map_err(|error| self.explain(&error))?;
+        let columns = Columns::find(&self.plan, &dataset)?;
+        for part in dataset.parts() {
+            if let Some(rows) = part.rows.filter(|rows| *rows <= skip) {
+                skip -= rows;
+                continue;
+            }
+            self.part(&dataset, part, &columns, &mut skip, &seen)?;
+        }
+        note.rows = Some(self.next - note.first);
+        seen.note = note.bytes();
+        self.seen.insert(seen.path.clone(), seen.clone());
+        // The end of a file is news by itself: a file without rows must be known too.
+        let chunk = self.chunk(DecodedBatch::typed(columns.empty()?), Vec::new(), seen)?;
+        self.send(Event::Chunk(Box::new(chunk)))
+    }
+
+    fn part(
+        &mut self,
+        dataset: &Dataset,
+        part: &Part,
+        columns: &Columns,
+        skip: &mut u64,
+        seen: &SeenFile,
+    ) -> Result<(), Stop> {
+        let options = ReadOptions::default();
+        let mut batches =
+            dataset.read(part, &columns.sources, &options).map_err(|error| self.explain(&error))?;
+        while let Some(decoded) = batches.next_decoded() {
+            let decoded = decoded.map_err(|error| self.explain(&error))?;
+            let n_rows = decoded.batch.num_rows() as u64;
+            if *skip >= n_rows {
+                *skip -= n_rows;
+                continue;
+            }
+            let decoded = columns.arrange(decoded, usize::try_from(std::mem::take(skip)).unwrap_or(0))?;
+            let dead = Vec::new();
+            self.next += i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
+            let chunk = self.chunk(decoded, dead, seen.clone())?;
+            self.send(Event::Chunk(Box::new(chunk)))?;
+        }
+        Ok(())
+    }
+
+    /// A chunk of the rows before `self.next`, whose rows without a usable time are set aside.
+    fn chunk(&self, decoded: DecodedBatch, mut dead: Vec<DeadLetter>, seen: SeenFile) -> Result<Chunk> {
+        let now = self.clock.now();
+        let first = self.next - i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
+        let mut times = Vec::with_capacity(self.plan.times.len());
+        for time in &self.plan.times {
+            let name = self.plan.fields[time.column].name();
+            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
+            let limit = now.saturating_add(time.future);
+            for (row, own) in of_rows.iter_mut().enumerate() {
+                let (reason, detail) = match own {
+                    None => ("missing_time", format!("`{name}` holds no time that can be read")),
+                    Some(at) if *at > limit => {
+                        let ahead = (*at - now) / 1_000_000;
+                        ("far_future", format!("`{name}` is {ahead} s ahead of the clock"))
+                    }
+                    Some(_) => continue,
+                };
+                *own = None;
+                let offset = first + i64::try_from(row).unwrap_or(0);
+                dead.push(DeadLetter { reason, detail, offset, payload: Kept::None });
+            }
+            times.push(of_rows);
+        }
+        Ok(Chunk {
+            source: self.plan.source,
+            partition: self.partition(),
+            position: Position { next: self.next, mark: None },
+            records: decoded.batch.num_rows() as u64 + decoded.bad_records.total(),
+            decoded,
+            times,
+            dead,
+            received: now,
+            file: Some(seen),
+        })
+    }
+
+    fn partition(&self) -> Partition {
+        Partition { topic: self.paths.join(","), number: 0 }
+    }
+
+    fn send(&self, event: Event) -> Result<(), Stop> {
+        let mut event = event;
+        loop {
+            if let Ok(Control::Stop) = self.control.try_recv() {
+                return Err(Stop::Told);
+            }
+            match self.events.send_timeout(event, PATIENCE) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Stop::Told),
+                Err(SendTimeoutError::Timeout(back)) => event = back,
+            }
+        }
+    }
+
+    fn explain(&self, error: &driftlead_connectors::Error) -> Error {
+        let message = format!("source `{}`: {error}", self.plan.name);
+        match error.kind() {
+            driftlead_connectors::ErrorKind::Unavailable => Error::run(message),
+            _ => Error::input(message),
+        }
+    }
+}
+
+fn version(file: &Object) -> String {
+    match file.stamp() {
+        Stamp::Modified(nanos) => nanos.to_string(),
+        Stamp::Tag(tag) => tag.clone(),
+    }
+}
+
+/// The columns of a plan among those of a file.
+struct Columns {
+    /// Places in the data set.
+    sources: Vec<usize>,
+    /// For each field of the plan its place in `sources`; `None` if the file does not have it.
+    places: Vec<Option<usize>>,
+    fields: Vec<Field>,
+}
+
+impl Columns {
+    fn find(plan: &ReadPlan, dataset: &Dataset) -> Result<Self> {
+        let (mut sources, mut places, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, field) in plan.fields.iter().enumerate() {
+            let found = dataset.column(field.name());
+            if found.is_none() && plan.times.iter().any(|time| time.column == at) {
+                return Err(Error::input(format!(
+                    "source `{}`: its files have no column `{}`, which holds the event time",
+                    plan.name,
+                    field.name()
+                )));
+            }
+            places.push(found.map(|column| {
+                sources.push(column);
+                sources.len() - 1
+            }));
+            fields.push(Field::new(field.name(), field.data_type().clone(), true));
+        }
+        Ok(Self { sources, places, fields })
+    }
+
+    /// A batch in the plan's order, without its first `skip` rows. What a file does not have is null.
+    fn arrange(&self, decoded: DecodedBatch, skip: usize) -> Result<DecodedBatch> {
+        let n_rows = decoded.batch.num_rows() - skip;
+        let (mut columns, mut errors, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, field) in self.places.iter().zip(&self.fields) {
+            let (array, mask): (ArrayRef, _) = match place {
+                Some(place) => (
+                    decoded.batch.column(*place).slice(skip, n_rows),
+                    decoded.type_errors[*place].as_ref().map(|mask| mask.slice(skip, n_rows)),
+                ),
+                None => (new_null_array(field.data_type(), n_rows), None),
+            };
+            fields.push(Field::new(field.name(), array.data_type().clone(), true));
+            columns.push(array);
+            errors.push(mask);
+        }
+        let batch = batch(Arc::new(Schema::new(fields)), columns, n_rows)?;
+        Ok(DecodedBatch { batch, type_errors: errors, bad_records: decoded.bad_records })
+    }
+
+    fn empty(&self) -> Result<RecordBatch> {
+        let columns = self.fields.iter().map(|field| new_null_array(field.data_type(), 0)).collect();
+        batch(Arc::new(Schema::new(self.fields.clone())), columns, 0)
+    }
+}
+
+fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, n_rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+        .map_err(|error| Error::run("a file's columns do not fit each other").because(error))
+}
