@@ -1,10 +1,12 @@
 //! The pure core of driftlead.
 //!
 //! A [`baseline`] freezes sorted edges per feature; a window's whole state is integer counts between them
-//! ([`accumulate`]); every [`statistic`] is a function of two sets of counts; [`policy`] turns scores into verdicts.
+//! ([`accumulate`]); every [`statistic`] is a function of two sets of counts; [`policy`] turns scores into verdicts, and
+//! [`alert`] verdicts over time into alerts.
 //! Nothing here reads a file, a clock, an environment variable or a random source.
 
 pub mod accumulate;
+pub mod alert;
 pub mod baseline;
 pub mod codec;
 pub mod compat;

@@ -3,7 +3,7 @@
 //! Equal content has equal bytes, whatever way it was counted, so the bytes' hash is the content's name. Reading checks
 //! everything it relies on: damaged or foreign bytes give an error, never a wrong number or a panic.
 
-mod bytes;
+pub(crate) mod bytes;
 mod cells;
 mod state;
 
