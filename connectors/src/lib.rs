@@ -7,6 +7,8 @@
 pub mod baseline_file;
 pub mod dataset;
 pub mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod source;
 pub mod stream;
 pub mod tabular;
