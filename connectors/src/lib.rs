@@ -7,6 +7,8 @@
 pub mod baseline_file;
 pub mod dataset;
 pub mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod retry;
 pub mod sink;
 pub mod source;
