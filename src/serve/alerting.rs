@@ -5,7 +5,6 @@ use driftlead_engine::{Metric, id, policy};
 use driftlead_engine::window::{Span, WindowIndex};
 
 use super::wire::{Alert, Cause, Period, Status, WindowRef};
-use crate::config::Config;
 use crate::job::segments::pairs_of;
 use crate::report::Verdict;
 use crate::report::wire::{Feature, Measure, Model, On, Segment, Window};
@@ -43,7 +42,7 @@ pub(super) fn observe<T>(
 }
 
 /// The message of a change. `window` is the window that brought it, where it is at hand.
-pub(super) fn message(config: &Config, name: &str, change: &Change, window: Option<&Window>, now: i64) -> Alert {
+pub(super) fn message(model: Model, name: &str, change: &Change, window: Option<&Window>, now: i64) -> Alert {
     let period = |span: Span| Period {
         start: Timestamp::from_micros(span.start),
         end: Timestamp::from_micros(span.end),
@@ -52,7 +51,7 @@ pub(super) fn message(config: &Config, name: &str, change: &Change, window: Opti
         id: change.alert_id.clone(),
         revision: change.revision,
         time: Timestamp::from_micros(now),
-        model: Model { name: config.model.clone(), version: config.version.clone() },
+        model,
         status: match change.kind {
             ChangeKind::Opened => Status::Open,
             ChangeKind::Updated => Status::Update,

@@ -11,8 +11,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use driftlead_connectors::store::{self, PartitionKey};
 use driftlead_connectors::stream::{Partition, Position};
-use driftlead_engine::stream::{PartitionId, Rows as SeriesRows};
 use driftlead_engine::accumulate::Split;
+use driftlead_engine::stream::{PartitionId, Rows as SeriesRows};
+use driftlead_engine::alert::Change;
 use tracing::{error, info, warn};
 
 use super::alerting;
@@ -69,6 +70,20 @@ pub(super) struct Feed {
     pub(super) has_ended: bool,
 }
 
+impl Feed {
+    /// A source with the partitions that the store knows of.
+    pub(super) fn new(name: &str, control: Sender<Control>, loaded: &store::Loaded) -> Self {
+        let own = loaded.partitions.iter().filter(|(key, _)| key.source == name);
+        let partitions = own
+            .map(|(key, state)| {
+                let now = PartitionNow { id: state.id, position: Some(state.position), quiet_since: None };
+                (key.partition.clone(), now)
+            })
+            .collect();
+        Self { name: name.to_owned(), control, partitions, has_ended: false }
+    }
+}
+
 /// What is known of a partition.
 #[derive(Debug)]
 pub(super) struct PartitionNow {
@@ -121,6 +136,29 @@ impl Engine {
         let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health } = parts;
         let pending = Pending::default();
         Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, pending, committed_at }
+    }
+
+    /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
+    /// are resolved as superseded (SEMANTICS S19).
+    pub(super) fn retire(&mut self, stale: Vec<store::Series>) -> Result<()> {
+        let now = self.clock.now();
+        for series in stale {
+            info!(model = series.key.model, version = series.key.version, window = series.key.name, "series ended");
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == series.key.model) else {
+                // A model that is gone may come back.
+                continue;
+            };
+            let changes = match series.track.as_deref().filter(|bytes| !bytes.is_empty()) {
+                Some(bytes) => Watch::superseded(bytes)?,
+                None => Vec::new(),
+            };
+            for change in &changes {
+                self.note_change_of(at, &series.key.version, &series.key.name, change, None, now)?;
+            }
+            self.pending.commit.forgotten_series.push(series.id);
+            self.pending.is_dirty = true;
+        }
+        Ok(())
     }
 
     /// Runs until somebody says stop or all sources have ended.
@@ -339,17 +377,32 @@ impl Engine {
     }
 
     /// One change of an alert: its row, and its messages.
-    pub(super) fn note_change(
+    fn note_change(
         &mut self,
         at: usize,
         name: &str,
-        change: &driftlead_engine::alert::Change,
+        change: &Change,
+        window: Option<&crate::report::wire::Window>,
+        now: i64,
+    ) -> Result<()> {
+        let version = self.models[at].model.config.version.clone();
+        self.note_change_of(at, &version, name, change, window, now)
+    }
+
+    fn note_change_of(
+        &mut self,
+        at: usize,
+        version: &str,
+        name: &str,
+        change: &Change,
         window: Option<&crate::report::wire::Window>,
         now: i64,
     ) -> Result<()> {
         let working = &self.models[at];
         let config = &working.model.config;
-        let alert = alerting::message(config, name, change, window, now);
+        let model =
+            crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
+        let alert = alerting::message(model, name, change, window, now);
         let is_over = alert.status == Status::Resolved;
         self.counters.open_alerts.inc_by(match alert.status {
             Status::Open => 1,
@@ -371,7 +424,7 @@ impl Engine {
             id: change.alert_id.clone(),
             revision: u32::try_from(revision).unwrap_or(u32::MAX),
             model: config.model.clone(),
-            version: config.version.clone(),
+            version: version.to_owned(),
             name: name.to_owned(),
             segment: change.segment.clone(),
             status: if is_over { store::AlertStatus::Resolved } else { store::AlertStatus::Open },

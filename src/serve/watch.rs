@@ -167,9 +167,11 @@ impl Watch {
         commit.tracks.push((self.id, self.track.encode()));
     }
 
-    /// Ends all alerts, because another version took the model's place.
-    pub(super) fn supersede(&mut self) -> Vec<Change> {
-        self.track.supersede()
+    /// The changes with which the alerts of a stored track end, because another version took the model's place. Its
+    /// policy does not matter any more.
+    pub(super) fn superseded(track: &[u8]) -> Result<Vec<Change>> {
+        let any = alert::Policy { needed: 1, last: 1, resolve_after: 1, cooldown: 0, stride: 1 };
+        Ok(Track::decode(track, any)?.supersede())
     }
 
     fn follow(&mut self, closed: &mut Closed, windows: Vec<wire::Window>, index: WindowIndex, span: Span) {

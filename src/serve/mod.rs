@@ -1,0 +1,437 @@
+//! The service: sources in, verdicts and alerts out, for months (docs/architecture.md, "The service").
+//!
+//! [`Service::start`] opens everything and starts the threads; [`Service::wait`] lasts until somebody stops it or every
+//! source has ended.
+
+mod alerting;
+mod chunk;
+mod commit;
+pub mod counters;
+pub mod dead;
+mod deliver;
+mod engine;
+mod event;
+pub mod fault;
+mod files;
+pub mod health;
+mod model;
+pub mod plan;
+pub mod reader;
+pub mod template;
+mod watch;
+pub mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arrow_schema::{DataType, TimeUnit};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use driftlead_connectors::dataset::Remotes;
+use driftlead_connectors::decode::{FieldSpec, Place, Pointer, Registry};
+use driftlead_connectors::retry::{Backoff, Breaker};
+use driftlead_connectors::store::{self, Loaded, SeenFile, Store};
+use driftlead_connectors::stream::{LineFile, LinePipe, Partition, Position, Source};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use self::commit::Committer;
+use self::counters::Counters;
+use self::dead::DeadLetters;
+use self::deliver::{Route, Worker};
+use self::engine::{Engine, Feed, Parts, Subscription, Working};
+use self::event::Event;
+use self::files::FileReader;
+use self::health::Health;
+use self::model::Model;
+use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
+use self::reader::{Control, ReadPlan, Reader, TimeColumn};
+use self::watch::{Stored, Watch};
+use crate::clock::Clock;
+use crate::exit::{Error, Result};
+
+pub use self::engine::End;
+
+/// Chunks that may wait for the engine: enough to keep it busy, few enough to bound memory.
+const QUEUE: usize = 8;
+
+/// A running service.
+pub struct Service {
+    engine: JoinHandle<Result<End>>,
+    readers: Vec<JoinHandle<()>>,
+    events: Sender<Event>,
+    /// What the service counts of itself.
+    pub counters: Arc<Counters>,
+    /// Whether it is alive and ready.
+    pub health: Arc<Health>,
+    /// The model files' settings, by model.
+    pub models: Vec<crate::config::Config>,
+}
+
+/// Stops a service from another thread.
+#[derive(Clone, Debug)]
+pub struct Stopper(Sender<Event>);
+
+impl Stopper {
+    /// Asks the service to end with everything committed.
+    pub fn stop(&self) {
+        // One that has ended needs no asking.
+        drop(self.0.send(Event::Stop));
+    }
+}
+
+impl Service {
+    /// Opens store, models and sources, goes on where the store says, and starts. Deliveries run on `runtime`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with a model, a source, or the store; nothing has been read then.
+    pub fn start(
+        plan: Plan,
+        remotes: &Arc<Remotes>,
+        clock: &Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Result<Self> {
+        let models = open_models(&plan, remotes)?;
+        let now = clock.now();
+        let mut store = Store::open(&plan.store, now).map_err(|error| from_store(&error))?;
+        let loaded = store.load().map_err(|error| from_store(&error))?;
+        let counters = Arc::new(Counters::new());
+        let health = Arc::new(Health::of(plan.sources.iter().map(|source| source.name.as_str())));
+        let (events, inbox) = bounded(QUEUE);
+
+        let mut working = Vec::new();
+        let mut stale = loaded.series.clone();
+        let configs = models.iter().map(|(model, _)| model.config.clone()).collect();
+        let mut feeds = Vec::new();
+        let mut dead = Vec::new();
+        let mut starts = Vec::new();
+        for (at, source) in plan.sources.into_iter().enumerate() {
+            let own = models.iter().filter(|(_, name)| *name == source.name).map(|(model, _)| model);
+            let reading = Fields::of(&source, own)?;
+            starts.push((at, source, reading));
+        }
+        let mut placed: BTreeMap<usize, (usize, Vec<usize>, usize)> = BTreeMap::new();
+        for (at, source, reading) in &starts {
+            for (model, (own, name)) in models.iter().enumerate() {
+                if *name == source.name {
+                    let (places, time) = reading.find(own)?;
+                    placed.insert(model, (*at, places, time));
+                }
+            }
+        }
+        for (at, (model, source)) in models.into_iter().enumerate() {
+            let Some((source_at, places, time)) = placed.remove(&at) else {
+                return Err(Error::input(format!(
+                    "the model `{}` reads the source `{source}`, which the service does not have",
+                    model.config.model
+                )));
+            };
+            let watches = open_watches(&model, &mut store, &loaded, &mut stale)?;
+            let sinks = subscriptions(&model, &plan.sinks)?;
+            working.push(Working { model, source: source_at, places, time, watches, sinks });
+        }
+
+        let bells: Vec<Arc<Notify>> = plan.sinks.iter().map(|_| Arc::new(Notify::new())).collect();
+        for (sink, bell) in plan.sinks.into_iter().zip(&bells) {
+            let outbox = store.outbox().map_err(|error| from_store(&error))?;
+            let worker = Worker {
+                route: Route {
+                    name: sink.name,
+                    sink: sink.sink,
+                    template: sink.template,
+                    max_age: micros(sink.max_age),
+                    backoff: Backoff::default(),
+                },
+                outbox,
+                clock: clock.clone(),
+                counters: counters.clone(),
+                bell: bell.clone(),
+                breaker: Breaker::default(),
+            };
+            runtime.spawn(worker.run());
+        }
+
+        let mut readers = Vec::new();
+        for (at, source, reading) in starts {
+            let (control, told) = unbounded();
+            feeds.push(Feed::new(&source.name, control, &loaded));
+            let (name, keep) = (source.name.clone(), source.keep);
+            dead.push(DeadLetters::new(&name, source.dead));
+            let plan = Arc::new(ReadPlan {
+                source: at,
+                name: name.clone(),
+                format: source.format,
+                fields: reading.fields,
+                times: reading.times,
+                keep,
+            });
+            let registry = match source.registry {
+                None => None,
+                Some(options) => {
+                    let registry = Registry::new(&options).map_err(|error| from_source(&name, &error))?;
+                    Some(registry.blocking(runtime.clone()))
+                }
+            };
+            let positions = positions_of(&name, &loaded);
+            let thread = std::thread::Builder::new().name(format!("source {name}"));
+            let (events, clock) = (events.clone(), clock.clone());
+            let thread = match source.kind {
+                SourceKind::Files { paths, every } => {
+                    let seen = seen_files(&name, &loaded);
+                    let next = positions.values().next().map_or(0, |position| position.next);
+                    let remotes = remotes.clone();
+                    let reader =
+                        FileReader { plan, paths, every, remotes, seen, next, events, control: told, clock };
+                    thread.spawn(move || reader.run())
+                }
+                kind => {
+                    let source = open_source(&name, kind, &positions)?;
+                    if !source.is_replayable() {
+                        warn!(source = name, "the source cannot be read again: its rows are counted at most once");
+                    }
+                    let reader = Reader { source, plan, registry, events, control: told, clock };
+                    thread.spawn(move || reader.run())
+                }
+            };
+            readers.push(thread.map_err(|error| Error::run("cannot start a thread").because(error))?);
+        }
+
+        let committer = Committer::new(store, clock.clone(), counters.clone(), bells);
+        let mut engine = Engine::new(Parts {
+            models: working,
+            feeds,
+            dead,
+            committer,
+            clock: clock.clone(),
+            counters: counters.clone(),
+            commit_every: micros(plan.commit_every),
+            events: inbox,
+            health: health.clone(),
+        });
+        engine.retire(stale)?;
+        let engine = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || engine.run())
+            .map_err(|error| Error::run("cannot start a thread").because(error))?;
+        info!("started");
+        Ok(Self { engine, readers, events, counters, health, models: configs })
+    }
+
+    /// Something that stops it.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.events.clone())
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not go on. What was committed stays, and the next start goes on from there.
+    pub fn wait(self) -> Result<End> {
+        let Self { engine, readers, events, .. } = self;
+        drop(events);
+        let end = engine.join().unwrap_or_else(|_| Err(Error::run("the engine thread has panicked")));
+        for reader in readers {
+            // The engine is gone, so the thread finds its queue closed.
+            drop(reader.join());
+        }
+        end
+    }
+}
+
+/// The models of a plan with the names of their sources, sorted by name.
+fn open_models(plan: &Plan, remotes: &Arc<Remotes>) -> Result<Vec<(Model, String)>> {
+    let mut models: Vec<(Model, String)> = Vec::new();
+    for file in &plan.models {
+        let model = Model::open(file, remotes)?;
+        let name = &model.config.model;
+        if models.iter().any(|(other, _)| other.config.model == *name) {
+            let message = format!("`{}`: there is another model `{name}`: give each a name", file.display());
+            return Err(Error::input(message));
+        }
+        let source = match (&model.config.source, plan.sources.as_slice()) {
+            (Some(source), _) => source.clone(),
+            // With one source there is nothing to choose.
+            (None, [only]) => only.name.clone(),
+            (None, _) => {
+                let message = format!("`{}`: name the source it reads with `source:`", file.display());
+                return Err(Error::input(message));
+            }
+        };
+        models.push((model, source));
+    }
+    models.sort_by(|a, b| a.0.config.model.cmp(&b.0.config.model));
+    Ok(models)
+}
+
+/// The columns of a source, for all models that read it.
+struct Fields {
+    fields: Vec<FieldSpec>,
+    /// What each is for: the column's name in the models, and its type.
+    wanted: Vec<(String, DataType)>,
+    times: Vec<TimeColumn>,
+}
+
+impl Fields {
+    fn of<'a>(source: &SourcePlan, models: impl Iterator<Item = &'a Model>) -> Result<Self> {
+        let mut fields = Self { fields: Vec::new(), wanted: Vec::new(), times: Vec::new() };
+        let mut taken = BTreeSet::new();
+        for model in models {
+            let future = model.config.windows.iter().map(|window| window.future.micros()).min().unwrap_or(0);
+            for (at, own) in model.wanted.iter().enumerate() {
+                let is_time = at + 1 == model.wanted.len();
+                let key = (own.name.clone(), own.data_type.clone());
+                let column = match fields.wanted.iter().position(|wanted| *wanted == key) {
+                    Some(column) => column,
+                    None => {
+                        // Two models may want one column as two types: then it is decoded twice, under two names.
+                        let mut name = own.name.clone();
+                        while !taken.insert(name.clone()) {
+                            name.push('\'');
+                        }
+                        fields.fields.push(field(source, &name, own, is_time)?);
+                        fields.wanted.push(key);
+                        fields.wanted.len() - 1
+                    }
+                };
+                if is_time {
+                    match fields.times.iter_mut().find(|time| time.column == column) {
+                        Some(time) => time.future = time.future.min(future),
+                        None => fields.times.push(TimeColumn { column, future }),
+                    }
+                }
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The places of a model's columns, and that of its event time among the times.
+    fn find(&self, model: &Model) -> Result<(Vec<usize>, usize)> {
+        let missing = || Error::run("a model's columns are not among its source's");
+        let places = model
+            .wanted
+            .iter()
+            .map(|own| {
+                let key = (&own.name, &own.data_type);
+                self.wanted.iter().position(|(name, data_type)| (name, data_type) == key).ok_or_else(missing)
+            })
+            .collect::<Result<Vec<usize>>>()?;
+        let time = places.last().and_then(|last| self.times.iter().position(|time| time.column == *last));
+        Ok((places, time.ok_or_else(missing)?))
+    }
+}
+
+/// Where a column stands in a record.
+fn field(source: &SourcePlan, name: &str, own: &model::Wanted, is_time: bool) -> Result<FieldSpec> {
+    let spec = FieldSpec::new(name, own.data_type.clone());
+    if is_time && let Some((place, unit)) = &source.time {
+        let spec = spec.at(place.clone());
+        return Ok(match unit {
+            Some(unit) => spec.epoch(*unit),
+            None => spec,
+        });
+    }
+    let place = source.places.get(&own.name).cloned().unwrap_or_else(|| Place::Payload(Pointer::key(&own.name)));
+    let spec = spec.at(place);
+    let unit = match own.data_type {
+        DataType::Timestamp(..) => source.time.as_ref().and_then(|(_, unit)| *unit),
+        _ => None,
+    };
+    Ok(unit.map_or(spec.clone(), |unit: TimeUnit| spec.epoch(unit)))
+}
+
+/// The windows of a model, each as the store has it; what is found is taken out of `stale`.
+fn open_watches(
+    model: &Model,
+    store: &mut Store,
+    loaded: &Loaded,
+    stale: &mut Vec<store::Series>,
+) -> Result<Vec<Watch>> {
+    let mut watches = Vec::new();
+    for (at, window) in model.config.windows.iter().enumerate() {
+        let key = Watch::key(model, window)?;
+        let id = store.series(&key);
+        let stored = loaded.series.iter().find(|series| series.id == id).map(|series| Stored {
+            head: series.head.clone(),
+            track: series.track.clone(),
+            slots: loaded.slots.iter().filter(|slot| slot.key.series == id).cloned().collect(),
+        });
+        stale.retain(|series| series.id != id);
+        watches.push(Watch::open(model, at, id, stored)?);
+    }
+    Ok(watches)
+}
+
+fn subscriptions(model: &Model, sinks: &[SinkPlan]) -> Result<Vec<Subscription>> {
+    let find = |name: &String| {
+        let sink = sinks.iter().find(|sink| sink.name == *name).ok_or_else(|| {
+            let names = sinks.iter().map(|sink| sink.name.as_str());
+            let hint = crate::config::problem::suggest(name, names);
+            Error::input(model.config.origin.locate(
+                "sinks",
+                name,
+                &format!("the service has no sink `{name}`: {hint}"),
+            ))
+        })?;
+        Ok(Subscription { sink: name.clone(), verdicts: sink.verdicts, alerts: sink.alerts })
+    };
+    model.config.sinks.iter().map(find).collect()
+}
+
+fn open_source(
+    name: &str,
+    kind: SourceKind,
+    positions: &BTreeMap<Partition, Position>,
+) -> Result<Box<dyn Source>> {
+    let opened = match kind {
+        #[cfg(feature = "kafka")]
+        SourceKind::Kafka { settings, start } => {
+            driftlead_connectors::kafka::KafkaSource::open(&settings, positions, start)
+                .map(|source| Box::new(source) as Box<dyn Source>)
+        }
+        SourceKind::Lines { path, ends } => {
+            LineFile::open(&path, positions, ends).map(|source| Box::new(source) as Box<dyn Source>)
+        }
+        SourceKind::Stdin => Ok(Box::new(LinePipe::new("stdin", std::io::stdin())) as Box<dyn Source>),
+        SourceKind::Files { .. } => return Err(Error::run("files are read by a thread of their own")),
+    };
+    opened.map_err(|error| from_source(name, &error))
+}
+
+fn positions_of(source: &str, loaded: &Loaded) -> BTreeMap<Partition, Position> {
+    let own = loaded.partitions.iter().filter(|(key, _)| key.source == source);
+    own.map(|(key, state)| (key.partition.clone(), state.position)).collect()
+}
+
+fn seen_files(source: &str, loaded: &Loaded) -> BTreeMap<String, SeenFile> {
+    let own = loaded.files.iter().filter(|file| file.source == source);
+    own.map(|file| (file.path.clone(), file.clone())).collect()
+}
+
+fn from_store(error: &driftlead_connectors::Error) -> Error {
+    match error.kind() {
+        driftlead_connectors::ErrorKind::Unavailable => Error::run(error.to_string()),
+        _ => Error::input(error.to_string()),
+    }
+}
+
+fn from_source(name: &str, error: &driftlead_connectors::Error) -> Error {
+    let message = format!("source `{name}`: {error}");
+    match error.kind() {
+        driftlead_connectors::ErrorKind::Unavailable => Error::run(message),
+        _ => Error::input(message),
+    }
+}
+
+fn micros(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The inbox of the engine thread, for tests that play it.
+#[cfg(test)]
+fn inbox() -> (Sender<Event>, Receiver<Event>) {
+    bounded(QUEUE)
+}

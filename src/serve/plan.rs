@@ -1,0 +1,98 @@
+//! What a service is made of, as components need it: no YAML, no defaults.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow_schema::TimeUnit;
+use driftlead_connectors::decode::{Format, Place, RegistryOptions};
+use driftlead_connectors::sink::Sink;
+use driftlead_connectors::store::Retention;
+
+use super::dead;
+use super::reader::Keep;
+use super::template::Template;
+
+/// A service to be started.
+#[derive(Debug)]
+pub struct Plan {
+    /// The folder of the store.
+    pub store: PathBuf,
+    /// The model files.
+    pub models: Vec<PathBuf>,
+    /// The sources, in the order of their names.
+    pub sources: Vec<SourcePlan>,
+    /// The sinks.
+    pub sinks: Vec<SinkPlan>,
+    /// The longest time between commits while rows come.
+    pub commit_every: Duration,
+    /// How long things are kept.
+    pub retention: Retention,
+}
+
+/// A source.
+#[derive(Debug)]
+pub struct SourcePlan {
+    /// Its name in the service file.
+    pub name: String,
+    /// What is read.
+    pub kind: SourceKind,
+    /// How payloads are written; of no use for files, which say so themselves.
+    pub format: Format,
+    /// The schema registry, where the format needs one.
+    pub registry: Option<RegistryOptions>,
+    /// Where the event time stands, and the unit of numbers there; `None`: where the model's `time` column does.
+    pub time: Option<(Place, Option<TimeUnit>)>,
+    /// Where columns stand; those not named stand under their own name at the top level.
+    pub places: BTreeMap<String, Place>,
+    /// What is kept of dead records.
+    pub keep: Keep,
+    /// Where dead records go.
+    pub dead: dead::Place,
+}
+
+/// What a source reads.
+#[derive(Debug)]
+pub enum SourceKind {
+    /// Topics of a Kafka cluster.
+    #[cfg(feature = "kafka")]
+    Kafka {
+        /// Brokers and topics.
+        settings: Box<driftlead_connectors::kafka::KafkaSettings>,
+        /// Where partitions without a position begin.
+        start: driftlead_connectors::kafka::Start,
+    },
+    /// Files: paths, patterns, folders or URLs.
+    Files {
+        /// What they are.
+        paths: Vec<String>,
+        /// How often to look for new ones; `None` reads what is there, once.
+        every: Option<Duration>,
+    },
+    /// A file of lines.
+    Lines {
+        /// Where it is.
+        path: PathBuf,
+        /// Whether it is read to its end once, or waited for.
+        ends: bool,
+    },
+    /// Standard input, a record a line.
+    Stdin,
+}
+
+/// A sink.
+#[derive(Debug)]
+pub struct SinkPlan {
+    /// Its name in the service file.
+    pub name: String,
+    /// The sink.
+    pub sink: Sink,
+    /// How events become bodies.
+    pub template: Template,
+    /// Whether it takes verdicts.
+    pub verdicts: bool,
+    /// Whether it takes alerts.
+    pub alerts: bool,
+    /// The age at which a message is given up.
+    pub max_age: Duration,
+}
