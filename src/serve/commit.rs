@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use super::counters::Counters;
 use super::dead::DeadLetters;
 use super::fault;
+use super::wire::Body;
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
 
@@ -27,6 +28,8 @@ pub(super) struct Pending {
     pub(super) commit: Commit,
     /// Positions by source.
     pub(super) positions: BTreeMap<usize, BTreeMap<Partition, Position>>,
+    /// What listeners hear after the commit.
+    pub(super) heard: Vec<Body>,
     /// When the first chunk with a window that closed was received.
     pub(super) closing_since: Option<i64>,
     /// Whether anything is there to be written.

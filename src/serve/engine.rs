@@ -94,8 +94,8 @@ pub(super) struct PartitionNow {
 }
 
 /// Why the engine ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
     /// Somebody asked.
     Stopped,
     /// Every source has ended.
@@ -113,6 +113,7 @@ pub(super) struct Engine {
     pub(super) commit_every: i64,
     pub(super) events: Receiver<Event>,
     pub(super) health: Arc<Health>,
+    pub(super) listener: Option<Sender<Body>>,
     pending: Pending,
     committed_at: i64,
 }
@@ -128,14 +129,17 @@ pub(super) struct Parts {
     pub(super) commit_every: i64,
     pub(super) events: Receiver<Event>,
     pub(super) health: Arc<Health>,
+    /// Who hears of every verdict and alert once it is committed, beside the sinks.
+    pub(super) listener: Option<Sender<Body>>,
 }
 
 impl Engine {
     pub(super) fn new(parts: Parts) -> Self {
         let committed_at = parts.clock.now();
-        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health } = parts;
+        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener } =
+            parts;
         let pending = Pending::default();
-        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, pending, committed_at }
+        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, pending, committed_at }
     }
 
     /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
@@ -344,17 +348,18 @@ impl Engine {
                 show_values(&self.counters, &config.model, name, window);
             }
             let wanted: Vec<&Subscription> = working.sinks.iter().filter(|sink| sink.verdicts).collect();
-            if !wanted.is_empty() {
-                let event = wire::Event {
-                    schema: wire::SCHEMA.to_owned(),
-                    body: Body::Verdict(wire::Verdict {
-                        id: window.id.clone(),
-                        revision,
-                        time: Timestamp::from_micros(now),
-                        model: model.clone(),
-                        window: window.clone(),
-                    }),
-                };
+            if !wanted.is_empty() || self.listener.is_some() {
+                let verdict = Body::Verdict(wire::Verdict {
+                    id: window.id.clone(),
+                    revision,
+                    time: Timestamp::from_micros(now),
+                    model: model.clone(),
+                    window: window.clone(),
+                });
+                if self.listener.is_some() {
+                    self.pending.heard.push(verdict.clone());
+                }
+                let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: verdict };
                 let body = json(&event)?;
                 for subscription in wanted {
                     self.pending.commit.messages.push(store::Message {
@@ -418,6 +423,9 @@ impl Engine {
             "alert"
         );
         let revision = alert.revision;
+        if self.listener.is_some() {
+            self.pending.heard.push(Body::Alert(alert.clone()));
+        }
         let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
         let document = json(&event)?;
         self.pending.commit.alerts.push(store::Alert {
@@ -528,6 +536,12 @@ impl Engine {
             }
         }
         let pending = std::mem::take(&mut self.pending);
+        if let Some(listener) = &self.listener {
+            for body in pending.heard {
+                // One that has stopped to listen misses nothing that it wanted.
+                drop(listener.send(body));
+            }
+        }
         for (source, positions) in pending.positions {
             // A thread that has ended needs no telling.
             drop(self.feeds[source].control.send(Control::Committed(positions)));

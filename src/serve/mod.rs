@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arrow_schema::{DataType, TimeUnit};
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_connectors::decode::{FieldSpec, Place, Pointer, Registry};
 use driftlead_connectors::retry::{Backoff, Breaker};
@@ -46,7 +46,7 @@ use self::files::FileReader;
 use self::health::Health;
 use self::model::Model;
 use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
-use self::reader::{Control, ReadPlan, Reader, TimeColumn};
+use self::reader::{ReadPlan, Reader, TimeColumn};
 use self::watch::{Stored, Watch};
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
@@ -209,6 +209,7 @@ impl Service {
             commit_every: micros(plan.commit_every),
             events: inbox,
             health: health.clone(),
+            listener: plan.listener,
         });
         engine.retire(stale)?;
         let engine = std::thread::Builder::new()
@@ -428,10 +429,4 @@ fn from_source(name: &str, error: &driftlead_connectors::Error) -> Error {
 
 fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// The inbox of the engine thread, for tests that play it.
-#[cfg(test)]
-fn inbox() -> (Sender<Event>, Receiver<Event>) {
-    bounded(QUEUE)
 }

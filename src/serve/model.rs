@@ -198,7 +198,7 @@ fn known_columns(
     paths: &[String],
     remotes: &Arc<Remotes>,
 ) -> Result<Schema> {
-    let mut fields: Vec<Field> = match raw_schema(config, paths, remotes)? {
+    let mut fields: Vec<Field> = match raw_schema(paths, remotes)? {
         Some(schema) => schema.fields().iter().map(|field| field.as_ref().clone()).collect(),
         None => Vec::new(),
     };

@@ -12,6 +12,7 @@ use driftlead_connectors::store::Retention;
 use super::dead;
 use super::reader::Keep;
 use super::template::Template;
+use super::wire::Body;
 
 /// A service to be started.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Plan {
     pub sinks: Vec<SinkPlan>,
     /// The longest time between commits while rows come.
     pub commit_every: Duration,
+    /// Who hears of every verdict and alert once it is committed, beside the sinks.
+    pub listener: Option<crossbeam_channel::Sender<Body>>,
     /// How long things are kept.
     pub retention: Retention,
 }

@@ -175,7 +175,7 @@ impl Reader {
     }
 
     /// Closes the chunks that are full, or whose first row came before `now` less the linger.
-    fn send_all(&self, open: &mut BTreeMap<Partition, Open>, now: i64) -> Result<(), Stop> {
+    fn send_all(&mut self, open: &mut BTreeMap<Partition, Open>, now: i64) -> Result<(), Stop> {
         for (partition, own) in open {
             if own.records > 0 && (own.decoder.is_full(CHUNK) || now.saturating_sub(own.received) >= LINGER) {
                 self.close(partition, own)?;
@@ -184,7 +184,7 @@ impl Reader {
         Ok(())
     }
 
-    fn close(&self, partition: &Partition, open: &mut Open) -> Result<(), Stop> {
+    fn close(&mut self, partition: &Partition, open: &mut Open) -> Result<(), Stop> {
         let Some(position) = open.position.take() else { return Ok(()) };
         let decoded = open.decoder.flush();
         let mut times = Vec::with_capacity(self.plan.times.len());
@@ -211,7 +211,7 @@ impl Reader {
     }
 
     /// Hands an event to the engine; until there is room, the source is kept alive.
-    fn send(&self, event: Event) -> Result<(), Stop> {
+    fn send(&mut self, event: Event) -> Result<(), Stop> {
         let mut event = event;
         loop {
             match self.events.send_timeout(event, KEEP_ALIVE) {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use crate::exit::{Error, Result};
@@ -62,7 +63,7 @@ impl Template {
             let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
             Error::input(format!("the template cannot be read: {line}{error}"))
         })?;
-        Ok(Self { environment: Some(environment), settings: Value::from_serialize(settings) })
+        Ok(Self { environment: Some(environment), settings: Value::from(Serde(settings)) })
     }
 
     /// The body for an event.
@@ -73,7 +74,7 @@ impl Template {
     pub fn render(&self, event: &serde_json::Value) -> Result<Vec<u8>> {
         let Some(environment) = &self.environment else { return Ok(event.to_string().into_bytes()) };
         let settings = context! { settings => self.settings.clone() };
-        let context = minijinja::value::merge_maps([Value::from_serialize(event), settings]);
+        let context = minijinja::value::merge_maps([Value::from(Serde(event)), settings]);
         let rendered = environment
             .get_template(NAME)
             .and_then(|template| template.render(context))

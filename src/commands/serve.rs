@@ -1,0 +1,41 @@
+//! `driftlead serve`: watches streams until it is told to stop.
+
+use std::sync::Arc;
+
+use driftlead_connectors::dataset::Remotes;
+use tracing::info;
+
+use crate::cli::Serve;
+use crate::clock::{Clock, SystemClock};
+use crate::exit::{Error, Result, code};
+use crate::interrupt;
+use crate::serve::{End, Service};
+use crate::{http, telemetry};
+
+/// Runs the service that a service file describes.
+///
+/// # Errors
+///
+/// The file or what it names is wrong, or the service cannot go on.
+pub fn run(args: &Serve) -> Result<u8> {
+    telemetry::begin(args.log_format, args.log_level);
+    super::use_threads(args.threads)?;
+    let settings = super::validate::load_service(&args.file)?;
+    let plan = settings.plan()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::run("cannot start the runtime").because(error))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let remotes = Arc::new(Remotes::default());
+    let service = Service::start(plan, &remotes, &clock, runtime.handle())?;
+    let stopper = service.stopper();
+    interrupt::on_request(move || stopper.stop());
+    let address = runtime.block_on(http::start(&settings, &service, &clock))?;
+    info!(%address, "listening");
+    let end = service.wait()?;
+    info!(end = match end { End::Stopped => "asked to", End::Exhausted => "every source has ended" }, "stopped");
+    Ok(code::OK)
+}
