@@ -316,6 +316,7 @@ fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<
         output::complain(&format!("note: {lacks}; without its times the baseline is not calibrated"));
         return Ok(());
     }
+    columns::ensure_time(input.schema(), config)?;
     let segments = Segments::default();
     let progress = Progress::rows("calibrating on the baseline", input.dataset().n_rows());
     let bounds = Bounds::default();

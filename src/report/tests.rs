@@ -433,7 +433,13 @@ fn the_sentence_says_what_matters() {
     );
     let ok = report(vec![window(None, None, vec![feature("a", Kind::Numeric, Verdict::Ok, 0.0)])]);
     assert_eq!(sentence(&ok), "ok: none of 1 feature moved");
-    assert_eq!(sentence(&report(Vec::new())), "insufficient: nothing could be judged");
+    let mut none = report(Vec::new());
+    assert_eq!(sentence(&none), "insufficient: nothing could be judged");
+    none.input = Input { rows: 1000, outside_rows: 990, untimed_rows: 10, ..Input::default() };
+    assert_eq!(
+        sentence(&none),
+        "insufficient: nothing could be judged; 990 of 1,000 rows are outside `--since` and `--until`"
+    );
 }
 
 #[test]
