@@ -199,9 +199,8 @@ impl From<RuleError> for Error {
 /// What a rule compares, as a noun.
 fn noun(on: On) -> &'static str {
     match on {
-        On::Value => "value",
         On::Corrected => "corrected value",
-        On::PValue => "p-value",
+        On::Value | On::PValue => on.name(),
     }
 }
 
