@@ -304,7 +304,9 @@ impl Check {
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since >= until
         {
-            return Err(Error::input(format!("no time lies from `--since {since}` to `--until {until}`")));
+            return Err(Error::input(format!(
+                "no time lies from `--since {since}` to `--until {until}`: `--since` must be the earlier one"
+            )));
         }
         let mut note = None;
         for (reference, following) in self.baseline.iter().zip(&self.following) {

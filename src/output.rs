@@ -36,12 +36,7 @@ impl Atomic {
         if target.is_dir() {
             return Err(Error::input(format!("`{}` is a folder: name a file in it", target.display())));
         }
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let message =
-                format!("cannot write `{}`: there is no folder `{}`", target.display(), folder.display());
-            return Err(Error::input(message));
-        }
+        ensure_folder(target)?;
         let temporary =
             target.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
         let cannot =
@@ -97,6 +92,23 @@ impl Drop for Atomic {
             drop(fs::remove_file(&self.temporary));
             pending().remove(&self.temporary);
         }
+    }
+}
+
+/// Refuses a file to write in a folder that is not there.
+///
+/// # Errors
+///
+/// The folder is missing, or a file.
+pub fn ensure_folder(target: &Path) -> Result<()> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(Error::input(format!(
+            "cannot write `{}`: there is no folder `{}`",
+            target.display(),
+            folder.display()
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -150,7 +150,33 @@ fn data_that_are_not_there_are_named() {
         says(&refused(&["--baseline", bad, &good]), parts);
     }
     says(&refused(&[&good]), &["nothing to compare with", "--baseline"]);
-    says(&refused(&["no-such-model.yaml", &good]), &["no-such-model.yaml"]);
+
+    // A slip of the finger, and another ending.
+    let meant = format!("did you mean `{}`?", folder.path("baseline.parquet"));
+    for slip in ["basline.parquet", "Baseline.Parquet", "baseline.csv"] {
+        says(&refused(&["--baseline", &good, &folder.path(slip)]), &[slip, "does not exist", &meant]);
+    }
+    let message = refused(&["--baseline", &good, &folder.path("[a.parquet")]);
+    says(&message, &["is not a valid glob", "a bracket itself is written `[[]`"]);
+}
+
+#[test]
+fn a_model_file_that_is_not_there_is_named_with_what_was_meant() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    let missing = folder.path("flights.yaml");
+    let message = refused(&[&missing, &good]);
+    says(&message, &["there is no model file `", "flights.yaml`: `driftlead init DATA -o ", "` writes one"]);
+    let own = folder.write("flihgts.yml", "model: m\n");
+    says(&refused(&[&missing, &good]), &[&format!("did you mean `{own}`?")]);
+    let a_folder = folder.path("models.yaml");
+    fs::create_dir(&a_folder).expect("a folder");
+    says(&refused(&[&a_folder, &good]), &["models.yaml`", "it is a folder: name a file in it"]);
+
+    // The file is named that a person has named, before the data are looked at.
+    let ended = driftlead(&["init", "no-such-data.parquet", "-o", &folder.path("no/model.yaml")]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    says(&ended.err, &["no/model.yaml`: there is no folder `"]);
 }
 
 #[test]
@@ -229,7 +255,15 @@ fn a_model_file_is_refused_with_its_place_and_a_suggestion() {
             rule("metric: ks, drift: 0.2, features: [origin]"),
             &[":3:14: ", "`ks` is not computed", "`origin`"],
         ),
+        (
+            rule("metric: psi, drift: -1"),
+            &[":3:35: ", "the corrected value of `psi` is a number from `0` up"],
+        ),
         ("window: {length: 1d}".to_owned(), &[":3:18: ", "write `time: COLUMN`"]),
+        (
+            "time: speed\nwindow: {length: 1d}".to_owned(),
+            &[":3:7: ", "`time` names the column `speed` of type `Float64`", "expected a timestamp"],
+        ),
         ("window: {length: 1d, every: 7h}\ntime: at".to_owned(), &["`every: 7h` does not divide"]),
         (
             "time: at\nwindow: {length: 1d}".to_owned(),
@@ -255,6 +289,30 @@ fn a_model_file_is_refused_with_its_place_and_a_suggestion() {
         let model = folder.write("model.yaml", text);
         says(&refused(&[&model, &good]), parts);
     }
+}
+
+#[test]
+fn a_model_file_without_keys_is_told_what_one_is() {
+    let folder = Folder::new();
+    let good = baseline(&folder);
+    for (text, found) in [("", "nothing"), ("- model: m\n", "a list"), ("flights\n", "`flights`")] {
+        let model = folder.write("model.yaml", text);
+        let expected =
+            format!("a model file is a mapping of keys such as `model`, but here is {found}: write `model: ");
+        says(&refused(&[&model, &good]), &[":1:1: ", &expected]);
+    }
+}
+
+/// `baseline` calibrates on the windows before anything is checked.
+#[test]
+fn a_time_that_is_none_is_refused_when_the_baseline_is_made() {
+    let folder = Folder::new();
+    baseline(&folder);
+    let model = folder
+        .write("timed.yaml", "model: m\nbaseline: baseline.parquet\ntime: speed\nwindow: {length: 1d}\n");
+    let ended = driftlead(&["baseline", &model]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    says(&ended.err, &["timed.yaml:3:7: `time` names the column `speed` of type `Float64`"]);
 }
 
 #[test]
@@ -426,7 +484,21 @@ fn text_files_say_what_is_wrong_with_them() {
         ("utf16.csv", utf16.as_slice(), &["UTF-16 text", "convert it to UTF-8"][..]),
         ("empty.csv", b"", &["is empty (0 bytes)", "a header and rows"]),
         ("empty.ndjson", b"", &["is empty (0 bytes)", "one JSON object a line"]),
-        ("text.ndjson", b"not json\nat all\n", &["none of the first 2 records could be read"]),
+        (
+            "text.ndjson",
+            b"not json\nat all\n",
+            &["none of the first 2 records could be read (line 1: expected "],
+        ),
+        (
+            "line.ndjson",
+            b"[1]\n",
+            &["the first record could not be read (line 1: expected an object at byte 0)"],
+        ),
+        (
+            "ragged.csv",
+            b"x,city\n1\n2\n",
+            &["first 2 records could be read (line 2: expected 2 fields, found 1)"],
+        ),
     ] {
         let bad = folder.write(name, content);
         let message = refused(&["--baseline", &good, &bad]);

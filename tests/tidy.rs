@@ -1,27 +1,19 @@
 //! Rules of tidiness that nobody keeps unless they are run.
 
-use std::path::Path;
-
 use crate::support::checkout::{committed, sources, workspace};
 
 /// The longest file that is still one thing to read.
 const MAX_LINES: usize = 600;
 
-/// Files that may be longer, with the reason: tables and façades, never "it grew".
-const LONGER: &[(&str, &str)] =
-    &[("src/report/wire.rs", "the JSON contract: a struct for each object, read as a table")];
-
 #[test]
 fn no_source_file_is_too_long() {
     for (path, text) in sources(".") {
         let lines = text.lines().count();
-        let excused = LONGER.iter().any(|(name, _)| Path::new(name) == path);
         assert!(
-            excused || lines <= MAX_LINES,
+            lines <= MAX_LINES,
             "{}: {lines} lines; above {MAX_LINES} a file holds more than one noun",
             path.display()
         );
-        assert!(!excused || lines > MAX_LINES, "{}: needs no exception any more", path.display());
     }
 }
 

@@ -22,6 +22,10 @@ pub mod score;
 pub mod statistic;
 pub mod window;
 
+#[cfg(test)]
+#[path = "../../tests/support/splitmix.rs"]
+mod splitmix;
+
 pub use error::{Error, ErrorKind, Result};
 pub use kind::Kind;
 pub use metric::Metric;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use driftlead_connectors::baseline_file;
 use driftlead_connectors::dataset::Remotes;
 
 use super::validate;
@@ -29,10 +28,10 @@ pub fn run(args: &Baseline) -> Result<u8> {
     super::use_threads(args.threads)?;
     let output = args.output.clone().unwrap_or_else(|| beside(&args.model));
     let remotes = Arc::new(Remotes::default());
-    ensure_writable(&output, &remotes)?;
-    let loaded = baseline::build(&config, &from.paths, &remotes)?;
     let location = output.to_string_lossy();
-    baseline::write(&config, &loaded, &location, &remotes)?;
+    let replaces = baseline::look(&location, &remotes)?;
+    let loaded = baseline::build(&config, &from.paths, &remotes)?;
+    baseline::write(&config, &loaded, &location, replaces, &remotes)?;
     let own = &loaded.baseline;
     let mut text = format!(
         "{location}: {} of {}, baseline {}\n",
@@ -48,31 +47,6 @@ pub fn run(args: &Baseline) -> Result<u8> {
     }
     output::print(&text)?;
     Ok(if loaded.failed.is_empty() { code::OK } else { code::INPUT })
-}
-
-/// Refuses to write over a file that is something else than an older baseline, and into a folder that is not there:
-/// before the rows are read, which may take long.
-fn ensure_writable(output: &Path, remotes: &Remotes) -> Result<()> {
-    if output.to_string_lossy().contains("://") {
-        return Ok(());
-    }
-    let place = output.display();
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(Error::input(format!(
-            "cannot write `{place}`: there is no folder `{}`",
-            folder.display()
-        )));
-    }
-    if output.is_dir() {
-        return Err(Error::input(format!("`{place}` is a folder: name a file in it")));
-    }
-    if output.exists() && !baseline_file::is_baseline(&output.to_string_lossy(), remotes).unwrap_or(false) {
-        return Err(Error::input(format!(
-            "`{place}` exists and is no baseline file: it is not written over; choose another name, or remove it first"
-        )));
-    }
-    Ok(())
 }
 
 /// `flights.yaml` -> `flights.baseline.parquet`.

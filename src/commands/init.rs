@@ -28,6 +28,8 @@ pub fn run(args: &Init) -> Result<u8> {
             file.display()
         )));
     }
+    // Before the data are read; and the schema beside it, which is written first, nobody has named.
+    args.output.as_deref().map_or(Ok(()), output::ensure_folder)?;
     let remotes = Arc::new(Remotes::default());
     let input = Input::open(std::slice::from_ref(&args.data), &remotes, Preparation::default())?;
     let columns = Columns::choose(input.schema(), &Config::first_look())?;

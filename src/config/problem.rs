@@ -83,21 +83,26 @@ impl fmt::Display for Problems {
     }
 }
 
+/// The word among `known` that is most like `word`, if at most a third of its letters are wrong: `treshold` finds
+/// `thresholds`, `foo` finds nothing.
+#[must_use]
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase().replace('-', "_");
+    let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+    let (distance, candidate) = known
+        .into_iter()
+        .map(|candidate| (distance(candidate), candidate))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance * 3 <= candidate.chars().count().max(3)).then_some(candidate)
+}
+
 /// `did you mean` for a word that is not among `known`; failing that, the words there are.
 #[must_use]
 pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let lower = word.to_lowercase().replace('-', "_");
-    let closest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), *candidate))
-        .min_by_key(|(distance, _)| *distance);
-    match closest {
-        // A third of the letters may be wrong: `treshold` finds `thresholds`, `foo` finds nothing.
-        Some((distance, candidate)) if distance * 3 <= candidate.chars().count().max(3) => {
-            format!("did you mean `{candidate}`?")
-        }
-        _ if known.is_empty() => "none is allowed here".to_owned(),
+    match closest(word, known.iter().copied()) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
+        _ if known.is_empty() => "there are none".to_owned(),
         _ if known.len() > 24 => format!("expected one of {}, …", quote(&known[..24])),
         _ => format!("expected one of {}", quote(&known)),
     }

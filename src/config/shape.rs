@@ -114,8 +114,18 @@ pub fn for_each_record(record: &'static Record, f: &mut dyn FnMut(&'static Recor
 
 /// Adds to `problems` everything in `root` that does not fit `record`.
 pub fn check(root: &Node, record: &'static Record, problems: &mut Vec<Problem>) {
-    let shape = Shape::Record(record);
-    Checker { problems }.value(root, shape, record.name, record.keys[0].example);
+    if !matches!(root.value, Value::Map(_)) {
+        let first = &record.keys[0];
+        let (key, write) = (first.name, code(first.name, first.example));
+        let found = root.describe();
+        let message = format!(
+            "{} is a mapping of keys such as `{key}`, but here is {found}: write {write}",
+            record.name
+        );
+        problems.push(Problem::new(root.place, message));
+        return;
+    }
+    Checker { problems }.value(root, Shape::Record(record), record.name, "");
 }
 
 struct Checker<'a> {

@@ -197,7 +197,10 @@ fn windows_that_cannot_be_cut_are_refused() {
 
 #[test]
 fn a_file_that_is_no_mapping_says_what_it_should_be() {
-    assert!(refuse("- a\n").contains("`a model file` expects"), "{}", refuse("- a\n"));
+    let shown = refuse("- a\n");
+    let expected =
+        "a model file is a mapping of keys such as `model`, but here is a list: write `model: flights`";
+    assert!(shown.contains(expected), "{shown}");
     assert!(refuse("").contains("m.yaml:1:1"), "{}", refuse(""));
     assert!(refuse("model: [\n").contains("not readable as YAML"));
 }

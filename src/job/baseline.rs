@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use driftlead_connectors::baseline_file;
+use driftlead_connectors::baseline_file::{self, Replaces};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::accumulate::SlotKey;
 use driftlead_engine::baseline::{Baseline, SAMPLE_ROWS, Sampler, sample_plan};
@@ -316,6 +316,7 @@ fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<
         output::complain(&format!("note: {lacks}; without its times the baseline is not calibrated"));
         return Ok(());
     }
+    columns::ensure_time(input.schema(), config)?;
     let segments = Segments::default();
     let progress = Progress::rows("calibrating on the baseline", input.dataset().n_rows());
     let bounds = Bounds::default();
@@ -346,12 +347,27 @@ const SEGMENTS_KEY: &str = "driftlead.segments";
 const SKIPPED_KEY: &str = "driftlead.skipped";
 const ERRORS_KEY: &str = "driftlead.errors";
 
-/// Writes `loaded` as a baseline file.
+/// Looks at the place of a baseline file to be written, before its rows are read.
+///
+/// # Errors
+///
+/// If it cannot be written there, or something else than an older baseline would be written over.
+pub fn look(location: &str, remotes: &Remotes) -> Result<Replaces> {
+    baseline_file::look(location, remotes).map_err(|error| from_connectors(&error))
+}
+
+/// Writes `loaded` as a baseline file; `replaces` is what [`look`] found at its place.
 ///
 /// # Errors
 ///
 /// If the place cannot be written to; nothing half-written is left there.
-pub fn write(config: &Config, loaded: &Loaded, location: &str, remotes: &Remotes) -> Result<()> {
+pub fn write(
+    config: &Config,
+    loaded: &Loaded,
+    location: &str,
+    replaces: Replaces,
+    remotes: &Remotes,
+) -> Result<()> {
     let baseline = &loaded.baseline;
     let mut rows = Vec::new();
     for feature in baseline.features() {
@@ -381,7 +397,8 @@ pub fn write(config: &Config, loaded: &Loaded, location: &str, remotes: &Remotes
         (SKIPPED_KEY.to_owned(), json(&loaded.skipped)?),
         (ERRORS_KEY.to_owned(), json(&loaded.failed)?),
     ]);
-    baseline_file::write(location, &rows, &metadata, remotes).map_err(|error| from_connectors(&error))
+    baseline_file::write(location, replaces, &rows, &metadata, remotes)
+        .map_err(|error| from_connectors(&error))
 }
 
 fn json(what: &impl serde::Serialize) -> Result<String> {

@@ -5,6 +5,7 @@ use driftlead_engine::Kind;
 use driftlead_engine::baseline::{Baseline, FeatureSpec};
 use driftlead_engine::feature::{Domain, Family, Unit, ValueType};
 
+use super::time::{is_time, no_time};
 use crate::config::{self, Config};
 use crate::exit::{Error, Result};
 use crate::report::wire::Skipped;
@@ -92,13 +93,28 @@ impl Columns {
 ///
 /// # Errors
 ///
-/// The first that is missing, with its place in the file.
+/// The first that is missing, or a `time` of a type that holds no times, with its place in the file.
 pub(super) fn ensure_cuts(schema: &Schema, config: &Config, needs_time: bool) -> Result<()> {
     let time = config.time.iter().filter(|_| needs_time).map(|name| (name, "time"));
     let segments = config.segments.iter().flatten().map(|name| (name, "segments"));
-    match time.chain(segments).find(|(name, _)| schema.index_of(name).is_err()) {
-        Some((name, key)) => Err(missing(schema, config, name, key)),
-        None => Ok(()),
+    if let Some((name, key)) = time.chain(segments).find(|(name, _)| schema.index_of(name).is_err()) {
+        return Err(missing(schema, config, name, key));
+    }
+    if needs_time { ensure_time(schema, config) } else { Ok(()) }
+}
+
+/// The column of event times, if there is one, must be of a type that can hold times.
+///
+/// # Errors
+///
+/// The type that it has, with the place in the file.
+pub(super) fn ensure_time(schema: &Schema, config: &Config) -> Result<()> {
+    match config.time.as_deref().and_then(|name| schema.field_with_name(name).ok()) {
+        Some(field) if !is_time(field.data_type()) => {
+            let message = no_time(field.name(), field.data_type());
+            Err(Error::input(config.origin.locate("time", field.name(), &message)))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,22 @@ use arrow_schema::{DataType, TimeUnit};
 use crate::exit::{Error, Result};
 use crate::time::Timestamp;
 
+/// Whether a column of this type can hold event times.
+pub(super) fn is_time(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Utf8 => true,
+        DataType::Dictionary(_, values) => **values == DataType::Utf8,
+        _ => false,
+    }
+}
+
+/// Why a column is no event time.
+pub(super) fn no_time(name: &str, found: &DataType) -> String {
+    format!(
+        "`time` names the column `{name}` of type `{found}`: expected a timestamp, a date, or RFC 3339 text"
+    )
+}
+
 /// The event time of each row; `None` where it is null, unreadable, or out of range.
 pub(super) fn event_times(column: &ArrayRef, name: &str) -> Result<Vec<Option<i64>>> {
     const DAY: i64 = 86_400_000_000;
@@ -53,9 +69,7 @@ pub(super) fn event_times(column: &ArrayRef, name: &str) -> Result<Vec<Option<i6
             times(&|row| parsed[keys[row]])
         }
         other => {
-            return Err(Error::input(format!(
-                "`time` names the column `{name}` of type `{other}`: expected a timestamp, a date, or RFC 3339 text"
-            )));
+            return Err(Error::input(no_time(name, other)));
         }
     })
 }

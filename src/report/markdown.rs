@@ -95,7 +95,7 @@ fn write_window(out: &mut String, window: &Window, is_single: bool) {
                 measure(feature, distance),
                 probability(significance(feature)),
                 share(feature.nulls, feature.rows),
-                prose(&what_moved(feature)),
+                cell_prose(&what_moved(feature)),
             );
         }
         if notable.len() > MAX_ROWS {
@@ -114,8 +114,8 @@ fn write_compat(out: &mut String, windows: &[&Window]) {
         for tool in compat::tools(window) {
             let features = ranked(&window.features);
             let calls = features.iter().filter(|feature| compat::calls_drift(feature, tool)).count() as u64;
-            let place = place(window).map_or_else(String::new, |place| format!(", {}", prose(&place)));
-            let sees = format!("{} would see drift in {}{place}", prose(tool), plural(calls, "feature"));
+            let place = place(window).map_or_else(String::new, |place| format!(", {place}"));
+            let sees = format!("{} would see drift in {}{place}", clean(tool), plural(calls, "feature"));
             let mut table = String::new();
             fold(&mut table, &sees, &compat_table(&features, tool));
             if out.len() + table.len() > MAX_LENGTH {
@@ -128,8 +128,10 @@ fn write_compat(out: &mut String, windows: &[&Window]) {
 }
 
 fn compat_table(features: &[&Feature], tool: &str) -> String {
-    let mut table =
-        format!("| feature | metric | {0} | driftlead | {0} says |\n|---|---|--:|--:|---|\n", prose(tool));
+    let mut table = format!(
+        "| feature | metric | {0} | driftlead | {0} says |\n|---|---|--:|--:|---|\n",
+        cell_prose(&clean(tool))
+    );
     let listed: Vec<_> = features
         .iter()
         .map(|feature| (&feature.name, compat::rows(feature, tool)))
@@ -138,7 +140,7 @@ fn compat_table(features: &[&Feature], tool: &str) -> String {
     for (name, rows) in listed.iter().take(MAX_ROWS) {
         for (at, row) in rows.iter().enumerate() {
             let name = if at == 0 { cell_code(name) } else { String::new() };
-            let (metric, says) = (prose(&row.metric), prose(&row.says));
+            let (metric, says) = (cell_prose(&row.metric), cell_prose(&row.says));
             let _ = writeln!(table, "| {name} | {metric} | {} | {} | {says} |", row.theirs, row.ours);
         }
     }
@@ -177,6 +179,7 @@ fn write_notes(out: &mut String, report: &Report) {
 }
 
 fn fold(out: &mut String, summary: &str, body: &str) {
+    let summary = html(summary);
     let _ = writeln!(out, "\n<details><summary>{summary}</summary>\n\n{body}\n\n</details>");
 }
 
@@ -217,9 +220,48 @@ fn cell_code(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
-/// Our own sentences with names in them: what Markdown or HTML would take for markup is escaped, and a mention of a
-/// person is none.
+/// Our own sentences with names in them: what stands in backticks becomes code; what Markdown or HTML would take for markup
+/// elsewhere is escaped. However data may have put backticks into a name, each piece is one or the other.
 fn prose(text: &str) -> String {
+    marked(text, code)
+}
+
+/// The same inside a table.
+fn cell_prose(text: &str) -> String {
+    marked(text, cell_code)
+}
+
+fn marked(text: &str, code: fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('`') {
+        escape(&mut out, before);
+        rest = match after.split_once('`') {
+            Some((name, after)) if !name.is_empty() => {
+                out.push_str(&code(name));
+                after
+            }
+            _ => {
+                out.push_str("\\`");
+                after
+            }
+        };
+    }
+    escape(&mut out, rest);
+    out
+}
+
+fn escape(out: &mut String, text: &str) {
+    for c in html(text).chars() {
+        if matches!(c, '|' | '*' | '_' | '[' | ']' | '~' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+}
+
+/// Text inside of an HTML element, where Markdown means nothing; a mention of a person is none.
+fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -227,10 +269,7 @@ fn prose(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '@' => out.push_str("&#64;"),
-            '|' | '*' | '_' | '[' | ']' | '#' | '~' | '\\' | '`' => {
-                out.push('\\');
-                out.push(c);
-            }
+            '#' => out.push_str("&#35;"),
             c => out.push(c),
         }
     }

@@ -6,7 +6,7 @@ use driftlead_engine::Metric;
 
 use super::format::{clean, count, percent, plural, value};
 use super::verdict::Verdict;
-use super::wire::{Cell, Direction, Feature, Measure, Report, Window};
+use super::wire::{Cell, Direction, Feature, Input, Measure, Report, Window};
 
 /// The report in one sentence: `drift: 2 of 25 features moved; worst is `delay` (psi 0.310, up)`.
 #[must_use]
@@ -49,6 +49,8 @@ pub fn sentence(report: &Report) -> String {
             let first = report.windows.iter().flat_map(|window| &window.features);
             if let Some((feature, reason)) = first.clone().find_map(|f| Some((f, f.reason.as_ref()?))) {
                 text += &format!("; `{}`: {}", clean(&feature.name), clean(reason));
+            } else if let Some(why) = nowhere(&report.input) {
+                text += &format!("; {why}");
             }
         }
     }
@@ -57,6 +59,19 @@ pub fn sentence(report: &Report) -> String {
         text += &format!("; {} could not be compared", plural(failed, "feature"));
     }
     text
+}
+
+/// Why no row is in any window: what took the most of them.
+fn nowhere(input: &Input) -> Option<String> {
+    let lost = [
+        (input.outside_rows, "outside `--since` and `--until`"),
+        (input.untimed_rows, "without a readable time"),
+        (input.excluded_rows, "left out by `where`"),
+    ];
+    let all = lost.iter().map(|(rows, _)| rows).sum::<u64>() == input.rows;
+    let (rows, why) = lost.into_iter().filter(|(rows, _)| all && *rows > 0).max_by_key(|(rows, _)| *rows)?;
+    let are = if rows == 1 { "is" } else { "are" };
+    Some(format!("{} of {} {are} {why}", count(rows), plural(input.rows, "row")))
 }
 
 /// The feature that moved most, over all windows: `` `delay` (psi 0.310, up) ``.

@@ -83,7 +83,8 @@ struct Pen {
 
 impl Pen {
     fn paint(self, code: &str, text: &str) -> String {
-        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        let is_painted = self.style.color && !text.is_empty();
+        if is_painted { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     fn dim(self, text: &str) -> String {
@@ -229,35 +230,66 @@ fn draw_compat(out: &mut String, features: &[&Feature], tool: &str, pen: Pen) {
         return;
     }
     let tool = clean(tool);
-    let titles = ["feature", "metric", &tool, "driftlead", &format!("{tool} says")];
+    let says = format!("{tool} says");
+    let titles = ["feature", "metric", &tool, "driftlead", &says];
     let mut widths = titles.map(UnicodeWidthStr::width);
     for (name, rows) in &listed {
         widths[0] = widths[0].max(name.width());
         for row in rows {
-            for (at, text) in [(1, &row.metric), (2, &row.theirs), (3, &row.ours)] {
+            for (at, text) in [(1, &row.metric), (2, &row.theirs), (3, &row.ours), (4, &row.says)] {
                 widths[at] = widths[at].max(text.width());
             }
         }
     }
-    let gap = " ".repeat(GAP);
-    let used: usize = widths[..4].iter().map(|width| width + GAP).sum::<usize>() + GAP;
-    let line = |cells: [&str; 5], says: &str| {
-        let pad = |at: usize| " ".repeat(widths[at].saturating_sub(cells[at].width()));
-        let [feature, metric, theirs, ours, _] = cells;
-        let (a, b, c, d) = (pad(0), pad(1), pad(2), pad(3));
-        let text = format!("{gap}{feature}{a}{gap}{metric}{b}{gap}{c}{theirs}{gap}{d}{ours}{gap}{says}");
-        text.trim_end().to_owned()
+    let columns = compat_columns(&mut widths, limit);
+    let titles = if titles[4].width() > widths[4] {
+        ["feature", "metric", &tool, "driftlead", "says"]
+    } else {
+        titles
     };
-    let title = fit(titles[4], limit.saturating_sub(used));
-    let _ = writeln!(out, "\n{}", pen.dim(&line(titles, &title)));
+    let line = |cells: [&str; 5], is_drift: Option<bool>| {
+        let mut line = String::new();
+        for at in columns.iter().copied() {
+            let text = fit(cells[at], widths[at]);
+            let padding = " ".repeat(widths[at] - text.width());
+            line.push_str(&" ".repeat(GAP));
+            match (at, is_drift) {
+                (2 | 3, _) => line = line + &padding + &text,
+                (4, Some(true)) => line.push_str(&pen.paint("31", &text)),
+                (4, Some(false)) => line.push_str(&pen.dim(&text)),
+                _ => line = line + &text + &padding,
+            }
+        }
+        line.trim_end().to_owned()
+    };
+    let _ = writeln!(out, "\n{}", pen.dim(&line(titles, None)));
     for (name, rows) in &listed {
         for (at, row) in rows.iter().enumerate() {
             let name = if at == 0 { name.as_str() } else { "" };
-            let says = fit(&row.says, limit.saturating_sub(used));
-            let says = if row.is_drift { pen.paint("31", &says) } else { pen.dim(&says) };
-            let _ = writeln!(out, "{}", line([name, &row.metric, &row.theirs, &row.ours, ""], &says));
+            let cells = [name, &row.metric, &row.theirs, &row.ours, &row.says];
+            let _ = writeln!(out, "{}", line(cells, Some(row.is_drift)));
         }
     }
+}
+
+/// The columns of [`draw_compat`] that fit into `limit`, and their widths: what the tool says is cut first, then the name of
+/// the metric; where too little would be left of either, our number gives way, and then what the tool says.
+fn compat_columns(widths: &mut [usize; 5], limit: usize) -> Vec<usize> {
+    const METRIC: usize = 16;
+    const SAYS: usize = "no drift".len();
+    let (metric, says) = (widths[1].min(METRIC), widths[4].min(SAYS));
+    for columns in [&[0, 1, 2, 3, 4][..], &[0, 1, 2, 4], &[0, 1, 2]] {
+        let has_says = columns.contains(&4);
+        let fixed: usize = columns.iter().filter(|at| !matches!(at, 1 | 4)).map(|at| widths[*at]).sum();
+        let room = limit.saturating_sub(fixed + GAP * columns.len());
+        let says = if has_says { says } else { 0 };
+        if room >= metric + says || !has_says {
+            widths[1] = widths[1].min(room.saturating_sub(says));
+            widths[4] = widths[4].min(room.saturating_sub(widths[1]));
+            return columns.to_vec();
+        }
+    }
+    Vec::new()
 }
 
 /// A column of the table: its title, what it shows, and whether it is of numbers.

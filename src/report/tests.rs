@@ -275,8 +275,10 @@ fn a_table_of_a_calm_year_is_short() {
 
 #[test]
 fn a_table_fits_its_terminal() {
-    for width in [30, 40, 60, 80, 100, 140] {
-        let drawn = table::render(&everything(), Style { color: false, width: Some(width) });
+    for (report, width) in
+        [30, 40, 60, 80, 100, 140].into_iter().flat_map(|width| [(everything(), width), (migrating(), width)])
+    {
+        let drawn = table::render(&report, Style { color: false, width: Some(width) });
         let table = drawn.lines().filter(|line| line.starts_with("  "));
         for line in table {
             assert!(line.width() <= width, "{width}: {} {line}", line.width());
@@ -305,6 +307,25 @@ fn colours_change_nothing_but_colour() {
 fn markdown_is_short_and_escapes_what_data_says() {
     insta::assert_snapshot!(markdown::render(&everything()));
     insta::assert_snapshot!(markdown::render(&several()));
+}
+
+#[test]
+fn markdown_shows_names_in_our_sentences_as_code_and_lets_no_markup_through() {
+    let mut own = delay();
+    own.name = "a`*b*`<i>|@me".to_owned();
+    own.reason = Some("expected `list<item: f|32>`, found `null".to_owned());
+    let drawn = markdown::render(&report(vec![window(None, None, vec![own])]));
+    // The name's own backticks make other pieces code, but no piece markup.
+    assert!(drawn.contains("worst is `a`\\*b\\*`<i>|@me` (psi 0.310, up)"), "{drawn}");
+    assert!(drawn.contains("expected `list<item: f\\|32>`, found \\`null |"), "{drawn}");
+
+    let mut calm = migrating().windows[0].features.clone();
+    calm.truncate(2);
+    let segment = Segment(vec![("tail_no".to_owned(), Some("<N_1>".to_owned()))]);
+    let windows = vec![window(Some(0), Some(segment), calm), window(Some(DAY), None, vec![delay()])];
+    let drawn = markdown::render(&report(windows));
+    // Within HTML a backslash would be seen.
+    assert!(drawn.contains("in 1 feature, 1970-01-01, tail_no = &lt;N_1&gt;</summary>"), "{drawn}");
 }
 
 #[test]
@@ -412,7 +433,13 @@ fn the_sentence_says_what_matters() {
     );
     let ok = report(vec![window(None, None, vec![feature("a", Kind::Numeric, Verdict::Ok, 0.0)])]);
     assert_eq!(sentence(&ok), "ok: none of 1 feature moved");
-    assert_eq!(sentence(&report(Vec::new())), "insufficient: nothing could be judged");
+    let mut none = report(Vec::new());
+    assert_eq!(sentence(&none), "insufficient: nothing could be judged");
+    none.input = Input { rows: 1000, outside_rows: 990, untimed_rows: 10, ..Input::default() };
+    assert_eq!(
+        sentence(&none),
+        "insufficient: nothing could be judged; 990 of 1,000 rows are outside `--since` and `--until`"
+    );
 }
 
 #[test]

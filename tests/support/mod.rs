@@ -6,3 +6,4 @@ pub(crate) mod checkout;
 pub(crate) mod folder;
 pub(crate) mod program;
 pub(crate) mod random;
+mod splitmix;

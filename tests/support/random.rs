@@ -1,5 +1,7 @@
-//! Seeded random numbers that are the same on every machine: SplitMix64 (Steele, Lea and Flood, 2014) and the
-//! Box-Muller transform. Nothing here is shared with driftlead.
+//! Seeded random numbers that are the same on every machine: SplitMix64 and the Box-Muller transform. Nothing here is
+//! shared with driftlead.
+
+use super::splitmix;
 
 /// A stream of random numbers.
 pub(crate) struct Random(u64);
@@ -10,11 +12,7 @@ impl Random {
     }
 
     fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     /// In `[0, 1)`.

@@ -1,6 +1,9 @@
 //! Seeded random numbers, the same on every machine: xoshiro256++ (Blackman and Vigna, ACM TOMS 47(4), 2021), seeded by
 //! SplitMix64. Own code, so that no crate's update moves a record.
 
+#[path = "../../../tests/support/splitmix.rs"]
+mod splitmix;
+
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
 pub struct Random([u64; 4]);
@@ -10,13 +13,7 @@ impl Random {
     #[must_use]
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut state = seed ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03);
-        let mut next = || {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        };
+        let mut next = || splitmix::next(&mut state);
         Self([next(), next(), next(), next()])
     }
 

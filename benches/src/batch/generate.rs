@@ -19,6 +19,9 @@ use parquet::file::properties::WriterProperties;
 
 use crate::Failure;
 
+#[path = "../../../tests/support/splitmix.rs"]
+mod splitmix;
+
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     Table,
@@ -131,11 +134,7 @@ struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     fn uniform(&mut self) -> f64 {

@@ -23,6 +23,7 @@ use driftlead::config::Config;
 use driftlead::job::baseline;
 use driftlead::job::check::Check;
 use driftlead::job::windows::Bounds;
+use driftlead_connectors::baseline_file::Replaces;
 use driftlead_connectors::dataset::Remotes;
 use generate::Shape;
 use parquet::arrow::ProjectionMask;
@@ -177,7 +178,7 @@ fn build(reference: &str, saved: &str) -> Result<Vec<String>, Failure> {
     let remotes = Arc::new(Remotes::default());
     let config = Config::first_look();
     let loaded = baseline::build(&config, &[reference.to_owned()], &remotes)?;
-    baseline::write(&config, &loaded, saved, &remotes)?;
+    baseline::write(&config, &loaded, saved, Replaces::Nothing, &remotes)?;
     Ok(loaded.baseline.features().iter().map(|feature| feature.name().to_owned()).collect())
 }
 

@@ -37,7 +37,7 @@ impl Pattern {
         expand_braces(below, &mut expanded).map_err(refused)?;
         let alternatives = expanded
             .iter()
-            .map(|text| glob::Pattern::new(text).map_err(|error| refused(error.msg)))
+            .map(|text| glob::Pattern::new(text).map_err(|error| refused(in_our_words(error.msg))))
             .collect::<Result<_>>()?;
         // Braces may hold slashes, so that components cannot be counted then.
         let unbounded = below.contains("**") || below.contains('{');
@@ -72,6 +72,15 @@ const OPTIONS: MatchOptions = MatchOptions {
 };
 /// More alternatives than anybody means.
 const MAX_ALTERNATIVES: usize = 1024;
+
+/// What the glob crate says, where its words are those of its source.
+fn in_our_words(reason: &str) -> &str {
+    match reason {
+        "invalid range pattern" => "a bracket is not closed, or empty; a bracket itself is written `[[]`",
+        "recursive wildcards must form a single path component" => "`**` must stand alone between slashes",
+        reason => reason,
+    }
+}
 
 /// Appends `text` once for each alternative of its braces; they may be nested.
 fn expand_braces(text: &str, expanded: &mut Vec<String>) -> Result<(), &'static str> {
@@ -150,7 +159,13 @@ mod tests {
     #[test]
     fn what_is_not_closed_is_explained() {
         let error = Pattern::compile("data/[a.parquet", "data/[a.parquet").unwrap_err();
-        assert!(error.to_string().starts_with("`data/[a.parquet` is not a valid glob:"), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "`data/[a.parquet` is not a valid glob: a bracket is not closed, or empty; a bracket itself is written `[[]`"
+        );
+        assert!(Pattern::compile("[[]a.parquet", "").unwrap().matches("[a.parquet"));
+        let error = Pattern::compile("data/a**/b", "data/a**/b").unwrap_err();
+        assert!(error.to_string().ends_with(": `**` must stand alone between slashes"), "{error}");
         let error = Pattern::compile("data/{a,b.parquet", "data/{a,b.parquet").unwrap_err();
         assert_eq!(error.to_string(), "`data/{a,b.parquet` is not a valid glob: a brace is not closed");
     }

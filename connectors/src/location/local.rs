@@ -121,10 +121,36 @@ fn refuse_table(path: &Path, typed: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a person may have meant by a path that leads nowhere: the name most like it in the same folder, with up to a third of
+/// its letters wrong, or the same name with another ending.
+fn near(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stem =
+        |name: &str| Path::new(name).file_stem().map_or(0, |stem| stem.to_string_lossy().chars().count());
+    let distance = |name: &str| {
+        let is_renamed = Path::new(name).file_stem() == Path::new(wanted).file_stem();
+        let distance = if is_renamed {
+            0
+        } else {
+            strsim::damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase())
+        };
+        (distance * 3 <= stem(name)).then_some(distance)
+    };
+    let entries =
+        std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let (_, name) = entries.filter_map(|name| Some((distance(&name)?, name))).min()?;
+    Some(path.with_file_name(name).display().to_string())
+}
+
 pub(super) fn unreadable(path: &str, error: std::io::Error) -> Error {
     let error_text = match error.kind() {
         std::io::ErrorKind::NotFound => {
-            format!("`{path}` does not exist: expected a file, a directory, a glob or a URL")
+            let hint = near(Path::new(path)).map_or_else(
+                || "expected a file, a directory, a glob or a URL".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            );
+            format!("`{path}` does not exist: {hint}")
         }
         std::io::ErrorKind::PermissionDenied => {
             format!("`{path}` cannot be read: permission denied; allow this user to read it")

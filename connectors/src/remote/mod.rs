@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 pub(crate) use blocks::Blocks;
 
@@ -170,13 +170,45 @@ impl Store {
         }
     }
 
+    /// The bytes of an object; `None` if there is none of this key.
+    pub(crate) fn size(&self, key: &str) -> Result<Option<u64>> {
+        Ok(self.head(key)?.map(|meta| meta.size))
+    }
+
+    /// Whether there are objects below a key.
+    pub(crate) fn is_folder(&self, key: &str) -> Result<bool> {
+        let prefix = self.path(key)?;
+        let store = Arc::clone(&self.store);
+        let first = self.wait(async move { store.list(Some(&prefix)).try_next().await });
+        first.map(|first| first.is_some()).map_err(|error| self.explain(key, error))
+    }
+
     /// Writes a whole object; readers see the old one or the new one.
-    pub(crate) fn put(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
+    pub(crate) fn put(&self, key: &str, bytes: impl Into<PutPayload>) -> Result<()> {
+        self.put_with(key, bytes.into(), PutMode::Overwrite)?.map_err(|error| self.explain(key, error))
+    }
+
+    /// Writes a whole object where there is none; answers whether it did.
+    pub(crate) fn create(&self, key: &str, bytes: impl Into<PutPayload>) -> Result<bool> {
+        let bytes = bytes.into();
+        match self.put_with(key, bytes.clone(), PutMode::Create)? {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            // Some stores that speak S3 have no conditional requests, or are said to have none.
+            Err(object_store::Error::NotImplemented { .. }) => self.put(key, bytes).map(|()| true),
+            Err(error) => Err(self.explain(key, error)),
+        }
+    }
+
+    fn put_with(
+        &self,
+        key: &str,
+        bytes: PutPayload,
+        mode: PutMode,
+    ) -> Result<Result<(), object_store::Error>> {
         let path = self.path(key)?;
         let store = Arc::clone(&self.store);
-        self.wait(async move { store.put(&path, bytes.into()).await })
-            .map_err(|error| self.explain(key, error))?;
-        Ok(())
+        Ok(self.wait(async move { store.put_opts(&path, bytes, mode.into()).await.map(drop) }))
     }
 
     fn list_folder(

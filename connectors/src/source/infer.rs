@@ -23,6 +23,8 @@ pub struct Inferred {
     pub records: u64,
     /// Records that were looked at and could not be read.
     pub bad_records: u64,
+    /// The first of these: its line, and what was expected there.
+    pub first_bad: Option<(u64, String)>,
 }
 
 /// A column with its likely type.

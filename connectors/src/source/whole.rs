@@ -181,9 +181,16 @@ fn begin(object: &Object) -> Result<(BufReader<SequentialReader>, ObjectReader)>
 /// The columns that a sample shows.
 fn inferred(name: &str, inferred: Inferred) -> Result<SchemaRef> {
     if inferred.records == 0 && inferred.bad_records > 0 {
+        let bad = inferred.bad_records;
+        let records = if bad == 1 {
+            "the first record could not".to_owned()
+        } else {
+            format!("none of the first {bad} records could")
+        };
+        let first =
+            inferred.first_bad.map_or_else(String::new, |(line, why)| format!(" (line {line}: {why})"));
         return Err(Error::malformed(format!(
-            "`{name}`: none of the first {} records could be read; is this the format that the name says?",
-            inferred.bad_records
+            "`{name}`: {records} be read{first}; is this the format that the name says?"
         )));
     }
     let columns = inferred.columns.into_iter().map(|column| Field::new(column.name, column.data_type, true));

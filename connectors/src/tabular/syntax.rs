@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use arrow_schema::{DataType, Schema};
 use sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, Function, FunctionArguments, Ident, ObjectNamePart, Spanned,
-    visit_expressions, visit_expressions_mut,
+    CastKind, DataType as SqlType, Expr, Function, FunctionArguments, Ident, ObjectNamePart, Spanned, Value,
+    ValueWithSpan, visit_expressions, visit_expressions_mut,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
@@ -18,7 +18,7 @@ use crate::suggest;
 
 /// One expression, safe to hand to polars.
 pub(super) struct Checked {
-    /// The expression as polars is to read it: casts that do not fit give null.
+    /// The expression as polars is to read it: casts that do not fit give null, and floats have a decimal point.
     pub(super) sql: String,
     /// The columns it names.
     pub(super) columns: BTreeSet<String>,
@@ -55,8 +55,10 @@ pub(super) fn check(sql: &str, schema: &Schema) -> Result<Checked, Fault> {
         return Err(Fault { position: None, reason: reason.to_owned(), candidates: Vec::new() });
     }
     let _: ControlFlow<()> = visit_expressions_mut(&mut expression, |expr| {
-        if let Expr::Cast { kind, .. } = expr {
-            *kind = CastKind::TryCast;
+        match expr {
+            Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
+            Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => point(digits),
+            _ => {}
         }
         ControlFlow::Continue(())
     });
@@ -99,6 +101,9 @@ fn admit(expr: &Expr, schema: &Schema, columns: &mut BTreeSet<String>) -> Result
         }
         Expr::Function(call) => function(call),
         Expr::Cast { expr, data_type, .. } => cast(expr, data_type, schema),
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => {
+            number(digits).map_err(|reason| Fault::at(start, reason))
+        }
         Expr::Value(_)
         | Expr::TypedString(_)
         | Expr::Interval(_)
@@ -181,6 +186,29 @@ fn function(call: &Function) -> Result<(), Fault> {
     let candidates = suggest::candidates(&name, ROW_WISE.iter().copied());
     let advice = suggest::phrase(&candidates, ROW_WISE.iter().copied());
     Err(Fault { candidates, ..Fault::at(start, format!("no function `{name}`: {advice}")) })
+}
+
+/// Whether a number is one that polars holds: a 64-bit integer, or with a point or an exponent a finite float.
+fn number(digits: &str) -> Result<(), String> {
+    if digits.contains(['.', 'e', 'E']) {
+        let fits = digits.parse().is_ok_and(f64::is_finite);
+        let reason = || format!("`{digits}` is beyond the largest 64-bit float, about 1.8e308");
+        return if fits { Ok(()) } else { Err(reason()) };
+    }
+    let reason = |_| {
+        format!(
+            "`{digits}` is beyond the largest 64-bit integer, 9223372036854775807: write `{digits}.0` to use the float \
+             that is nearest"
+        )
+    };
+    digits.parse::<i64>().map(drop).map_err(reason)
+}
+
+/// `1e9` -> `1.0e9`: for polars a number is a float if it has a decimal point, and else must be digits alone.
+fn point(digits: &mut String) {
+    if let Some(exponent) = digits.find(['e', 'E']).filter(|_| !digits.contains('.')) {
+        digits.insert_str(exponent, ".0");
+    }
 }
 
 /// Polars guesses the format of a date from the first text it meets, so the answer would depend on the batch.
@@ -359,3 +387,39 @@ const OTHER_ROWS: &[&str] = &[
 
 /// Functions that turn text into times without being told how it is written.
 const TIME_FROM_TEXT: &[&str] = &["date", "datetime", "time", "timestamp"];
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::Field;
+
+    use super::*;
+
+    #[test]
+    fn numbers_reach_polars_as_it_reads_them() {
+        let schema = Schema::new(vec![Field::new("x", DataType::Float64, true)]);
+        let read = |sql: &str| check(sql, &schema).map(|checked| checked.sql).map_err(|fault| fault.reason);
+        for (written, handed_on) in [
+            ("x < 1e9", "x < 1.0e9"),
+            ("x < 1E-9", "x < 1.0E-9"),
+            ("x < -2e+3", "x < -2.0e+3"),
+            ("x < 1.5e3", "x < 1.5e3"),
+            ("x < 1.e3", "x < 1.e3"),
+            ("x < .5e3", "x < .5e3"),
+            ("x IN (1e1, 10, 1.5)", "x IN (1.0e1, 10, 1.5)"),
+            ("x = 9223372036854775807", "x = 9223372036854775807"),
+            ("x = 9223372036854775808.0", "x = 9223372036854775808.0"),
+        ] {
+            let sql = read(written).expect(written);
+            assert_eq!(sql, handed_on);
+            assert_eq!(read(&sql).as_deref(), Ok(handed_on), "read again it is the same");
+        }
+        for beyond in ["x = 9223372036854775808", "x < 1e309", "x < -1e309"] {
+            let fault = check(beyond, &schema).err().expect(beyond);
+            assert!(fault.reason.contains(" is beyond the largest 64-bit "), "{fault:?}");
+            assert_eq!(
+                fault.position,
+                Some((1, beyond.find(|c: char| c.is_ascii_digit()).expect("a number") as u64 + 1))
+            );
+        }
+    }
+}

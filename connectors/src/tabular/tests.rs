@@ -122,6 +122,30 @@ fn conditions_keep_rows_and_null_is_false() {
     assert_eq!(kept("id > 0").len(), ROWS);
 }
 
+/// Polars takes a number for a float only if it has a point; people write `1e9`.
+#[test]
+fn numbers_may_have_an_exponent() {
+    assert_eq!(kept("delay < 1e1"), kept("delay < 10.0"));
+    assert_eq!(kept("delay BETWEEN -1E+1 AND 2.5e-1"), kept("delay BETWEEN -10.0 AND 0.25"));
+    assert_eq!(kept("delay > -.5e1"), kept("delay > -5.0"));
+    assert_eq!(kept("delay IN (5e-1, 1.5)"), kept("delay = 0.5 OR delay = 1.5"));
+    assert_eq!(kept("CASE WHEN small > 1e1 THEN 1e9 ELSE 0.0 END > 5e8"), kept("small > 10"));
+    let scaled = derived("delay * 1e9");
+    assert_eq!(scaled.as_primitive::<Float64Type>().value(1), -49.5e9);
+    assert_eq!(derived("small * 1e0").data_type(), derived("small * 1.0").data_type(), "it is a float");
+    assert_eq!(kept("origin = '1e9'"), [0_usize; 0], "text stays text");
+
+    let position = |sql: &str| (refused(sql).position, refused(sql).reason);
+    let (at, reason) = position("delay < 1e999");
+    assert_eq!(
+        (at, reason.as_str()),
+        (Some((1, 9)), "`1e999` is beyond the largest 64-bit float, about 1.8e308")
+    );
+    let (at, reason) = position("id = 9223372036854775808");
+    assert_eq!(at, Some((1, 6)));
+    assert!(reason.ends_with("write `9223372036854775808.0` to use the float that is nearest"), "{reason}");
+}
+
 #[test]
 fn derived_columns_hold_values() {
     let ratio = derived("ROUND(ABS(delay) / 2, 1)");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use driftlead_connectors::baseline_file::{self, FeatureRow};
+use driftlead_connectors::baseline_file::{self, FeatureRow, Replaces};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_connectors::error::ErrorKind;
 use object_store::memory::InMemory;
@@ -56,8 +56,8 @@ fn what_is_written_is_read() {
     let folder = Folder::new();
     let path = folder.text("flights.baseline.parquet");
     let remotes = Remotes::default();
-    baseline_file::write(&path, &[], &BTreeMap::new(), &remotes).unwrap();
-    baseline_file::write(&path, &rows(), &metadata(), &remotes).unwrap();
+    baseline_file::write(&path, Replaces::Nothing, &[], &BTreeMap::new(), &remotes).unwrap();
+    baseline_file::write(&path, Replaces::Nothing, &rows(), &metadata(), &remotes).unwrap();
     let (read, meta) = baseline_file::read(&path, &remotes).unwrap();
     assert_eq!(read, rows());
     assert_eq!(read[0].min.map(f64::to_bits), Some((-0.0f64).to_bits()));
@@ -72,8 +72,64 @@ fn what_is_written_is_read() {
 fn an_object_store_holds_it_too() {
     let remotes = Remotes::default().with_store("memory://test", Arc::new(InMemory::new())).unwrap();
     let url = "memory://test/models/flights.parquet";
-    baseline_file::write(url, &rows(), &metadata(), &remotes).unwrap();
+    baseline_file::write(url, Replaces::Nothing, &rows(), &metadata(), &remotes).unwrap();
     assert_eq!(baseline_file::read(url, &remotes).unwrap(), (rows(), metadata()));
+}
+
+/// What is no baseline is written over neither on disk nor in a store, and that is known before there is anything to write.
+#[test]
+fn only_a_baseline_is_written_over() {
+    let store = Arc::new(InMemory::new());
+    let remotes = Remotes::default().with_store("memory://test", Arc::clone(&store) as _).unwrap();
+    let folder = Folder::new();
+    let raw = folder.parquet("raw.parquet", &flights(0, 10));
+    folder.bytes("notes.txt", b"notes");
+    folder.bytes("empty", b"");
+    std::fs::create_dir(folder.text("models")).unwrap();
+    for name in ["raw.parquet", "notes.txt", "empty", "models/kept"] {
+        let path = if name == "models/kept" { &raw } else { &folder.text(name) };
+        super::azurite::upload(store.as_ref(), name, path);
+    }
+    for base in [folder.text(""), "memory://test/".to_owned()] {
+        let place = |name: &str| format!("{}/{name}", base.trim_end_matches('/'));
+        let refused = |name: &str| {
+            let error = baseline_file::look(&place(name), &remotes).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error}");
+            error.to_string()
+        };
+        for name in ["raw.parquet", "notes.txt", "empty"] {
+            let other = place(name);
+            assert_eq!(
+                refused(name),
+                format!(
+                    "`{other}` exists and is no baseline file: it is not written over; choose another name, or remove it \
+                     first"
+                )
+            );
+        }
+        assert_eq!(refused("models"), format!("`{}` is a folder: name a file in it", place("models")));
+
+        let free = place("b.parquet");
+        assert_eq!(baseline_file::look(&free, &remotes).unwrap(), Replaces::Nothing);
+        baseline_file::write(&free, Replaces::Nothing, &[], &BTreeMap::new(), &remotes).unwrap();
+        assert_eq!(baseline_file::look(&free, &remotes).unwrap(), Replaces::Baseline);
+        baseline_file::write(&free, Replaces::Baseline, &rows(), &metadata(), &remotes).unwrap();
+        assert_eq!(baseline_file::read(&free, &remotes).unwrap(), (rows(), metadata()));
+    }
+    let refused = |url: &str| baseline_file::look(url, &remotes).unwrap_err().to_string();
+    assert_eq!(refused("memory://test/m/"), "`memory://test/m/` is a folder: name a file in it");
+    assert_eq!(refused("memory://test"), "`memory://test` is a folder: name a file in it");
+    assert_eq!(refused("memory://test/*.p"), "`memory://test/*.p` is a pattern: name the one file to write");
+
+    // Looked at, and then somebody else was faster.
+    let late = "memory://test/raw.parquet";
+    let error = baseline_file::write(late, Replaces::Nothing, &rows(), &metadata(), &remotes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(
+        error.to_string().starts_with(&format!("`{late}` appeared while the baseline was made: ")),
+        "{error}"
+    );
+    assert!(!baseline_file::is_baseline(late, &remotes).unwrap(), "what was there is there");
 }
 
 /// The row reader of the Parquet crate knows nothing of Arrow: what it reads, pandas and pyarrow read.
@@ -81,7 +137,7 @@ fn an_object_store_holds_it_too() {
 fn a_plain_reader_opens_it() {
     let folder = Folder::new();
     let path = folder.text("b.parquet");
-    baseline_file::write(&path, &rows(), &metadata(), &Remotes::default()).unwrap();
+    baseline_file::write(&path, Replaces::Nothing, &rows(), &metadata(), &Remotes::default()).unwrap();
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap();
     assert!(pairs.contains(&KeyValue::new("driftlead.baseline".to_owned(), "1".to_owned())));
@@ -177,7 +233,8 @@ fn a_damaged_file_is_explained() {
 fn a_place_that_cannot_be_written_is_named() {
     let folder = Folder::new();
     let path = folder.text("no/such/folder/b.parquet");
-    let message =
-        baseline_file::write(&path, &rows(), &metadata(), &Remotes::default()).unwrap_err().to_string();
+    let message = baseline_file::write(&path, Replaces::Nothing, &rows(), &metadata(), &Remotes::default())
+        .unwrap_err()
+        .to_string();
     assert_eq!(message, format!("`{path}` cannot be written: its folder does not exist; create it first"));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use driftlead_connectors::baseline_file;
+use driftlead_connectors::baseline_file::{self, Replaces};
 use driftlead_connectors::dataset::{Dataset, OpenOptions, ReadOptions, Remotes};
 use driftlead_connectors::error::{Error, ErrorKind};
 use object_store::ObjectStore;
@@ -98,9 +98,20 @@ fn a_baseline_is_kept_in_azure() {
         state: vec![1, 2],
         ..Default::default()
     }];
-    baseline_file::write(&url, &rows, &Default::default(), &remotes).unwrap();
+    baseline_file::write(&url, Replaces::Nothing, &rows, &Default::default(), &remotes).unwrap();
     assert!(baseline_file::is_baseline(&url, &remotes).unwrap());
     assert_eq!(baseline_file::read(&url, &remotes).unwrap().0, rows);
+
+    // Written over only if asked to.
+    assert_eq!(baseline_file::look(&url, &remotes).unwrap(), Replaces::Baseline);
+    let error =
+        baseline_file::write(&url, Replaces::Nothing, &rows, &Default::default(), &remotes).unwrap_err();
+    assert!(error.to_string().contains("appeared while the baseline was made"), "{error}");
+    baseline_file::write(&url, Replaces::Baseline, &rows, &Default::default(), &remotes).unwrap();
+    let beside = format!("az://{container}/models/other.parquet");
+    assert_eq!(baseline_file::look(&beside, &remotes).unwrap(), Replaces::Nothing);
+    let error = baseline_file::look("az://no-such-container/b.parquet", &remotes).unwrap_err();
+    assert!(error.to_string().contains("has no such container; check the name"), "{error}");
 }
 
 /// 200,000 rows in two row groups, about 1.6 MB a column and row group in some 40 pages each.

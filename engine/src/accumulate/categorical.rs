@@ -3,11 +3,12 @@
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
+use crate::Result;
+use crate::accumulate::counters;
 use crate::accumulate::names::for_each_name;
 use crate::accumulate::text::{TextColumn, Texts, same_array};
 use crate::accumulate::{CellCounts, NO_SLOT, Newcomers, Slots};
 use crate::feature::{Categories, Family, HashIndex, category_hash};
-use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one categorical feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +54,10 @@ impl CategoricalState {
     /// `Mismatch` if the number of cells differs.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.cells.merge(&other.cells)?;
-        self.rows += other.rows;
-        self.nulls += other.nulls;
-        self.nans += other.nans;
-        self.type_errors += other.type_errors;
+        counters::add(
+            [&mut self.rows, &mut self.nulls, &mut self.nans, &mut self.type_errors],
+            other.counters(),
+        );
         self.newcomers.merge(&other.newcomers);
         Ok(())
     }
@@ -67,16 +68,15 @@ impl CategoricalState {
     ///
     /// `Mismatch` if the number of cells differs or the other state was never added; then nothing is changed.
     pub fn subtract(&mut self, other: &Self) -> Result<()> {
-        let counters = |s: &Self| [s.rows, s.nulls, s.nans, s.type_errors];
-        if counters(self).iter().zip(counters(other)).any(|(own, other)| *own < other) {
-            return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
-        }
-        self.cells.subtract(&other.cells)?;
-        self.rows -= other.rows;
-        self.nulls -= other.nulls;
-        self.nans -= other.nans;
-        self.type_errors -= other.type_errors;
-        Ok(())
+        counters::take(
+            [&mut self.rows, &mut self.nulls, &mut self.nans, &mut self.type_errors],
+            other.counters(),
+            || self.cells.subtract(&other.cells),
+        )
+    }
+
+    fn counters(&self) -> [u64; 4] {
+        [self.rows, self.nulls, self.nans, self.type_errors]
     }
 }
 

@@ -7,6 +7,7 @@ mod accumulator;
 mod categorical;
 mod cells;
 mod column;
+mod counters;
 mod names;
 mod newcomers;
 mod numeric;

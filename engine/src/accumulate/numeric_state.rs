@@ -1,8 +1,8 @@
 //! The state of one numeric feature: what is left of its rows once they are counted.
 
-use crate::accumulate::CellCounts;
+use crate::Result;
+use crate::accumulate::{CellCounts, counters};
 use crate::feature::Scale;
-use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one numeric feature: integers only (I-COUNTS), and its extent.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,11 +68,11 @@ impl NumericState {
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.cells.merge(&other.cells)?;
         self.beside.merge(&other.beside)?;
-        self.rows += other.rows;
-        self.nulls += other.nulls;
-        self.nans += other.nans;
-        self.type_errors += other.type_errors;
-        self.infinities = pair(self.infinities, other.infinities, |a, b| a + b);
+        let (low, high) = (&mut self.infinities.0, &mut self.infinities.1);
+        counters::add(
+            [&mut self.rows, &mut self.nulls, &mut self.nans, &mut self.type_errors, low, high],
+            other.counters(),
+        );
         self.sums = pair(self.sums, other.sums, |a, b| a + b);
         self.overflow = pair(self.overflow, other.overflow, |a, b| a + b);
         self.tails = pair(self.tails, other.tails, |a, b| a + b);
@@ -89,24 +89,27 @@ impl NumericState {
     ///
     /// `Mismatch` if the number of cells differs or the other state was never added; then nothing is changed.
     pub fn subtract(&mut self, other: &Self) -> Result<()> {
-        let counters = |s: &Self| [s.rows, s.nulls, s.nans, s.type_errors, s.infinities.0, s.infinities.1];
-        if counters(self).iter().zip(counters(other)).any(|(own, other)| *own < other) {
-            return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
-        }
-        let mut beside = self.beside.clone();
-        beside.subtract(&other.beside)?;
-        self.cells.subtract(&other.cells)?;
-        self.beside = beside;
-        self.rows -= other.rows;
-        self.nulls -= other.nulls;
-        self.nans -= other.nans;
-        self.type_errors -= other.type_errors;
-        self.infinities = pair(self.infinities, other.infinities, |a, b| a - b);
+        let (low, high) = (&mut self.infinities.0, &mut self.infinities.1);
+        counters::take(
+            [&mut self.rows, &mut self.nulls, &mut self.nans, &mut self.type_errors, low, high],
+            other.counters(),
+            || {
+                let mut beside = self.beside.clone();
+                beside.subtract(&other.beside)?;
+                self.cells.subtract(&other.cells)?;
+                self.beside = beside;
+                Ok(())
+            },
+        )?;
         self.sums = pair(self.sums, other.sums, |a, b| a - b);
         self.overflow = pair(self.overflow, other.overflow, |a, b| a.saturating_sub(b));
         self.tails = pair(self.tails, other.tails, |a, b| a - b);
         self.extent = None;
         Ok(())
+    }
+
+    fn counters(&self) -> [u64; 6] {
+        [self.rows, self.nulls, self.nans, self.type_errors, self.infinities.0, self.infinities.1]
     }
 
     pub(super) fn stretch(&mut self, low: f64, high: f64) {

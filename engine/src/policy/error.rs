@@ -26,7 +26,8 @@ pub enum RuleError {
     },
     /// A bound that could never fire, or would always.
     #[error(
-        "`{level}: {bound}` can never tell windows apart: the {on} of `{metric}` lies between `{least}` and `{greatest}`"
+        "`{level}: {bound}` can never tell windows apart: the {} of `{metric}` {}",
+        noun(*.on), span(*.least, *.greatest)
     )]
     OutOfRange {
         /// The rule's metric.
@@ -192,5 +193,21 @@ impl RuleError {
 impl From<RuleError> for Error {
     fn from(error: RuleError) -> Self {
         Self::new(ErrorKind::Plan, error.to_string())
+    }
+}
+
+/// What a rule compares, as a noun.
+fn noun(on: On) -> &'static str {
+    match on {
+        On::Corrected => "corrected value",
+        On::Value | On::PValue => on.name(),
+    }
+}
+
+fn span(least: f64, greatest: f64) -> String {
+    if greatest.is_finite() {
+        format!("lies between `{least}` and `{greatest}`")
+    } else {
+        format!("is a number from `{least}` up")
     }
 }

@@ -21,10 +21,14 @@ pub fn infer(read: impl Read + Send, label: &str, options: &Options, sample: Sam
         ballot.column(name);
     }
     let (mut good, mut bad, mut bytes) = (0, 0, 0);
+    let mut first_bad = None;
     while good + bad < sample.records && bytes < sample.bytes {
         match records.next()? {
             None => break,
-            Some((_, Next::Ragged { .. } | Next::TooLong)) => bad += 1,
+            Some((line, fault @ (Next::Ragged { .. } | Next::TooLong))) => {
+                bad += 1;
+                first_bad.get_or_insert_with(|| (line, fault.detail()));
+            }
             Some((_, Next::Row(row))) => {
                 good += 1;
                 bytes += row.len() as u64;
@@ -43,7 +47,7 @@ pub fn infer(read: impl Read + Send, label: &str, options: &Options, sample: Sam
         .into_columns()
         .map(|(name, votes)| InferredColumn { name, data_type: votes.of_text(sample.temporal) })
         .collect();
-    Ok(Inferred { columns, skipped: Vec::new(), records: good, bad_records: bad })
+    Ok(Inferred { columns, skipped: Vec::new(), records: good, bad_records: bad, first_bad })
 }
 
 fn vote(votes: &mut Votes, text: &str) {

@@ -155,14 +155,12 @@ impl<R: Read + Send> Reader<R> {
                     rows += 1;
                     append(&mut self.columns, &self.null_values, row);
                 }
-                Some((line, Next::Ragged { expected, found })) => {
-                    bad_records.add(line, BadReason::Ragged, || {
-                        format!("expected {expected} fields, found {found}")
-                    });
+                Some((line, fault @ Next::Ragged { .. })) => {
+                    bad_records.add(line, BadReason::Ragged, || fault.detail());
                 }
-                Some((line, Next::TooLong)) => bad_records.add(line, BadReason::TooLong, || {
-                    "expected at most 64 MiB a record: is a quote not closed?".to_owned()
-                }),
+                Some((line, fault @ Next::TooLong)) => {
+                    bad_records.add(line, BadReason::TooLong, || fault.detail());
+                }
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -22,6 +22,17 @@ pub(super) enum Next<'a> {
     TooLong,
 }
 
+impl Next<'_> {
+    /// What is wrong with a record that is no row, for a person.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Row(_) => String::new(),
+            Self::Ragged { expected, found } => format!("expected {expected} fields, found {found}"),
+            Self::TooLong => "expected at most 64 MiB a record: is a quote not closed?".to_owned(),
+        }
+    }
+}
+
 /// The fields of a record, unquoted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {

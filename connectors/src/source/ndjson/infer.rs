@@ -35,8 +35,9 @@ pub fn infer(read: impl Read + Send, label: &str, sample: Sample) -> Result<Infe
     let mut lines = Lines::new(read, label.to_owned());
     let mut ballot = Ballot::default();
     let (mut records, mut bad_records, mut bytes) = (0, 0, 0);
+    let mut first_bad = None;
     while records + bad_records < sample.records && bytes < sample.bytes {
-        let Some((_, line)) = lines.next_line()? else { break };
+        let Some((number, line)) = lines.next_line()? else { break };
         let text = match line {
             Line::Record(record) => {
                 bytes += record.len() as u64;
@@ -53,11 +54,17 @@ pub fn infer(read: impl Read + Send, label: &str, sample: Sample) -> Result<Infe
                     }
                 }
             }
-            _ => bad_records += 1,
+            bad => {
+                bad_records += 1;
+                first_bad.get_or_insert_with(|| match bad {
+                    Some(Err(fault)) => (number, fault.to_string()),
+                    _ => (number, "expected UTF-8 text of at most 64 MiB".to_owned()),
+                });
+            }
         }
     }
 
-    let mut inferred = Inferred { columns: Vec::new(), skipped: Vec::new(), records, bad_records };
+    let mut inferred = Inferred { columns: Vec::new(), skipped: Vec::new(), records, bad_records, first_bad };
     if ballot.left_out() {
         let most = crate::source::infer::MOST_COLUMNS;
         let reason = format!("keys beyond the first {most} are not looked at: name those you need");

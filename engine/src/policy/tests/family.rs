@@ -8,6 +8,7 @@ use proptest::test_runner::RngSeed;
 use crate::kind::Kind;
 use crate::metric::Metric;
 use crate::policy::{benjamini_hochberg, feature_p, hard_p};
+use crate::splitmix;
 use crate::statistic::Score;
 
 #[test]
@@ -69,14 +70,7 @@ fn s9_hard_checks_bring_their_own_p() {
 #[test]
 fn s9_clean_windows_stay_quiet() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = || {
-        // SplitMix64
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    };
+    let mut uniform = || (splitmix::next(&mut state) >> 11) as f64 / (1u64 << 53) as f64;
     let (mut noisy, mut uncorrected) = (0, 0);
     for _ in 0..20_000 {
         let p: Vec<Option<f64>> = (0..40).map(|_| Some(uniform())).collect();

@@ -99,7 +99,7 @@ fn s11_signed_metrics_compare_their_size() {
     let rule = Rule::new(above(Metric::MeanShift, 0.1, 0.5)).unwrap();
     let grade = |x| rule.grade(&Score::of(x)).unwrap();
     assert_eq!([grade(-0.6), grade(0.6), grade(-0.2)], [Verdict::Drift, Verdict::Drift, Verdict::Warn]);
-    assert!(refusal(above(Metric::SdShift, None, -0.5)).contains("between `0` and `inf`"));
+    assert!(refusal(above(Metric::SdShift, None, -0.5)).contains("is a number from `0` up"));
 }
 
 #[test]
@@ -135,6 +135,9 @@ fn s11_a_bound_outside_the_range_is_refused() {
     }
     let message = "`drift: 1.5` can never tell windows apart: the value of `js` lies between `0` and `1`";
     assert_eq!(refusal(above(Metric::Js, None, 1.5)), message);
+    let message =
+        "`drift: -1` can never tell windows apart: the corrected value of `psi` is a number from `0` up";
+    assert_eq!(refusal(above(Metric::Psi, None, -1.0)), message);
     let inside = [
         above(Metric::NullRate, None, 0.0),
         above(Metric::Psi, None, 12.0),

@@ -1,21 +1,18 @@
 //! False alarms under no change, and under a change that is just tolerated, by simulation with fixed seeds.
 
 use crate::Metric;
+use crate::splitmix;
 use crate::statistic::{chi2, pool, psi, significance};
 
 const REPLICATES: u32 = 400;
 const NOMINAL: f64 = 0.05;
 
-/// A small generator of its own (SplitMix64), so that no crate's update moves these tests.
+/// A stream of random numbers.
 struct Random(u64);
 
 impl Random {
     fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 * 2.0_f64.powi(-53)
+        (splitmix::next(&mut self.0) >> 11) as f64 * 2.0_f64.powi(-53)
     }
 
     /// Rows drawn from cells of these shares.

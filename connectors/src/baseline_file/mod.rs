@@ -7,10 +7,9 @@
 //! The key `driftlead.baseline` of the file's metadata holds the version of this layout. A newer version is refused; a
 //! Parquet file without the key is no baseline. A file appears whole or not at all.
 
+mod place;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{Float64Builder, Int64Builder, ListBuilder, StringBuilder};
@@ -25,8 +24,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
+pub use self::place::{Replaces, look};
 use crate::error::{Error, Result};
-use crate::location::{self, Location, Object, ObjectReader};
+use crate::location::{self, Object, ObjectReader};
 use crate::remote::Remotes;
 
 /// The key that makes a Parquet file a baseline file; its value is the version of the layout.
@@ -71,13 +71,15 @@ pub struct FeatureRow {
     pub state: Vec<u8>,
 }
 
-/// Writes a baseline file to a path or URL, replacing what was there: a reader sees the old file or the new one, also
-/// after a crash. `metadata` is kept beside [`KEY`] in the file's metadata.
+/// Writes a baseline file to a path or URL: a reader sees the old file or the new one, also after a crash. `replaces` is what
+/// [`look`] found there. `metadata` is kept beside [`KEY`] in the file's metadata.
 ///
 /// # Errors
-/// If the folder or container does not exist or may not be written to.
+/// If the folder or container does not exist or may not be written to, or an object store has got an object of this name
+/// since [`look`] found none.
 pub fn write(
     location: &str,
+    replaces: Replaces,
     rows: &[FeatureRow],
     metadata: &BTreeMap<String, String>,
     remotes: &Remotes,
@@ -85,10 +87,7 @@ pub fn write(
     let bytes = encode(rows, metadata).map_err(|error| {
         Error::malformed(format!("the baseline for `{location}` cannot be encoded")).with_source(error)
     })?;
-    match Location::parse(location)? {
-        Location::Local(path) => replace_file(Path::new(&path), &bytes),
-        Location::Remote { base, key } => remotes.store(&base)?.put(&key, bytes),
-    }
+    place::write(location, replaces, bytes, remotes)
 }
 
 /// Reads a baseline file: its rows in the order written, and its metadata without [`KEY`].
@@ -310,52 +309,5 @@ fn decode(batch: &RecordBatch, rows: &mut Vec<FeatureRow>) -> Result<(), String>
             state: state.value(i).to_vec(),
         });
     }
-    Ok(())
-}
-
-/// Writes beside the target, syncs, and renames over it; then syncs the folder, so that the rename lasts too.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "its folder does not exist; create it first".to_owned(),
-            std::io::ErrorKind::PermissionDenied => {
-                "permission denied; allow this user to write there".to_owned()
-            }
-            _ => error.to_string(),
-        };
-        Error::misconfigured(format!("`{}` cannot be written: {why}", path.display())).with_source(error)
-    };
-    let Some(name) = path.file_name() else {
-        return Err(Error::misconfigured(format!(
-            "`{}` is no file name: expected one to write to",
-            path.display()
-        )));
-    };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let temporary = folder.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let written = (|| {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    })();
-    if let Err(error) = written {
-        // What is left of the attempt is of no use; that it cannot be removed either is not the error to report.
-        let _ = fs::remove_file(&temporary);
-        return Err(failed(error));
-    }
-    sync_folder(&folder).map_err(failed)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
