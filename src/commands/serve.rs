@@ -31,8 +31,8 @@ pub fn run(args: &Serve) -> Result<u8> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let remotes = Arc::new(Remotes::default());
     let service = Service::start(plan, &remotes, &clock, runtime.handle())?;
-    let stopper = service.stopper();
-    interrupt::on_request(move || stopper.stop());
+    let commands = service.commands();
+    interrupt::on_request(move || commands.stop());
     let address = runtime.block_on(http::start(&settings, &service, &clock))?;
     info!(%address, "listening");
     let end = service.wait()?;

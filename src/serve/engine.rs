@@ -25,6 +25,7 @@ use super::event::Event;
 use super::fault;
 use super::health::{Health, SourceHealth};
 use super::model::Model;
+use super::silence::{Silences, Subject};
 use super::reader::Control;
 use super::watch::{Bench, Closed, Watch};
 use super::wire::{self, Body, Status};
@@ -114,6 +115,10 @@ pub(super) struct Engine {
     pub(super) events: Receiver<Event>,
     pub(super) health: Arc<Health>,
     pub(super) listener: Option<Sender<Body>>,
+    silences: Silences,
+    /// Open alerts by id, as they were last said.
+    open: BTreeMap<String, OpenAlert>,
+    silences_seen_at: i64,
     pending: Pending,
     committed_at: i64,
 }
@@ -131,15 +136,28 @@ pub(super) struct Parts {
     pub(super) health: Arc<Health>,
     /// Who hears of every verdict and alert once it is committed, beside the sinks.
     pub(super) listener: Option<Sender<Body>>,
+    pub(super) silences: Silences,
+    pub(super) alerts: Vec<store::Alert>,
+}
+
+/// An alert that is open.
+#[derive(Debug)]
+struct OpenAlert {
+    alert: store::Alert,
+    /// Whether its last message was kept back by a silence.
+    is_kept_back: bool,
 }
 
 impl Engine {
     pub(super) fn new(parts: Parts) -> Self {
         let committed_at = parts.clock.now();
-        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener } =
+        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, silences, alerts } =
             parts;
         let pending = Pending::default();
-        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, pending, committed_at }
+        counters.open_alerts.set(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
+        // Whether the last message went out is the outbox's knowledge: sending it again does nothing under its old key.
+        let open = alerts.into_iter().map(|alert| (alert.id.clone(), OpenAlert { alert, is_kept_back: true })).collect();
+        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, silences, open, silences_seen_at: committed_at, pending, committed_at }
     }
 
     /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
@@ -233,6 +251,25 @@ impl Engine {
             }
             Event::Reload(answer) => {
                 drop(answer.send(Err(Error::run("reloading is not possible yet: restart the service"))));
+                Ok(())
+            }
+            Event::Acknowledge { alert, acknowledgement, answer } => {
+                let is_known = self.open.contains_key(&alert);
+                if is_known {
+                    self.pending.commit.acknowledged.push((alert, acknowledgement));
+                    self.pending.is_dirty = true;
+                    self.commit_if(true)?;
+                }
+                drop(answer.send(Ok(is_known)));
+                Ok(())
+            }
+            Event::Silence { silence, answer } => {
+                self.pending.commit.silences.retain(|own| own.id != silence.id);
+                self.pending.commit.silences.push(silence.clone());
+                self.pending.is_dirty = true;
+                self.commit_if(true)?;
+                self.silences.put(silence);
+                drop(answer.send(Ok(())));
                 Ok(())
             }
             Event::Stop => Ok(()),
@@ -409,7 +446,7 @@ impl Engine {
             crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
         let alert = alerting::message(model, name, change, window, now);
         let is_over = alert.status == Status::Resolved;
-        self.counters.open_alerts.inc_by(match alert.status {
+        let _: i64 = self.counters.open_alerts.inc_by(match alert.status {
             Status::Open => 1,
             Status::Update => 0,
             Status::Resolved => -1,
@@ -428,7 +465,7 @@ impl Engine {
         }
         let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
         let document = json(&event)?;
-        self.pending.commit.alerts.push(store::Alert {
+        let alert = store::Alert {
             id: change.alert_id.clone(),
             revision: u32::try_from(revision).unwrap_or(u32::MAX),
             model: config.model.clone(),
@@ -439,24 +476,67 @@ impl Engine {
             severity: change.severity.name().to_owned(),
             opened: change.first_window.end,
             resolved: is_over.then_some(change.window.end),
-            document: document.clone(),
+            document,
             acknowledged: None,
-        });
-        for subscription in working.sinks.iter().filter(|sink| sink.alerts) {
-            self.pending.commit.messages.push(store::Message {
-                key: driftlead_engine::id::delivery_key(&change.alert_id, revision, &subscription.sink),
-                sink: subscription.sink.clone(),
-                lane: Some(change.alert_id.clone()),
-                body: document.clone(),
-            });
+        };
+        self.pending.commit.alerts.push(alert.clone());
+        let is_kept_back = self.is_kept_back(&alert, now);
+        if !is_kept_back {
+            self.send(at, &alert);
+        }
+        if is_over {
+            self.open.remove(&alert.id);
+        } else {
+            self.open.insert(alert.id.clone(), OpenAlert { alert, is_kept_back });
         }
         self.pending.is_dirty = true;
         Ok(())
     }
 
+    /// An alert as it stands, as a message for each sink that wants it.
+    fn send(&mut self, at: usize, alert: &store::Alert) {
+        for subscription in self.models[at].sinks.iter().filter(|sink| sink.alerts) {
+            self.pending.commit.messages.push(store::Message {
+                key: driftlead_engine::id::delivery_key(&alert.id, u64::from(alert.revision), &subscription.sink),
+                sink: subscription.sink.clone(),
+                lane: Some(alert.id.clone()),
+                body: alert.document.clone(),
+            });
+        }
+    }
+
+    fn is_kept_back(&self, alert: &store::Alert, now: i64) -> bool {
+        let segment = alert.segment.as_deref().and_then(crate::job::segments::pairs_of);
+        let subject =
+            Subject { model: &alert.model, window: &alert.name, segment: segment.as_deref(), alert: &alert.id };
+        self.silences.keep_back(subject, now)
+    }
+
+    /// Sends what silences that have ended kept back, if it is still open.
+    fn break_silence(&mut self, now: i64) {
+        let since = std::mem::replace(&mut self.silences_seen_at, now);
+        if !self.silences.ended_between(since, now) {
+            return;
+        }
+        let kept: Vec<store::Alert> =
+            self.open.values().filter(|open| open.is_kept_back).map(|open| open.alert.clone()).collect();
+        for alert in kept {
+            if self.is_kept_back(&alert, now) {
+                continue;
+            }
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == alert.model) else { continue };
+            self.send(at, &alert);
+            if let Some(open) = self.open.get_mut(&alert.id) {
+                open.is_kept_back = false;
+            }
+            self.pending.is_dirty = true;
+        }
+    }
+
     /// What falls due by the clock: partitions that became idle, corrections that were held back.
     fn tick(&mut self) -> Result<()> {
         let now = self.clock.now();
+        self.break_silence(now);
         for at in 0..self.models.len() {
             let source = self.models[at].source;
             let mut moved = false;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driftlead_connectors::store::{Acknowledgement, Silence};
 use driftlead_connectors::stream::{Partition, Position};
 
 use super::chunk::Chunk;
@@ -26,6 +27,10 @@ pub(super) enum Event {
     Failed { source: usize, error: Error },
     /// Read the settings again, and say what came of it.
     Reload(Sender<Result<String>>),
+    /// Somebody has seen an alert; answered once that is committed, with whether there is such an alert.
+    Acknowledge { alert: String, acknowledgement: Acknowledgement, answer: Sender<Result<bool>> },
+    /// A silence is new or changed; answered once that is committed.
+    Silence { silence: Silence, answer: Sender<Result<()>> },
     /// End, with everything read so far committed.
     Stop,
 }

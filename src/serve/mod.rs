@@ -17,6 +17,7 @@ pub mod health;
 mod model;
 pub mod plan;
 pub mod reader;
+pub mod silence;
 pub mod template;
 mod watch;
 pub mod wire;
@@ -46,6 +47,7 @@ use self::files::FileReader;
 use self::health::Health;
 use self::model::Model;
 use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
+use self::silence::Silences;
 use self::reader::{ReadPlan, Reader, TimeColumn};
 use self::watch::{Stored, Watch};
 use crate::clock::Clock;
@@ -65,19 +67,57 @@ pub struct Service {
     pub counters: Arc<Counters>,
     /// Whether it is alive and ready.
     pub health: Arc<Health>,
+    /// What the store holds, for questions.
+    pub reader: store::Reader,
+    /// The names of the sinks.
+    pub sinks: Vec<String>,
     /// The model files' settings, by model.
     pub models: Vec<crate::config::Config>,
 }
 
-/// Stops a service from another thread.
+/// Speaks to a service from another thread.
 #[derive(Clone, Debug)]
-pub struct Stopper(Sender<Event>);
+pub struct Commands(Sender<Event>);
 
-impl Stopper {
+impl Commands {
     /// Asks the service to end with everything committed.
     pub fn stop(&self) {
         // One that has ended needs no asking.
         drop(self.0.send(Event::Stop));
+    }
+
+    /// Notes who has seen an alert; answers whether there is such an alert, once that is committed.
+    ///
+    /// # Errors
+    ///
+    /// The service has ended, or cannot commit.
+    pub fn acknowledge(&self, alert: &str, acknowledgement: store::Acknowledgement) -> Result<bool> {
+        self.ask(|answer| Event::Acknowledge { alert: alert.to_owned(), acknowledgement, answer })
+    }
+
+    /// Keeps alerts back; returns once that is committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::acknowledge`].
+    pub fn silence(&self, silence: store::Silence) -> Result<()> {
+        self.ask(|answer| Event::Silence { silence, answer })
+    }
+
+    /// Reads the settings again; answers what changed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them; then nothing has changed.
+    pub fn reload(&self) -> Result<String> {
+        self.ask(Event::Reload)
+    }
+
+    fn ask<T>(&self, event: impl FnOnce(event::Sender<Result<T>>) -> Event) -> Result<T> {
+        let ended = || Error::run("the service has ended");
+        let (answer, answered) = bounded(1);
+        self.0.send(event(answer)).map_err(|_| ended())?;
+        answered.recv().map_err(|_| ended())?
     }
 }
 
@@ -133,6 +173,8 @@ impl Service {
             working.push(Working { model, source: source_at, places, time, watches, sinks });
         }
 
+        let reader = store.reader().map_err(|error| from_store(&error))?;
+        let sinks = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
         let bells: Vec<Arc<Notify>> = plan.sinks.iter().map(|_| Arc::new(Notify::new())).collect();
         for (sink, bell) in plan.sinks.into_iter().zip(&bells) {
             let outbox = store.outbox().map_err(|error| from_store(&error))?;
@@ -210,6 +252,8 @@ impl Service {
             events: inbox,
             health: health.clone(),
             listener: plan.listener,
+            silences: Silences::of(loaded.silences),
+            alerts: loaded.alerts,
         });
         engine.retire(stale)?;
         let engine = std::thread::Builder::new()
@@ -217,13 +261,13 @@ impl Service {
             .spawn(move || engine.run())
             .map_err(|error| Error::run("cannot start a thread").because(error))?;
         info!("started");
-        Ok(Self { engine, readers, events, counters, health, models: configs })
+        Ok(Self { engine, readers, events, counters, health, reader, sinks, models: configs })
     }
 
-    /// Something that stops it.
+    /// What other threads speak to it by.
     #[must_use]
-    pub fn stopper(&self) -> Stopper {
-        Stopper(self.events.clone())
+    pub fn commands(&self) -> Commands {
+        Commands(self.events.clone())
     }
 
     /// Waits for the end.

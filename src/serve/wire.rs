@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::wire::{Cell, Model, Segment, Window};
+use crate::report::wire::{Cell, Model, Segment, Window, instant};
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
@@ -141,20 +141,4 @@ pub struct Cause {
     pub share: Option<f64>,
     /// The cells that moved most.
     pub top: Vec<Cell>,
-}
-
-/// RFC 3339 in UTC with microseconds (SEMANTICS S23).
-mod instant {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    use crate::time::Timestamp;
-
-    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(time)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
-    }
 }
