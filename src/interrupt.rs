@@ -5,6 +5,7 @@
 //! a network, after removing the same files.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::exit::{Error, Result, code};
 use crate::output;
@@ -35,6 +36,18 @@ fn listen_for_termination() {
     drop(std::thread::Builder::new().name("signals".to_owned()).spawn(listen));
 }
 
+/// What is to be done at the first signal, beside raising the flag.
+static ON_REQUEST: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// Calls `act` at the first signal: for what waits for events and looks at no flag. If the signal has come already, at
+/// once.
+pub fn on_request(act: impl Fn() + Send + 'static) {
+    if REQUESTED.load(Ordering::SeqCst) != 0 {
+        act();
+    }
+    *ON_REQUEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
+}
+
 fn request(exit_code: u8, notice: &str) {
     if REQUESTED.swap(exit_code, Ordering::Relaxed) != 0 {
         output::remove_pending();
@@ -42,6 +55,9 @@ fn request(exit_code: u8, notice: &str) {
         std::process::exit(i32::from(exit_code));
     }
     output::complain(notice);
+    if let Some(act) = ON_REQUEST.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        act();
+    }
 }
 
 /// For loops: `interrupt::check()?` once a batch.

@@ -16,10 +16,9 @@ use crate::exit::{Error, Result, code};
 use crate::output;
 use crate::report::wire::{Cell, Feature, Window};
 use crate::report::{Verdict, number};
-use crate::serve::plan::{Plan, SourceKind, SourcePlan};
-use crate::serve::reader::Keep;
+use crate::serve::Service;
+use crate::serve::plan::{DeadPlace, Keep, Plan, SourceKind, SourcePlan};
 use crate::serve::wire::{Alert, Body, Status};
-use crate::serve::{Service, dead};
 
 /// Flights from and to Newark; see fixtures/flights/PROVENANCE.md.
 const MONTHS: [(&str, &[u8]); 6] = [
@@ -95,7 +94,7 @@ fn replay(folder: &Path, data: &Path) -> Result<usize> {
             time: None,
             places: std::collections::BTreeMap::new(),
             keep: Keep::Nothing,
-            dead: dead::Place::Nowhere,
+            dead: DeadPlace::Nowhere,
         }],
         sinks: Vec::new(),
         commit_every: Duration::from_secs(2),

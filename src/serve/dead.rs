@@ -5,12 +5,12 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use driftlead_connectors::stream::Partition;
 use serde_json::json;
 
 use super::chunk::{DeadLetter, Kept};
+use super::plan::DeadPlace;
 use crate::exit::{Error, Result};
 use crate::time::Timestamp;
 
@@ -18,27 +18,18 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct DeadLetters {
     source: String,
-    place: Place,
+    place: DeadPlace,
     waiting: Vec<u8>,
 }
 
-/// Where dead letters go.
-#[derive(Debug)]
-pub(super) enum Place {
-    /// Nowhere: they are counted only.
-    Nowhere,
-    /// A file that grows.
-    File(PathBuf),
-}
-
 impl DeadLetters {
-    pub(super) fn new(source: impl Into<String>, place: Place) -> Self {
+    pub(super) fn new(source: impl Into<String>, place: DeadPlace) -> Self {
         Self { source: source.into(), place, waiting: Vec::new() }
     }
 
     /// Takes letters to be written with the next commit.
     pub(super) fn add(&mut self, partition: &Partition, letters: &[DeadLetter], now: i64) {
-        if matches!(self.place, Place::Nowhere) {
+        if matches!(self.place, DeadPlace::Nowhere) {
             return;
         }
         for letter in letters {
@@ -70,7 +61,7 @@ impl DeadLetters {
 
     /// Writes and syncs what waits.
     pub(super) fn flush(&mut self) -> Result<()> {
-        let Place::File(path) = &self.place else { return Ok(()) };
+        let DeadPlace::File(path) = &self.place else { return Ok(()) };
         if self.waiting.is_empty() {
             return Ok(());
         }

@@ -9,8 +9,6 @@ use driftlead_connectors::decode::{Format, Place, RegistryOptions};
 use driftlead_connectors::sink::Sink;
 use driftlead_connectors::store::Retention;
 
-use super::dead;
-use super::reader::Keep;
 use super::template::Template;
 use super::wire::Body;
 
@@ -51,7 +49,7 @@ pub struct SourcePlan {
     /// What is kept of dead records.
     pub keep: Keep,
     /// Where dead records go.
-    pub dead: dead::Place,
+    pub dead: DeadPlace,
 }
 
 /// What a source reads.
@@ -81,6 +79,28 @@ pub enum SourceKind {
     },
     /// Standard input, a record a line.
     Stdin,
+}
+
+/// What is kept of dead records: payloads may be personal data (SEMANTICS S17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing but where they stand.
+    Nothing,
+    /// Their length and hash.
+    #[default]
+    Hash,
+    /// All of them.
+    Full,
+}
+
+/// Where dead letters go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeadPlace {
+    /// Nowhere: they are counted only.
+    #[default]
+    Nowhere,
+    /// A file that grows by a line each.
+    File(PathBuf),
 }
 
 /// A sink.

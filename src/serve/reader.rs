@@ -20,6 +20,7 @@ use driftlead_engine::digest::sha256_hex;
 
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
+use super::plan::Keep;
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
 use crate::job::event_times;
@@ -57,14 +58,6 @@ pub(super) struct TimeColumn {
     pub(super) column: usize,
     /// How far ahead of its arrival a time may be, in microseconds.
     pub(super) future: i64,
-}
-
-/// What is kept of dead records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    Nothing,
-    Hash,
-    Full,
 }
 
 /// What the engine tells a source thread.

@@ -47,7 +47,7 @@ pub(super) mod share {
 }
 
 /// Points in time as RFC 3339.
-pub(super) mod instant {
+pub(crate) mod instant {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::time::Timestamp;
