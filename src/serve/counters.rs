@@ -198,7 +198,7 @@ impl Counters {
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        drop(encode(&mut text, &self.registry));
+        let _ = encode(&mut text, &self.registry);
         text
     }
 }

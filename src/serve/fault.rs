@@ -52,7 +52,7 @@ fn kill() -> ! {
     #[cfg(unix)]
     {
         let own = rustix::process::getpid();
-        drop(rustix::process::kill_process(own, rustix::process::Signal::KILL));
+        let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
     }
     std::process::abort()
 }

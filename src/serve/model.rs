@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::tabular::Prepare;
@@ -42,7 +42,6 @@ pub(super) struct Model {
     /// The columns wanted from the source; the event time is the last.
     pub(super) wanted: Vec<Wanted>,
     prepare: Option<Prepare>,
-    schema: SchemaRef,
     /// For each feature its place among the prepared columns.
     features: Vec<usize>,
 }
@@ -89,11 +88,11 @@ impl Model {
         })?;
         let known = known_columns(&config, &baseline, &paths, remotes)?;
         let wanted = wanted(&config, &baseline, &segments, &known, &time)?;
-        let schema = Arc::new(Schema::new(
+        let schema = Schema::new(
             wanted.iter().map(|own| Field::new(&own.name, own.data_type.clone(), true)).collect::<Vec<_>>(),
-        ));
+        );
         let prepare = compile(&config, &schema)?;
-        let output = prepare.as_ref().map_or_else(|| schema.clone(), |prepare| prepare.output_schema().clone());
+        let output = prepare.as_ref().map_or(&schema, |prepare| prepare.output_schema().as_ref());
         let features = baseline
             .features()
             .iter()
@@ -104,7 +103,7 @@ impl Model {
             })
             .collect::<Result<_>>()?;
         let baseline_id = baseline.id();
-        Ok(Self { config, baseline, baseline_id, rules, segments, wanted, prepare, schema, features })
+        Ok(Self { config, baseline, baseline_id, rules, segments, wanted, prepare, features })
     }
 
     /// The rows of a chunk that meet the model's condition. `places` finds each wanted column among the chunk's, `time`
@@ -116,7 +115,7 @@ impl Model {
         let type_errors = places.iter().map(|place| chunk.decoded.type_errors[*place].clone()).collect();
         let (decoded, times, excluded) = match &self.prepare {
             None => {
-                let batch = batch(&self.schema, columns, n_rows)?;
+                let batch = batch(self.names(), columns, n_rows)?;
                 let bad_records = chunk.decoded.bad_records.clone();
                 (DecodedBatch { batch, type_errors, bad_records }, chunk.times[time].clone(), 0)
             }
@@ -128,6 +127,10 @@ impl Model {
         Ok(Rows { decoded, times, segments, excluded })
     }
 
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.wanted.iter().map(|own| own.name.as_str())
+    }
+
     /// What the condition leaves, the derived columns, and the event times of what is left.
     fn prepared(
         &self,
@@ -136,11 +139,9 @@ impl Model {
         mut type_errors: Vec<Option<arrow_buffer::BooleanBuffer>>,
         times: &[Option<i64>],
     ) -> Result<(DecodedBatch, Vec<Option<i64>>, u64)> {
-        let mut fields: Vec<Arc<Field>> = self.schema.fields().to_vec();
-        fields.push(Arc::new(Field::new(TIME, DataType::Int64, true)));
         columns.push(Arc::new(times.iter().copied().collect::<Int64Array>()));
         type_errors.push(None);
-        let batch = batch(&Arc::new(Schema::new(fields)), columns, times.len())?;
+        let batch = batch(self.names().chain([TIME]), columns, times.len())?;
         let decoded = DecodedBatch { batch, type_errors, bad_records: Default::default() };
         let (decoded, excluded) =
             prepare.apply_decoded(decoded).map_err(|error| Error::run(error.to_string()))?;
@@ -169,9 +170,16 @@ impl Model {
     }
 }
 
-fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>, n_rows: usize) -> Result<RecordBatch> {
+/// Columns as a batch, each in the type that it has: files have widths and units of their own (SEMANTICS S4).
+fn batch<'a>(
+    names: impl Iterator<Item = &'a str>,
+    columns: Vec<ArrayRef>,
+    n_rows: usize,
+) -> Result<RecordBatch> {
+    let fields: Vec<Field> =
+        names.zip(&columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
         .map_err(|error| Error::run("the source's columns are not those of its model").because(error))
 }
 
