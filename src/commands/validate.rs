@@ -1,24 +1,29 @@
-//! `driftlead validate`: every problem of a model file, or what it means.
+//! `driftlead validate`: every problem of a model or service file, or what it means.
 
 use std::path::Path;
 
-use crate::cli::Validate;
+use crate::cli::{SchemaOf, Validate};
+use crate::config::fleet::{self, Fleet};
 use crate::config::{Config, schema, view};
-use crate::exit::{Error, Result, code};
+use crate::exit::{Result, code};
 use crate::output;
 
-/// Prints the resolved settings, or the schema.
+/// Prints the resolved settings, or a schema. A service file is read with the models that it names.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or has problems; all of them are in the message.
+/// A file cannot be read, or has problems; all of them are in the message.
 pub fn run(args: &Validate) -> Result<u8> {
-    let Some(file) = &args.file else {
-        output::print(&schema::text())?;
-        return Ok(code::OK);
+    let text = match (&args.file, args.schema) {
+        (Some(file), _) if fleet::is_service_file(file) => {
+            let fleet = Fleet::load(file)?;
+            format!("{} is valid\n\n{}", file.display(), fleet.view(|name| std::env::var(name).ok()))
+        }
+        (Some(file), _) => format!("{} is valid\n\n{}", file.display(), view::text(&load(file)?)),
+        (None, Some(SchemaOf::Service)) => schema::service(),
+        (None, _) => schema::text(),
     };
-    let config = load(file)?;
-    output::print(&format!("{} is valid\n\n{}", file.display(), view::text(&config)))?;
+    output::print(&text)?;
     Ok(code::OK)
 }
 
@@ -28,12 +33,5 @@ pub fn run(args: &Validate) -> Result<u8> {
 ///
 /// The file cannot be read, or has problems; all of them are in the message.
 pub fn load(file: &Path) -> Result<Config> {
-    let cannot = |reason: String| {
-        Error::input(format!("cannot read the model file `{}`", file.display())).because(reason)
-    };
-    let bytes = std::fs::read(file).map_err(|error| cannot(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        cannot(format!("byte {} is not UTF-8 text: is this a data file?", error.utf8_error().valid_up_to()))
-    })?;
-    Ok(Config::parse(file, &text)?)
+    Ok(Config::parse(file, &fleet::read_model(file)?)?)
 }
