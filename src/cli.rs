@@ -93,14 +93,16 @@ Exit codes:
 Examples:
   driftlead inspect flights.baseline.parquet")]
     Inspect(Inspect),
-    /// Check a model file and show what it means.
+    /// Check a model or service file and show what it means.
     ///
-    /// Reports every problem of the file with its line and column, and exits 2; or prints what the file means, with the
-    /// defaults that it leaves unsaid. No data is read.
+    /// Reports every problem of the file, and of the models that a service file names, with its line and column, and
+    /// exits 2; or prints what the file means, with the defaults that it leaves unsaid. No data is read.
     #[command(after_help = "\
 Examples:
   driftlead validate flights.yaml
-  driftlead validate --schema > model.schema.json")]
+  driftlead validate service.yaml
+  driftlead validate --schema > model.schema.json
+  driftlead validate --schema service > service.schema.json")]
     Validate(Validate),
     /// Write a completion script for a shell.
     #[command(after_help = "\
@@ -190,12 +192,21 @@ pub struct Inspect {
 /// The words after `driftlead validate`.
 #[derive(Clone, Debug, Args)]
 pub struct Validate {
-    /// The model file.
+    /// The model or service file; a service file is read with the models that it names.
     #[arg(value_name = "FILE", required_unless_present = "schema")]
     pub file: Option<PathBuf>,
-    /// Print the JSON Schema of model files, with which editors complete and check them.
-    #[arg(long, conflicts_with = "file")]
-    pub schema: bool,
+    /// Print the JSON Schema of model or of service files, with which editors complete and check them.
+    #[arg(long, conflicts_with = "file", value_name = "OF", num_args = 0..=1, default_missing_value = "model")]
+    pub schema: Option<SchemaOf>,
+}
+
+/// Which files a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Model files.
+    Model,
+    /// Service files.
+    Service,
 }
 
 /// The words after `driftlead completions`.

@@ -74,6 +74,15 @@ mod tests {
         assert_eq!(go(&["check".into(), "--help".into()]), code::OK);
         assert_eq!(go(&["completions".into(), "bash".into()]), code::OK);
         assert_eq!(go(&["validate".into(), file("good.yaml", "model: m\n")]), code::OK);
+        let model = "model: m\nsource: s\nbaseline: b.parquet\ntime: t\nwindow: {length: 1h}\n";
+        let service = "store: x\nmodels: of-service.yaml\nsources: {s: {ingest: {}}}\n";
+        file("of-service.yaml", model);
+        assert_eq!(go(&["validate".into(), file("service.yaml", service)]), code::OK);
+        let service = service.replace("s: {", "other: {");
+        assert_eq!(go(&["validate".into(), file("service.yaml", &service)]), code::INPUT);
+        assert_eq!(go(&["check".into(), file("service.yaml", &service)]), code::INPUT);
+        assert_eq!(go(&["validate".into(), "--schema".into(), "service".into()]), code::OK);
+        assert_eq!(go(&["validate".into(), "--schema".into()]), code::OK);
         assert_eq!(go(&["validate".into(), file("bad.yaml", "modle: m\n")]), code::INPUT);
         assert_eq!(go(&["validate".into(), file("data.yaml", "PAR1")]), code::INPUT);
         assert_eq!(go(&["validate".into(), "no/such/file.yaml".into()]), code::INPUT);

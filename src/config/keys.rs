@@ -127,6 +127,7 @@ pub static MODEL: Record = Record {
             "Tools whose metrics are reported beside driftlead's own, computed exactly as they do",
         ),
     ],
+    one_of: &[],
 };
 
 const COLUMNS: Shape = Shape::Several(&Shape::Label);
@@ -150,6 +151,7 @@ static BASELINE: Record = Record {
             "An SQL condition on the baseline's rows alone, beside the model's own `where`",
         ),
     ],
+    one_of: &[],
 };
 
 static WINDOW: Record = Record {
@@ -212,6 +214,7 @@ static WINDOW: Record = Record {
             "The non-null rows that a feature needs to be judged",
         ),
     ],
+    one_of: &[],
 };
 
 static FEATURE: Record = Record {
@@ -240,6 +243,7 @@ static FEATURE: Record = Record {
             "Bounds of your own that the cells of a numeric feature must respect, ascending",
         ),
     ],
+    one_of: &[],
 };
 
 /// One entry of `thresholds`.
@@ -285,6 +289,7 @@ pub(super) static THRESHOLD: Record = Record {
             "Whether a breach must also be statistically significant",
         ),
     ],
+    one_of: &[],
 };
 
 static BELOW: Record = Record {
@@ -293,6 +298,7 @@ static BELOW: Record = Record {
         optional("warn", Shape::Number, "none", "0.05", "Below this the verdict is `warn`"),
         optional("drift", Shape::Number, "none", "0.01", "Below this the verdict is `drift`"),
     ],
+    one_of: &[],
 };
 
 static ALERT: Record = Record {
@@ -320,13 +326,19 @@ static ALERT: Record = Record {
             "Event time from a resolve to the earliest next alert",
         ),
     ],
+    one_of: &[],
 };
 
-const fn required(name: &'static str, shape: Shape, example: &'static str, doc: &'static str) -> Key {
+pub(super) const fn required(
+    name: &'static str,
+    shape: Shape,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
     Key { name, shape, required: true, default: "", example, doc }
 }
 
-const fn optional(
+pub(super) const fn optional(
     name: &'static str,
     shape: Shape,
     default: &'static str,

@@ -1,4 +1,4 @@
-//! Settings of a model: what a file says, checked, with every default filled in once.
+//! Settings of a model, and of the [`service`]: what a file says, checked, with every default filled in once.
 //!
 //! A file goes through two stages. [`node`] reads it as it stands, with a place for every value, and [`shape`] holds it
 //! to the table in [`keys`]. [`Config`] is what comes out: resolved, valid, and free of YAML. Both stages collect
@@ -6,6 +6,7 @@
 
 pub mod duration;
 mod feature;
+pub mod fleet;
 pub mod keys;
 pub mod node;
 mod origin;
@@ -14,7 +15,9 @@ mod quorum;
 pub mod rule;
 pub mod schema;
 pub mod secret;
+pub mod service;
 pub mod shape;
+pub mod size;
 pub mod template;
 pub mod view;
 mod window;

@@ -1,4 +1,4 @@
-//! The model file behind the settings: where it names what, for problems that only show once the data are open.
+//! The file behind the settings: where it names what, for problems that only show once the data are open.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::node::{Node, Value};
 use super::problem::{Place, Problem, Problems};
 use super::several_nodes;
 
-/// Where a model file names columns and expressions; empty for settings that come from no file.
+/// Where a file names columns, expressions, sources and sinks; empty for settings that come from no file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     file: PathBuf,
@@ -27,7 +27,7 @@ impl Origin {
                 note(key, name.name.clone(), name.place);
             }
         }
-        for key in ["time", "exclude", "segments"] {
+        for key in ["model", "source", "time", "exclude", "segments", "sinks"] {
             let columns = root.child(key).map(several_nodes).unwrap_or_default();
             for node in columns.into_iter().flat_map(several_nodes) {
                 if let Some(name) = node.text() {
@@ -39,6 +39,23 @@ impl Origin {
         for (key, node) in [("where", Some(root)), ("baseline.where", own)] {
             if let Some(node) = node.and_then(|node| node.child("where")) {
                 note(key, String::new(), node.place);
+            }
+        }
+        Self { file: file.to_owned(), text: text.to_owned(), places }
+    }
+
+    /// Where a service file names its sources and sinks, and each path of its models.
+    pub(super) fn of_service(file: &Path, text: &str, root: &Node) -> Self {
+        let mut places = BTreeMap::new();
+        for key in ["sources", "sinks"] {
+            for (name, _) in root.child(key).map(Node::entries).unwrap_or_default() {
+                places.entry((key, name.name.clone())).or_insert(name.place);
+            }
+        }
+        for node in root.child("models").map(several_nodes).unwrap_or_default() {
+            if let Some(path) = node.text() {
+                let folder = file.parent().unwrap_or_else(|| Path::new(""));
+                places.entry(("models", super::beside(folder, &path))).or_insert(node.place);
             }
         }
         Self { file: file.to_owned(), text: text.to_owned(), places }

@@ -26,12 +26,19 @@ pub struct Problem {
     pub place: Place,
     /// What, and what to do: a lowercase fragment.
     pub message: String,
+    /// Whether its line of the file must not be shown, because a secret may stand there.
+    is_hidden: bool,
 }
 
 impl Problem {
     /// A problem at `place`.
     pub fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into() }
+        Self { place, message: message.into(), is_hidden: false }
+    }
+
+    /// A problem at `place`, whose line of the file is not shown: a secret may stand there.
+    pub fn hidden(place: Place, message: impl Into<String>) -> Self {
+        Self { is_hidden: true, ..Self::new(place, message) }
     }
 }
 
@@ -62,16 +69,20 @@ impl Problems {
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
-    /// Each problem as `file:line:column: message`, with its line of the file and a mark below the place.
+    /// Each problem as `file:line:column: message`, with its line of the file and a mark below the place, unless a
+    /// secret may stand there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { place, message }) in self.list.iter().enumerate() {
+        // A line with a secret in it is not shown for its other problems either.
+        let hidden: Vec<u64> =
+            self.list.iter().filter(|problem| problem.is_hidden).map(|problem| problem.place.line).collect();
+        for (index, Problem { place, message, .. }) in self.list.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             write!(f, "{}:{}:{}: {message}", self.file.display(), place.line, place.column)?;
             let line =
                 usize::try_from(place.line.saturating_sub(1)).ok().and_then(|n| self.text.lines().nth(n));
-            if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
+            if let Some(line) = line.filter(|line| !line.trim().is_empty() && !hidden.contains(&place.line)) {
                 let before: String =
                     line.chars().take(usize::try_from(place.column.saturating_sub(1)).unwrap_or(0)).collect();
                 let number = place.line.to_string();
@@ -124,6 +135,18 @@ mod tests {
         assert_eq!(suggest("treshold", keys), "did you mean `thresholds`?");
         assert_eq!(suggest("Window", keys), "did you mean `window`?");
         assert_eq!(suggest("foo", keys), "expected one of `thresholds`, `window`, `windows`, `where`");
+    }
+
+    #[test]
+    fn a_line_with_a_secret_is_never_shown() {
+        let text = "a: {secret: hunter2, colour: red}\nb: c\n";
+        let list = vec![
+            Problem::hidden(Place { line: 1, column: 13 }, "a secret never stands in a file"),
+            Problem::new(Place { line: 1, column: 22 }, "unknown key `colour`"),
+            Problem::new(Place { line: 2, column: 1 }, "unknown key `b`"),
+        ];
+        let shown = Problems::new(Path::new("s.yaml"), text, list).to_string();
+        assert!(!shown.contains("hunter2") && shown.contains("  2 | b: c"), "{shown}");
     }
 
     #[test]

@@ -1,22 +1,33 @@
-//! The JSON Schema of model files, for completion and checks in editors: written from the table in `keys.rs`.
+//! The JSON Schemas of model and service files, for completion and checks in editors: written from the tables of keys.
 
 use driftlead_engine::metric;
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use super::service;
 use super::shape::{Key, Record, Shape};
 
-/// What the schema is called in itself.
+/// What the schema of model files is called in itself.
 pub const TITLE: &str = "driftlead model file";
 
-/// The schema as the text of `docs/model.schema.json`.
+/// The schema of model files, as the text of `docs/model.schema.json`.
 #[must_use]
 pub fn text() -> String {
+    of(TITLE, &keys::MODEL)
+}
+
+/// The schema of service files, as the text of `docs/service.schema.json`.
+#[must_use]
+pub fn service() -> String {
+    of("driftlead service file", &service::keys::SERVICE)
+}
+
+fn of(title: &str, root: &Record) -> String {
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": TITLE,
+        "title": title,
     });
-    if let (Some(schema), Value::Object(record)) = (schema.as_object_mut(), record(&keys::MODEL)) {
+    if let (Some(schema), Value::Object(record)) = (schema.as_object_mut(), record(root)) {
         schema.extend(record);
     }
     // A value tree has no map with keys that are no strings.
@@ -32,7 +43,19 @@ fn record(record: &Record) -> Value {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
+    match record.one_of {
+        [] => {}
+        [names] => schema["oneOf"] = either(names),
+        several => {
+            let all: Vec<Value> = several.iter().map(|names| json!({"oneOf": either(names)})).collect();
+            schema["allOf"] = json!(all);
+        }
+    }
     schema
+}
+
+fn either(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({"required": [name]})).collect()
 }
 
 fn property(key: &Key) -> Value {
@@ -56,10 +79,23 @@ fn schema_without_description(mut schema: Value) -> Value {
 fn shape(of: Shape) -> Value {
     match of {
         Shape::Text => json!({"type": "string", "minLength": 1}),
+        Shape::Separator => json!({"type": "string", "minLength": 1, "maxLength": 1}),
         Shape::Label => json!({"type": ["string", "number", "boolean"]}),
+        Shape::Flag => json!({"type": "boolean"}),
         Shape::Number => json!({"type": "number"}),
         Shape::Count(least) => json!({"type": "integer", "minimum": least}),
         Shape::Duration => json!({"type": "string", "pattern": "^([0-9]+(w|d|h|m|s|ms|us))+$"}),
+        Shape::Size => json!({"type": "string", "pattern": "^[0-9]+(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$"}),
+        Shape::Setting => json!({"type": ["string", "number", "boolean"]}),
+        Shape::Secret => json!({"anyOf": [
+            {"type": "string", "pattern": "\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}"},
+            {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {"file": {"type": "string", "minLength": 1}},
+                "required": ["file"],
+            },
+        ]}),
         Shape::Quorum => json!({"type": "string", "pattern": "^[0-9]+ of [0-9]+$"}),
         Shape::Choice(words) => json!({"enum": words}),
         Shape::Metric => json!({"enum": metric::ALL.map(|metric| metric.name())}),
@@ -84,17 +120,17 @@ fn list(item: &Shape) -> Value {
 mod tests {
     use super::*;
 
-    /// With `UPDATE_SCHEMA=1` in the environment the file is written anew instead.
+    /// With `UPDATE_SCHEMA=1` in the environment the files are written anew instead.
     #[test]
-    fn the_schema_that_ships_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/model.schema.json");
-        if std::env::var_os("UPDATE_SCHEMA").is_some() {
-            std::fs::write(path, text()).expect("docs/model.schema.json is written");
+    fn the_schemas_that_ship_are_current() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+        for (name, text) in [("model.schema.json", text()), ("service.schema.json", service())] {
+            let path = format!("{folder}/{name}");
+            if std::env::var_os("UPDATE_SCHEMA").is_some() {
+                std::fs::write(&path, &text).expect(name);
+            }
+            let shipped = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(shipped == text, "docs/{name} is stale: run `UPDATE_SCHEMA=1 cargo test schema`");
         }
-        let shipped = std::fs::read_to_string(path).expect("docs/model.schema.json");
-        assert!(
-            shipped == text(),
-            "docs/model.schema.json is stale: run `UPDATE_SCHEMA=1 cargo test schema`"
-        );
     }
 }

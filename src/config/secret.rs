@@ -1,6 +1,14 @@
 //! Values that must never be shown: they come from the environment or a mounted file, and print as `***`.
+//!
+//! A file that is checked is not yet run: a [`Setting`] says where a value comes from, and [`Setting::open`] fetches it
+//! when the service starts. So a file can be checked where its secrets are not.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::beside;
+use super::node::{Node, Value};
+use super::problem::Place;
 
 /// A secret, readable only through [`Secret::reveal`].
 #[derive(Clone, PartialEq, Eq)]
@@ -69,6 +77,103 @@ impl fmt::Display for Secret {
     }
 }
 
+/// A value of a service's file that is a secret, or may hold one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Setting {
+    from: From,
+    place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum From {
+    /// Text in which `${NAME}` stands for a variable.
+    Text(String),
+    /// The content of a file, without the line break at its end.
+    File(PathBuf),
+}
+
+impl Setting {
+    /// The setting that `node` spells: text, or `{file: PATH}` relative to `folder`. `None` if it has another shape.
+    pub(super) fn read(node: &Node, folder: &Path) -> Option<Self> {
+        let from = match &node.value {
+            Value::Map(_) => From::File(beside(folder, &node.child("file")?.text()?).into()),
+            _ => From::Text(node.text()?),
+        };
+        Some(Self { from, place: node.place })
+    }
+
+    /// Text that stands in no file.
+    pub(super) fn of(text: &str, place: Place) -> Self {
+        Self { from: From::Text(text.to_owned()), place }
+    }
+
+    /// # Errors
+    ///
+    /// A `${` that is not followed by a name and `}`; never shows more than that.
+    pub(super) fn check(text: &str) -> Result<(), String> {
+        Secret::expand(text, |_| Some("x".to_owned())).map(drop)
+    }
+
+    /// Where the file says it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The value, if it stands in the file and may be shown.
+    #[must_use]
+    pub fn plain(&self) -> Option<String> {
+        match &self.from {
+            From::Text(text) if !text.contains("${") => {
+                Secret::expand(text, |_| None).ok().map(|secret| secret.0)
+            }
+            From::Text(_) | From::File(_) => None,
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// A variable that is unset or empty, a file that cannot be read or is empty. The message has names, never a value.
+    pub fn open(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
+        match &self.from {
+            From::Text(text) => Secret::expand(text, environment),
+            From::File(path) => {
+                let shown = path.display();
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| format!("cannot read the secret in `{shown}`: {error}"))?;
+                let text = text.trim_end_matches(['\n', '\r']);
+                if text.is_empty() {
+                    return Err(format!("the file `{shown}` is empty: it should hold the secret"));
+                }
+                Ok(Secret(text.to_owned()))
+            }
+        }
+    }
+
+    /// Where the value comes from, for a person: the value itself if it may be shown.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match (&self.from, self.plain()) {
+            (_, Some(plain)) => plain,
+            (From::File(path), None) => format!("*** from the file {}", path.display()),
+            (From::Text(text), None) => format!("*** from {}", variables(text).join(", ")),
+        }
+    }
+}
+
+/// The names of variables in `text`.
+fn variables(text: &str) -> Vec<&str> {
+    text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +205,39 @@ mod tests {
             let error = Secret::expand(text, environment).expect_err(text);
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    fn setting(yaml: &str) -> Setting {
+        let node = Node::parse(yaml).expect(yaml);
+        Setting::read(node.child("x").expect(yaml), Path::new("conf")).expect(yaml)
+    }
+
+    #[test]
+    fn a_setting_is_shown_only_if_it_stands_in_the_file() {
+        let plain = setting("x: a$b$$c");
+        assert_eq!((plain.plain().as_deref(), plain.describe().as_str()), (Some("a$b$c"), "a$b$c"));
+        let mixed = setting("x: Bearer ${HOOK}.${OTHER}");
+        assert_eq!(format!("{mixed:?}"), "*** from HOOK, OTHER");
+        assert_eq!(setting("x: {file: ./key}").describe(), "*** from the file conf/key");
+        assert_eq!(setting("x: Bearer ${HOOK}").open(environment).expect("set").reveal(), "Bearer s3cr3t");
+        assert_eq!(setting("x: 9092").open(environment).expect("plain").reveal(), "9092");
+    }
+
+    #[test]
+    fn a_secret_in_a_file_has_no_line_break_and_is_not_empty() {
+        let folder = tempfile::tempdir().expect("folder");
+        let of = |content: &str| {
+            let path = folder.path().join("key");
+            std::fs::write(&path, content).expect("written");
+            setting(&format!("x: {{file: {}}}", path.display())).open(environment)
+        };
+        assert_eq!(of("s3cr3t\r\n").expect("read").reveal(), "s3cr3t");
+        assert!(of("\n").expect_err("empty").contains("is empty"));
+        assert!(
+            setting("x: {file: no/such}")
+                .open(environment)
+                .expect_err("none")
+                .contains("cannot read the secret")
+        );
     }
 }

@@ -9,22 +9,34 @@ use super::duration::Duration;
 use super::node::{Node, Value};
 use super::problem::{Problem, quote, suggest};
 use super::quorum::Quorum;
+use super::secret::Setting;
+use super::size::Size;
 
 /// What one value may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// Text: a path, an SQL expression.
     Text,
+    /// One character of ASCII that can stand between fields: no quote and no line break.
+    Separator,
     /// A name or value from the data; numbers and booleans are taken as they are written.
     Label,
+    /// `true` or `false`.
+    Flag,
     /// A finite number.
     Number,
     /// A whole number, no less than this.
     Count(u64),
     /// A length of time, such as `6h`.
     Duration,
+    /// A number of bytes, such as `5GiB`.
+    Size,
     /// `N of M`.
     Quorum,
+    /// Text, a number or a boolean, in which `${NAME}` stands for a variable of the environment.
+    Setting,
+    /// What must not stand in a file: text with a `${NAME}` in it, or `{file: PATH}`.
+    Secret,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// The name of a metric.
@@ -50,6 +62,8 @@ pub struct Record {
     pub name: &'static str,
     /// Its keys, in the order of documentation.
     pub keys: &'static [Key],
+    /// Keys of which exactly one must be there, for each list.
+    pub one_of: &'static [&'static [&'static str]],
 }
 
 /// One key of a [`Record`].
@@ -74,16 +88,24 @@ impl Shape {
     fn expected(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
+            Self::Separator => "one character".to_owned(),
             Self::Label => "a name or value".to_owned(),
+            Self::Flag => "`true` or `false`".to_owned(),
             Self::Number => "a number".to_owned(),
             Self::Count(least) => format!("a whole number of at least {least}"),
             Self::Duration => "a duration".to_owned(),
+            Self::Size => "a number of bytes".to_owned(),
             Self::Quorum => "a number of windows".to_owned(),
+            Self::Setting => "a value".to_owned(),
+            Self::Secret => "a secret".to_owned(),
             Self::Choice(words) => format!("one of {}", quote(words)),
             Self::Metric => "the name of a metric".to_owned(),
             Self::List(item) => format!("a list, each item {}", item.expected()),
             Self::Several(item) => format!("{} or a list of such", item.expected()),
-            Self::Record(record) => format!("{} with keys such as `{}`", record.name, record.keys[0].name),
+            Self::Record(Record { name, keys: [first, ..], .. }) => {
+                format!("{name} with keys such as `{}`", first.name)
+            }
+            Self::Record(record) => format!("{}, which has no keys", record.name),
             Self::Table(_) => "a mapping from names to settings".to_owned(),
             Self::Segment => "a segment: a mapping from column to value".to_owned(),
             Self::ShortOr(short, record) => format!("{} or {}", short.expected(), record.name),
@@ -125,7 +147,8 @@ pub fn check(root: &Node, record: &'static Record, problems: &mut Vec<Problem>) 
         problems.push(Problem::new(root.place, message));
         return;
     }
-    Checker { problems }.value(root, Shape::Record(record), record.name, "");
+    let example = record.keys.first().map_or("", |key| key.example);
+    Checker { problems }.value(root, Shape::Record(record), record.name, example);
 }
 
 struct Checker<'a> {
@@ -137,11 +160,17 @@ impl Checker<'_> {
     fn value(&mut self, node: &Node, shape: Shape, name: &str, example: &str) {
         match (shape, &node.value) {
             (Shape::Text | Shape::Label, Value::Text(text)) => self.text(node, name, text),
+            (Shape::Separator, Value::Text(text)) if is_separator(text) => {}
             (Shape::Label, Value::Number(..) | Value::Bool(_)) => {}
+            (Shape::Flag, Value::Bool(_)) => {}
             (Shape::Number, Value::Number(number, _)) if number.is_finite() => {}
             (Shape::Count(least), Value::Number(number, _)) if is_count(*number, least) => {}
             (Shape::Duration, Value::Text(text)) => self.parsed::<Duration>(node, name, text),
+            (Shape::Size, Value::Text(text)) => self.parsed::<Size>(node, name, text),
             (Shape::Quorum, Value::Text(text)) => self.parsed::<Quorum>(node, name, text),
+            (Shape::Setting, Value::Number(..) | Value::Bool(_)) => {}
+            (Shape::Setting, Value::Text(text)) => self.setting(node, name, text),
+            (Shape::Secret, _) => self.secret(node, name, example),
             (Shape::Choice(words), Value::Text(word)) if words.contains(&word.as_str()) => {}
             (Shape::Choice(words), Value::Text(word)) => {
                 let hint = suggest(word, words.iter().copied());
@@ -225,6 +254,9 @@ impl Checker<'_> {
                 }
             }
         }
+        for names in record.one_of {
+            self.one_of(node, record, names);
+        }
         for known in record.keys.iter().filter(|known| known.required && node.child(known.name).is_none()) {
             self.say(
                 node,
@@ -256,8 +288,67 @@ impl Checker<'_> {
             self.say(node, format!("`{name}` is empty: write a value or leave the key out"));
         } else if text.contains("${") {
             // Expanding them everywhere would put secrets into reports and ids.
-            self.say(node, format!("`${{…}}` in `{name}` is not expanded: only the secrets of sinks come from the environment"));
+            self.say(node, format!("`${{…}}` in `{name}` is not expanded: only secrets, in a service's file, come from the environment"));
         }
+    }
+
+    /// Exactly one of `names` stands in `node`.
+    fn one_of(&mut self, node: &Node, record: &'static Record, names: &[&str]) {
+        let is_there = |name: &&&str| node.child(name).is_some_and(|child| child.value != Value::Null);
+        let there: Vec<&str> = names.iter().filter(is_there).copied().collect();
+        match there.as_slice() {
+            [_] => {}
+            [] => {
+                if let Some(name) = names.iter().find(|name| node.child(name).is_some()) {
+                    let message =
+                        format!("`{name}` has nothing behind it: write `{name}: {{}}`, or its settings");
+                    self.say(node, message);
+                    return;
+                }
+                let example = record.keys.iter().find(|key| names.contains(&key.name));
+                let example = example.map(|key| code(key.name, key.example)).unwrap_or_default();
+                let what = record.name;
+                self.say(node, format!("{what} needs one of {}: write such as {example}", quote(names)));
+            }
+            [first, rest @ ..] => {
+                for name in rest {
+                    let place = node.entries().iter().find(|(key, _)| key.name == *name);
+                    let place = place.map_or(node.place, |(key, _)| key.place);
+                    let message =
+                        format!("{} has `{first}` already: leave out either it or `{name}`", record.name);
+                    self.problems.push(Problem::new(place, message));
+                }
+            }
+        }
+    }
+
+    fn setting(&mut self, node: &Node, name: &str, text: &str) {
+        if text.trim().is_empty() {
+            self.say(node, format!("`{name}` is empty: write a value or leave the key out"));
+        } else if let Err(error) = Setting::check(text) {
+            self.say(node, format!("`{name}`: {error}"));
+        }
+    }
+
+    /// Whatever is wrong with a secret, it is not shown.
+    fn secret(&mut self, node: &Node, name: &str, example: &str) {
+        let wrong = match &node.value {
+            Value::Map(entries) => match entries.as_slice() {
+                [(key, value)] if key.name == "file" => match value.text() {
+                    Some(text) if !text.trim().is_empty() && !text.contains("${") => return,
+                    _ => "`file` expects the path of a mounted file".to_owned(),
+                },
+                _ => "expected text or `{file: PATH}`".to_owned(),
+            },
+            Value::Text(text) if text.contains("${") => match Setting::check(text) {
+                Ok(()) => return,
+                Err(error) => error,
+            },
+            _ => "a secret never stands in a file".to_owned(),
+        };
+        let message =
+            format!("`{name}`: {wrong}; write such as {}, or `{{file: PATH}}`", code(name, example));
+        self.problems.push(Problem::hidden(node.place, message));
     }
 
     fn parsed<T: std::str::FromStr<Err = String>>(&mut self, node: &Node, name: &str, text: &str) {
@@ -269,6 +360,10 @@ impl Checker<'_> {
     fn say(&mut self, node: &Node, message: String) {
         self.problems.push(Problem::new(node.place, message));
     }
+}
+
+fn is_separator(text: &str) -> bool {
+    matches!(text.as_bytes(), [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte))
 }
 
 fn is_count(number: f64, least: u64) -> bool {

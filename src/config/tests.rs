@@ -3,7 +3,7 @@ use std::path::Path;
 use driftlead_engine::policy::{Bounds, Gate, On};
 use driftlead_engine::{Kind, Metric};
 
-use super::{Config, Cut, Duration, Quorum};
+use super::{Config, Cut, Duration, Quorum, service, shape};
 
 fn read(text: &str) -> Config {
     match Config::parse(Path::new("models/flights.yaml"), text) {
@@ -215,33 +215,49 @@ fn examples<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
 fn every_example_of_the_documentation_is_valid() {
     let page = include_str!("../../docs/configuration.md");
     let examples = examples(page, "yaml");
-    assert!(examples.len() >= 6, "{}", examples.len());
-    for example in examples {
+    let (services, models): (Vec<_>, Vec<_>) =
+        examples.into_iter().partition(|text| service::is_service(text));
+    assert!(models.len() >= 6 && services.len() >= 4, "{} {}", models.len(), services.len());
+    for example in models {
         read(example);
+    }
+    for example in services {
+        if let Err(problems) = service::Service::parse(Path::new("service.yaml"), example) {
+            panic!("{problems}");
+        }
     }
 }
 
-#[test]
-fn every_key_is_documented_and_every_example_in_the_table_fits_it() {
-    let page = include_str!("../../docs/configuration.md");
+/// Every example in the table fits its key. The keys that no row of `page` has in backticks.
+fn undocumented(root: &'static shape::Record, page: &str) -> Vec<String> {
     let mut missing = Vec::new();
-    super::shape::for_each_record(&super::keys::MODEL, &mut |record| {
+    shape::for_each_record(root, &mut |record| {
         for key in record.keys {
             if !page.contains(&format!("| `{}` |", key.name))
                 && record.name != "bounds below"
                 && key.name != "path"
             {
-                missing.push(key.name);
+                missing.push(format!("{} of {}", key.name, record.name));
             }
             let text = format!("{}: {}\n", key.name, key.example);
             let node = super::node::Node::parse(&text).expect(&text);
             let mut problems = Vec::new();
-            super::shape::check(&node, record, &mut problems);
-            let about_others = |message: &str| message.contains("is missing in");
+            shape::check(&node, record, &mut problems);
+            let about_others =
+                |message: &str| message.contains("is missing in") || message.contains("needs one of");
             problems.retain(|problem| !about_others(&problem.message));
             assert!(problems.is_empty(), "{text}{problems:?}");
         }
     });
+    missing
+}
+
+#[test]
+fn every_key_is_documented_and_every_example_in_the_table_fits_it() {
+    let page = include_str!("../../docs/configuration.md");
+    let (model, service) = page.split_once("## The service").expect("a section on the service");
+    let mut missing = undocumented(&super::keys::MODEL, model);
+    missing.extend(undocumented(&service::keys::SERVICE, service));
     assert!(missing.is_empty(), "docs/configuration.md says nothing of {missing:?}");
     let metrics: Vec<_> = driftlead_engine::metric::ALL.iter().map(|metric| format!("`{metric}`")).collect();
     assert!(page.contains(&metrics.join(", ")), "docs/configuration.md lists other metrics");

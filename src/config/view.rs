@@ -112,7 +112,8 @@ fn features(config: &Config, line: &mut impl FnMut(&str, &str, bool)) {
     }
 }
 
-fn describe_window(window: &Window) -> String {
+/// A window in words.
+pub(super) fn describe_window(window: &Window) -> String {
     let mut value = format!("{}: ", window.name);
     match window.cut {
         Some(cut) => {

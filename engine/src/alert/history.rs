@@ -6,7 +6,6 @@
 //! the first M links of a chain (SEMANTICS S19).
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use super::{Policy, Severity};
 use crate::policy::Verdict;
@@ -82,10 +81,9 @@ impl History {
     /// Sets what window `index` says, in place of what it said before; `None` if it is not judged.
     pub(super) fn say(&mut self, policy: &Policy, index: i64, saying: Option<Saying>) {
         let key = (policy.class(index), index);
-        match (self.pending.entry(key), saying) {
-            (Entry::Occupied(entry), None) => drop(entry.remove()),
-            (Entry::Vacant(_), None) => {}
-            (entry, Some(saying)) => drop(entry.insert_entry(saying)),
+        match saying {
+            Some(saying) => drop(self.pending.insert(key, saying)),
+            None => drop(self.pending.remove(&key)),
         }
     }
 
