@@ -17,6 +17,7 @@ mod connection;
 mod context;
 mod explain;
 mod lane;
+mod ledger;
 mod mark;
 #[expect(unsafe_code, reason = "librdkafka takes many records at a time only from queues of its C interface")]
 mod native;

@@ -21,9 +21,10 @@ use rdkafka::config::ClientConfig;
 use super::connection::{Connection, Role, explain_config};
 use super::context::Context;
 use super::explain;
-use super::lane::Doubt;
+use super::lane::{Doubt, Lane};
+use super::ledger::Ledger;
 use super::native::Client;
-use super::plan::{Bounds, Held, Plan, Start, plan};
+use super::plan::{Bounds, Start};
 use super::reader::Reader;
 use super::survey::{Scout, Seen, Survey, Wanted};
 use super::waker::Waker;
@@ -53,21 +54,21 @@ pub struct KafkaSettings {
 pub struct KafkaSource {
     wanted: Arc<Wanted>,
     headers: bool,
-    start: Start,
     brokers: String,
     config: ClientConfig,
     context: Context,
     waker: Arc<Waker>,
-    /// Partitions that are not being read, where they would go on.
-    held: BTreeMap<Partition, Held>,
-    /// Topics of which a position was given, or that were seen: further partitions of them are new.
-    known: BTreeSet<String>,
+    ledger: Ledger,
     /// What cannot be read now and has been told of.
     told: BTreeSet<String>,
     /// The cluster has told of the topics.
     joined: bool,
-    /// A survey was asked for and has not come.
-    asked: bool,
+    /// Errors of the clients that were told of since the cluster last answered.
+    faults: BTreeSet<String>,
+    /// How many partitions stood in doubt when a survey was last asked for.
+    doubts: usize,
+    /// The question that a survey must be the answer to, to be newer than every doubt.
+    question: u64,
     unshown: BTreeMap<Partition, Position>,
     shown: Option<Instant>,
     reader: Option<Reader>,
@@ -118,25 +119,19 @@ impl KafkaSource {
             refresh,
             Arc::clone(&waker),
         )?;
-        let held = positions.iter().map(|(partition, &position)| {
-            (
-                partition.clone(),
-                Held { position: Position { next: position.next.max(0), ..position }, other: false },
-            )
-        });
         Ok(Self {
+            ledger: Ledger::new(positions, start, Arc::clone(&wanted)),
             wanted,
             headers: *headers,
-            start,
             brokers,
             config,
             context,
             waker,
-            held: held.collect(),
-            known: positions.keys().map(|partition| partition.topic.clone()).collect(),
             told: BTreeSet::new(),
             joined: false,
-            asked: false,
+            faults: BTreeSet::new(),
+            doubts: 0,
+            question: 0,
             unshown: BTreeMap::new(),
             shown: None,
             reader: None,
@@ -156,16 +151,23 @@ impl KafkaSource {
     /// Hands over errors of the clients, and acts on what was seen of the cluster.
     fn attend(&mut self, handle: &mut dyn FnMut(Event<'_>)) -> Result<()> {
         for fault in self.context.faults() {
-            self.report(explain::fault(&fault, &self.brokers), handle)?;
+            self.complain(format!("{:?}", fault.code), explain::fault(&fault, &self.brokers), handle)?;
         }
         match self.scout.latest() {
-            Some(Ok(survey)) => {
-                self.asked = false;
+            // Begun before somebody asked: what it saw may be older than the doubt.
+            Some((question, Ok(_))) if question < self.question => Ok(()),
+            Some((_, Ok(survey))) => {
+                self.faults.clear();
                 self.follow(&survey, handle)
             }
-            Some(Err(error)) => self.report(error, handle),
+            Some((_, Err(error))) => self.complain("survey".to_owned(), error, handle),
             None => Ok(()),
         }
+    }
+
+    /// As [`Self::report`], once until the cluster has answered.
+    fn complain(&mut self, what: String, error: Error, handle: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+        if self.faults.insert(what) || !error.retryable() { self.report(error, handle) } else { Ok(()) }
     }
 
     /// An error that ends the source if it was never well and waiting does not mend it; else a passing trouble.
@@ -188,18 +190,15 @@ impl KafkaSource {
         self.joined = true;
         let lanes = self.reader.as_ref().map(Reader::lanes).unwrap_or_default();
         let standing = lanes.iter().filter(|lane| lane.doubt().is_some()).count();
-        let set: BTreeSet<&Partition> = lanes.iter().map(super::lane::Lane::partition).collect();
-        let plans = self.plans(&found);
+        let set: BTreeSet<&Partition> = lanes.iter().map(Lane::partition).collect();
+        let plans = self.ledger.plans(&found, lanes);
         if standing == 0 && set.iter().copied().eq(plans.keys()) {
             return Ok(());
         }
         let flowing: BTreeSet<Partition> =
             lanes.iter().filter(|lane| lane.doubt().is_none()).map(|lane| lane.partition().clone()).collect();
         self.halt();
-        self.known.extend(found.keys().map(|partition| partition.topic.clone()));
-        for partition in plans.keys() {
-            self.held.remove(partition);
-        }
+        self.ledger.release(&plans);
         for (partition, plan) in &plans {
             if let Some((expected, reason)) = &plan.gap {
                 let (expected, found, reason) = (*expected, plan.position.next, reason.clone());
@@ -222,7 +221,7 @@ impl KafkaSource {
         handle: &mut dyn FnMut(Event<'_>),
     ) -> Result<BTreeMap<Partition, Option<Bounds>>> {
         let mut found = BTreeMap::new();
-        let mut well = BTreeSet::new();
+        let (mut well, mut lost) = (BTreeSet::new(), BTreeSet::new());
         for (topic, seen) in survey {
             let error = match seen {
                 Seen::There(partitions) => {
@@ -237,6 +236,10 @@ impl KafkaSource {
                     self.brokers
                 )),
                 Seen::Silent(code) => {
+                    // What is read of it goes on.
+                    let lanes = self.reader.as_ref().map(Reader::lanes).unwrap_or_default();
+                    let of_topic = lanes.iter().map(Lane::partition).filter(|p| p.topic == *topic);
+                    found.extend(of_topic.map(|partition| (partition.clone(), None)));
                     explain::request(Some(*code), &format!("of the topic `{topic}`"), &self.brokers)
                 }
             };
@@ -251,6 +254,9 @@ impl KafkaSource {
             well.insert(String::new());
         }
         for (partition, bounds) in &found {
+            if matches!(survey.get(&partition.topic), Some(Seen::Silent(_))) {
+                continue;
+            }
             let name = partition.to_string();
             if bounds.is_some() {
                 well.insert(name);
@@ -259,62 +265,50 @@ impl KafkaSource {
                 self.tell(name, Error::unavailable(text), handle)?;
             }
         }
+        for partition in self.ledger.held() {
+            let there = matches!(survey.get(&partition.topic), Some(Seen::There(_)));
+            if there && !found.contains_key(partition) {
+                lost.insert(partition.to_string());
+            }
+        }
+        for name in lost {
+            let text = format!(
+                "the Kafka brokers `{}` have no partition `{name}` any more: what it held beyond its position is lost",
+                self.brokers
+            );
+            self.tell(name, Error::unavailable(text), handle)?;
+        }
         self.told.retain(|what| !well.contains(what));
         Ok(found)
-    }
-
-    /// Where each partition goes on that can: those that are read without doubt do so also if nothing is known of them
-    /// now.
-    fn plans(&self, found: &BTreeMap<Partition, Option<Bounds>>) -> BTreeMap<Partition, Plan> {
-        let lanes = self.reader.as_ref().map(Reader::lanes).unwrap_or_default();
-        let lanes: BTreeMap<_, _> = lanes.iter().map(|lane| (lane.partition(), lane)).collect();
-        let mut plans = BTreeMap::new();
-        for (partition, bounds) in found {
-            let lane = lanes.get(partition);
-            let held = match lane {
-                Some(lane) => {
-                    Some(Held { position: lane.position(), other: lane.doubt() == Some(Doubt::Other) })
-                }
-                None => self.held.get(partition).copied(),
-            };
-            let plan = match (bounds, lane) {
-                (Some(bounds), _) => plan(held, *bounds, self.start_of(partition)),
-                (None, Some(lane)) if lane.doubt().is_none() => {
-                    let position = lane.position();
-                    Plan { position, check: position.mark.is_some() && position.next > 0, gap: None }
-                }
-                (None, _) => continue,
-            };
-            plans.insert(partition.clone(), plan);
-        }
-        plans
-    }
-
-    /// Where a partition begins of which nothing is held. One that is new was not there when somebody asked for the end.
-    fn start_of(&self, partition: &Partition) -> Start {
-        let new_partition = self.known.contains(&partition.topic);
-        let new_topic = !self.wanted.names(&partition.topic) && !self.known.is_empty();
-        if new_partition || new_topic { Start::Beginning } else { self.start }
     }
 
     /// Ends the reader; its partitions are held where they stand.
     fn halt(&mut self) {
         self.show(true);
-        let Some(reader) = self.reader.take() else { return };
-        for lane in reader.lanes() {
-            let held = Held { position: lane.position(), other: lane.doubt() == Some(Doubt::Other) };
-            self.held.insert(lane.partition().clone(), held);
+        self.doubts = 0;
+        if let Some(reader) = self.reader.take() {
+            self.ledger.keep(reader.lanes());
         }
     }
 
-    /// Asks for a survey if a partition stands in a doubt that one can end.
+    /// Asks for a survey if one more partition stands in a doubt that a survey can end.
     fn ask(&mut self) {
         let lanes = self.reader.as_ref().map(Reader::lanes).unwrap_or_default();
         let ends = |doubt| matches!(doubt, Some(Doubt::Outside | Doubt::Gone | Doubt::Other));
-        if !self.asked && lanes.iter().any(|lane| ends(lane.doubt())) {
-            self.asked = true;
-            self.scout.ask();
+        let doubts = lanes.iter().filter(|lane| ends(lane.doubt())).count();
+        if doubts > self.doubts {
+            self.doubts = doubts;
+            self.question = self.scout.ask();
         }
+    }
+
+    /// Hands over what there is; whether there were records or the like.
+    fn round(&mut self, handle: &mut dyn FnMut(Event<'_>)) -> Result<bool> {
+        self.serve();
+        self.attend(handle)?;
+        let handed = self.reader.as_mut().is_some_and(|reader| reader.step(self.headers, handle));
+        self.ask();
+        Ok(handed)
     }
 
     /// Commits the group's offsets, unless that was done a moment ago.
@@ -331,18 +325,13 @@ impl KafkaSource {
 
 impl Source for KafkaSource {
     fn poll(&mut self, wait: Duration, handle: &mut dyn FnMut(Event<'_>)) -> Result<Polled> {
-        for wait in [wait, Duration::ZERO] {
-            self.serve();
-            self.attend(handle)?;
-            let handed = self.reader.as_mut().is_some_and(|reader| reader.step(self.headers, handle));
-            self.ask();
-            if handed {
-                return Ok(Polled::More);
-            }
-            if !self.waker.wait(wait) {
-                return Ok(Polled::Quiet);
-            }
+        if self.round(handle)? {
+            return Ok(Polled::More);
         }
+        if !self.waker.wait(wait) {
+            return Ok(Polled::Quiet);
+        }
+        self.round(handle)?;
         Ok(Polled::More)
     }
 

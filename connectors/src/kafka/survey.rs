@@ -88,10 +88,14 @@ pub(super) enum Seen {
 /// What is known of the topics: those that were named, and those that a pattern found.
 pub(super) type Survey = BTreeMap<String, Seen>;
 
+/// A look and what it was for: the number of questions that were asked before it began.
+pub(super) type Answer = (u64, Result<Survey>);
+
 /// The thread that looks.
 pub(super) struct Scout {
-    latest: Arc<Mutex<Option<Result<Survey>>>>,
+    latest: Arc<Mutex<Option<Answer>>>,
     client: Arc<Client>,
+    asked: u64,
     /// `None` once it should end.
     asks: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -116,18 +120,20 @@ impl Scout {
                 .spawn(move || watch(look, &asked, refresh, &latest, &waker))
                 .map_err(|e| Error::unavailable("no thread could be started").with_source(e))?
         };
-        Ok(Self { latest, client, asks: Some(asks), thread: Some(thread) })
+        Ok(Self { latest, client, asked: 0, asks: Some(asks), thread: Some(thread) })
     }
 
-    /// Has it look at once.
-    pub(super) fn ask(&self) {
+    /// Has it look at once; the number of the question. What was seen by a look with a lower number may be older.
+    pub(super) fn ask(&mut self) -> u64 {
         if let Some(asks) = &self.asks {
             let _ = asks.send(());
+            self.asked += 1;
         }
+        self.asked
     }
 
     /// What was seen since the last call.
-    pub(super) fn latest(&self) -> Option<Result<Survey>> {
+    pub(super) fn latest(&self) -> Option<Answer> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -151,16 +157,20 @@ fn watch(
     look: impl Fn() -> Result<Survey>,
     asked: &Receiver<()>,
     refresh: Duration,
-    latest: &Mutex<Option<Result<Survey>>>,
+    latest: &Mutex<Option<Answer>>,
     waker: &Waker,
 ) {
+    let mut number = 0;
     loop {
+        number += asked.try_iter().count() as u64;
         let survey = look();
         let pause = if survey.as_ref().is_ok_and(is_complete) { refresh } else { RETRY.min(refresh) };
-        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(survey);
+        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, survey));
         waker.ring();
-        if asked.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
-            return;
+        match asked.recv_timeout(pause) {
+            Ok(()) => number += 1,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
@@ -275,6 +285,29 @@ mod tests {
         assert!(wanted(&[]).unwrap_err().to_string().contains("`topics: [NAME]`"));
         let message = wanted(&["^flights-("]).unwrap_err().to_string();
         assert!(message.contains("`^flights-(`") && message.contains("regular expression"), "{message}");
+    }
+
+    /// A question that comes while a look is on is answered by the next look, not by that one.
+    #[test]
+    fn an_answer_is_never_older_than_its_question() {
+        let (asks, asked) = mpsc::channel();
+        let (latest, waker) = (Mutex::new(None), Waker::default());
+        let looks = std::cell::Cell::new(0);
+        let answers = std::cell::RefCell::new(Vec::new());
+        let asks = std::cell::RefCell::new(Some(asks));
+        let look = || {
+            answers.borrow_mut().extend(latest.lock().unwrap().take().map(|(number, _): Answer| number));
+            looks.set(looks.get() + 1);
+            match looks.get() {
+                1 => asks.borrow().iter().for_each(|asks| asks.send(()).unwrap()),
+                2 => asks.borrow().iter().for_each(|asks| (0..2).for_each(|_| asks.send(()).unwrap())),
+                3 => {}
+                _ => *asks.borrow_mut() = None,
+            }
+            Ok(Survey::new())
+        };
+        watch(look, &asked, Duration::ZERO, &latest, &waker);
+        assert_eq!(*answers.borrow(), [0, 1, 3]);
     }
 
     #[test]
