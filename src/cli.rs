@@ -14,6 +14,7 @@ use driftlead_engine::policy::FailOn;
 use crate::commands::spread;
 use crate::config::Compat;
 use crate::exit::{Error, Result};
+use crate::telemetry::{LogFormat, LogLevel};
 use crate::time::Timestamp;
 
 const AFTER_HELP: &str = "\
@@ -86,6 +87,17 @@ Exit codes:
   3  the run failed
   130  interrupted by Ctrl-C; 143 by SIGTERM")]
     Check(Box<Check>),
+    /// Watch streams, and alert when models drift.
+    ///
+    /// Reads the sources of a service file (Kafka, Event Hubs, folders of snapshots, files of lines), judges windows of event
+    /// time as they close, and sends alerts to its sinks. State is kept in its store: after any crash it goes on where it
+    /// was, with the same numbers. Ends with everything committed on Ctrl-C or SIGTERM.
+    #[command(after_help = "\
+Examples:
+  driftlead validate service.yaml
+  driftlead serve service.yaml
+  driftlead serve service.yaml --log-format json --log-level warn")]
+    Serve(Serve),
     /// Show what is in a baseline file.
     ///
     /// For a baseline file: its features with their edges, counts and a histogram of each.
@@ -111,7 +123,7 @@ Examples:
   driftlead completions zsh > ~/.zfunc/_driftlead
   driftlead completions fish > ~/.config/fish/completions/driftlead.fish")]
     Completions(Completions),
-    /// Check two months of real flights that come with the program.
+    /// Run the service over half a year of real flights that come with the program.
     Demo,
 }
 
@@ -124,6 +136,23 @@ pub struct Init {
     /// Write the file here, and its schema for editors beside it, instead of to standard output.
     #[arg(short, long, value_name = "MODEL.yaml")]
     pub output: Option<PathBuf>,
+}
+
+/// The words after `driftlead serve`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// The service file.
+    #[arg(value_name = "SERVICE.yaml")]
+    pub file: PathBuf,
+    /// How log lines on standard error are written.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// From which level on log lines are written.
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+    /// Threads to count with; by default one a core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
 }
 
 /// The words after `driftlead baseline`.

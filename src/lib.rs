@@ -53,6 +53,7 @@ fn dispatch(command: Command) -> exit::Result<u8> {
         Command::Baseline(args) => commands::baseline::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Demo => commands::demo::run(),
     }
 }

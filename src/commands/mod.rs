@@ -6,6 +6,7 @@ pub mod completions;
 pub mod demo;
 pub mod init;
 pub mod inspect;
+pub mod serve;
 pub mod spread;
 pub mod validate;
 

@@ -7,9 +7,11 @@ use tracing::info;
 
 use crate::cli::Serve;
 use crate::clock::{Clock, SystemClock};
+use crate::config::fleet::Fleet;
 use crate::exit::{Error, Result, code};
 use crate::interrupt;
-use crate::serve::{End, Service};
+use crate::serve::plan::Plan;
+use crate::serve::{End, Service, build};
 use crate::{http, telemetry};
 
 /// Runs the service that a service file describes.
@@ -20,8 +22,11 @@ use crate::{http, telemetry};
 pub fn run(args: &Serve) -> Result<u8> {
     telemetry::begin(args.log_format, args.log_level);
     super::use_threads(args.threads)?;
-    let settings = super::validate::load_service(&args.file)?;
-    let plan = settings.plan()?;
+    let fleet = Fleet::load(&args.file)?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let plan = Plan::of(&fleet, &environment)?;
+    let settings =
+        http::Settings { listen: fleet.service.listen, tokens: build::tokens(&fleet.service, &environment)? };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("io")
@@ -36,6 +41,12 @@ pub fn run(args: &Serve) -> Result<u8> {
     let address = runtime.block_on(http::start(&settings, &service, &clock))?;
     info!(%address, "listening");
     let end = service.wait()?;
-    info!(end = match end { End::Stopped => "asked to", End::Exhausted => "every source has ended" }, "stopped");
+    info!(
+        end = match end {
+            End::Stopped => "asked to",
+            End::Exhausted => "every source has ended",
+        },
+        "stopped"
+    );
     Ok(code::OK)
 }

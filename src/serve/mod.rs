@@ -4,6 +4,7 @@
 //! source has ended.
 
 mod alerting;
+pub mod build;
 mod chunk;
 mod commit;
 pub mod counters;
@@ -200,7 +201,7 @@ impl Service {
             let (control, told) = unbounded();
             feeds.push(Feed::new(&source.name, control, &loaded));
             let (name, keep) = (source.name.clone(), source.keep);
-            dead.push(DeadLetters::new(&name, source.dead));
+            dead.push(DeadLetters::open(&name, source.dead)?);
             let plan = Arc::new(ReadPlan {
                 source: at,
                 name: name.clone(),

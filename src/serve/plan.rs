@@ -13,7 +13,6 @@ use super::template::Template;
 use super::wire::Body;
 
 /// A service to be started.
-#[derive(Debug)]
 pub struct Plan {
     /// The folder of the store.
     pub store: PathBuf,
@@ -32,7 +31,6 @@ pub struct Plan {
 }
 
 /// A source.
-#[derive(Debug)]
 pub struct SourcePlan {
     /// Its name in the service file.
     pub name: String,
@@ -53,7 +51,6 @@ pub struct SourcePlan {
 }
 
 /// What a source reads.
-#[derive(Debug)]
 pub enum SourceKind {
     /// Topics of a Kafka cluster.
     #[cfg(feature = "kafka")]
@@ -94,13 +91,21 @@ pub enum Keep {
 }
 
 /// Where dead letters go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub enum DeadPlace {
     /// Nowhere: they are counted only.
     #[default]
     Nowhere,
     /// A file that grows by a line each.
     File(PathBuf),
+    /// A topic, a message each.
+    #[cfg(feature = "kafka")]
+    Topic {
+        /// How the cluster is reached.
+        connection: Box<driftlead_connectors::kafka::Connection>,
+        /// Its name.
+        topic: String,
+    },
 }
 
 /// A sink.

@@ -7,6 +7,8 @@
 mod address;
 mod answer;
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod signature;
 mod webhook;
 
@@ -15,6 +17,8 @@ use std::time::Duration;
 pub use self::address::is_private;
 pub use self::answer::{retry_after, verdict_of_status};
 pub use self::file::{FileSink, StdoutSink};
+#[cfg(feature = "kafka")]
+pub use self::kafka::KafkaSink;
 pub use self::signature::{Key, sign};
 pub use self::webhook::{Tls, Webhook, WebhookSettings};
 
@@ -59,6 +63,9 @@ pub enum Sink {
     File(FileSink),
     /// Standard output, a line a message.
     Stdout(StdoutSink),
+    /// A topic.
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaSink),
 }
 
 impl Sink {
@@ -68,6 +75,8 @@ impl Sink {
             Self::Webhook(webhook) => webhook.deliver(message, now).await,
             Self::File(file) => file.deliver(message),
             Self::Stdout(stdout) => stdout.deliver(message),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(kafka) => kafka.deliver(message).await,
         }
     }
 }
