@@ -2,7 +2,7 @@
 //!
 //! A [`dataset::Dataset`] turns paths and URLs into batches of bounded size, read in parallel; [`source`] decodes one
 //! file or record of each format; [`tabular`] evaluates `where:` and derived columns; [`baseline_file`] stores a baseline
-//! as a plain Parquet file. Nothing here knows of windows, statistics or policies.
+//! as a plain Parquet file; [`store`] keeps the service's state. Nothing here knows of windows, statistics or policies.
 
 pub mod baseline_file;
 pub mod dataset;
@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod retry;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod stream;
 pub mod tabular;
 
