@@ -46,31 +46,23 @@ pub(super) unsafe fn count_above<T: Lane>(
     // SAFETY: the caller has AVX-512, so `pass` may use it.
     unsafe {
         match edges.len() {
-            0..=2 => pass::<T, 2, true>(edges, rows, bounds, above),
-            3..=4 => pass::<T, 4, true>(edges, rows, bounds, above),
-            5..=6 => pass::<T, 6, true>(edges, rows, bounds, above),
-            7..=8 => pass::<T, 8, true>(edges, rows, bounds, above),
-            9 => pass::<T, 9, true>(edges, rows, bounds, above),
-            10 => pass::<T, 10, true>(edges, rows, bounds, above),
-            11..=12 => pass::<T, 12, true>(edges, rows, bounds, above),
-            // Two passes over a cached block: the registers hold no more edges and counters.
-            _ => {
-                let is_odd = pass::<T, 8, true>(&edges[..8], rows, bounds, above);
-                pass::<T, 8, false>(&edges[8..], rows, bounds, &mut above[8..]);
-                is_odd
-            }
+            0..=2 => pass::<T, 2>(edges, rows, bounds, above),
+            3..=4 => pass::<T, 4>(edges, rows, bounds, above),
+            5..=6 => pass::<T, 6>(edges, rows, bounds, above),
+            7..=8 => pass::<T, 8>(edges, rows, bounds, above),
+            9 => pass::<T, 9>(edges, rows, bounds, above),
+            10 => pass::<T, 10>(edges, rows, bounds, above),
+            11..=12 => pass::<T, 12>(edges, rows, bounds, above),
+            // In one pass, though the registers hold no more than fourteen edges and counters: the second of two would
+            // ask memory for nothing.
+            _ => pass::<T, MAX_SMALL>(edges, rows, bounds, above),
         }
     }
 }
 
-/// Counts by `N` edges, and may look for rows beyond the bounds.
+/// Counts by `N` edges, and looks for rows beyond the bounds.
 #[inline(always)]
-unsafe fn pass<T: Lane, const N: usize, const BOUNDS: bool>(
-    edges: &[T],
-    rows: &[T],
-    bounds: (T, T),
-    above: &mut [u64],
-) -> bool {
+unsafe fn pass<T: Lane, const N: usize>(edges: &[T], rows: &[T], bounds: (T, T), above: &mut [u64]) -> bool {
     let (sixteens, rest) = rows.split_at(rows.len() / ROWS * ROWS);
     let (mut is_odd, mut counted) = (false, [0; N]);
     // SAFETY: the caller has AVX-512; each load reads the rows of one chunk.
@@ -88,9 +80,7 @@ unsafe fn pass<T: Lane, const N: usize, const BOUNDS: bool>(
             for j in 0..N {
                 counts[j] = x.count_above(edges[j], counts[j], one);
             }
-            if BOUNDS {
-                inside = x.within(low, high, inside);
-            }
+            inside = x.within(low, high, inside);
         }
         is_odd |= inside != u16::MAX;
         for j in 0..N {
@@ -100,7 +90,7 @@ unsafe fn pass<T: Lane, const N: usize, const BOUNDS: bool>(
     for ((above, e), n) in above.iter_mut().zip(edges).zip(counted) {
         *above += n + rest.iter().filter(|x| **x > *e).count() as u64;
     }
-    is_odd | (BOUNDS && rest.iter().any(|x| !(*x > bounds.0 && *x <= bounds.1)))
+    is_odd | rest.iter().any(|x| !(*x > bounds.0 && *x <= bounds.1))
 }
 
 /// Widens `(low, high)` to the rows; NaN changes nothing.
