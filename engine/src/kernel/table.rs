@@ -63,6 +63,9 @@ impl<T: Lane> Table<T> {
         let mut best: Option<(f64, Map<T>, usize)> = None;
         let mut buckets = vec![0; edges.len()];
         for map in candidates(edges, core.clone(), 0) {
+            if best.as_ref().is_some_and(|(least, ..)| cost(&map, 1) >= *least) {
+                continue;
+            }
             map.buckets(edges, &mut buckets);
             let fullest = buckets.chunk_by(|a, b| a == b).map(<[u16]>::len).max().unwrap_or(0);
             let cost = cost(&map, fullest);
@@ -73,9 +76,7 @@ impl<T: Lane> Table<T> {
         let (_, map, fullest) = best?;
         #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
         if level == Level::Avx512 {
-            let packed = candidates(edges, core, PLACE_BITS);
-            let packed = packed.iter().filter_map(|map| Packed::new(edges, map));
-            let packed = packed.min_by(|a, b| a.cost().total_cmp(&b.cost()));
+            let packed = Packed::new(edges, &candidates(edges, core, PLACE_BITS));
             return Some(Self { packed, ..Self::with_map(edges, map, fullest) });
         }
         let _ = level;
@@ -121,7 +122,7 @@ impl<T: Lane> Table<T> {
             let fullest = buckets.chunk_by(|a, b| a == b).map(<[u16]>::len).max().unwrap_or(0);
             let table = Self::with_map(edges, map, fullest);
             #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
-            let table = Self { packed: Packed::new(edges, &keyed), ..table };
+            let table = Self { packed: Packed::new(edges, &[keyed]), ..table };
             tables.push(table);
         }
         tables
