@@ -123,6 +123,8 @@ impl<T: Lane> Table<T> {
             let table = Self::with_map(edges, map, fullest);
             #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
             let table = Self { packed: Packed::new(edges, &[keyed]), ..table };
+            #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
+            let _ = keyed;
             tables.push(table);
         }
         tables
