@@ -1,10 +1,10 @@
 //! The smallest and the largest value of a column.
 
-#[cfg(target_arch = "x86_64")]
-use crate::kernel::avx2;
 use crate::kernel::level::{Level, Task};
 use crate::kernel::native::Native;
 use crate::kernel::validity::Validity;
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+use crate::kernel::{avx2, avx512};
 
 /// The smallest and the largest value that is neither null nor NaN, infinities included; none if there is no such value.
 /// Zero comes without a sign, so that the order of rows does not matter.
@@ -55,13 +55,16 @@ impl<T: Native> Task for ExtentTask<'_, T> {
         let nothing = (T::GREATEST, T::LEAST);
         let Some(mask) = validity else { return widen(level, values, nothing) };
         let mut filled = [fill; BLOCK];
-        values.chunks(BLOCK).enumerate().fold(nothing, |ends, (i, rows)| {
-            if mask.count_nulls(i * BLOCK, rows.len()) == 0 {
-                return widen(level, rows, ends);
+        let mut ends = nothing;
+        // Not a fold: the body of a closure is not compiled with the level's instructions.
+        for (i, mut rows) in values.chunks(BLOCK).enumerate() {
+            if mask.count_nulls(i * BLOCK, rows.len()) > 0 {
+                mask.fill_nulls(level, i * BLOCK, rows, fill, &mut filled);
+                rows = &filled[..rows.len()];
             }
-            mask.fill_nulls(i * BLOCK, rows, fill, &mut filled);
-            widen(level, &filled[..rows.len()], ends)
-        })
+            ends = widen(level, rows, ends);
+        }
+        ends
     }
 }
 
@@ -69,9 +72,12 @@ impl<T: Native> Task for ExtentTask<'_, T> {
 #[inline(always)]
 fn widen<T: Native>(level: Level, rows: &[T], ends: (T, T)) -> (T, T) {
     match level {
-        // SAFETY: these levels have AVX2.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::Avx512 if T::VECTOR => unsafe { avx2::extent::<T::Avx2>(rows, ends) },
+        // SAFETY: the level has AVX2.
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        Level::Avx2 if T::VECTOR => unsafe { avx2::extent::<T::Avx2>(rows, ends) },
+        // SAFETY: the level has AVX-512.
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        Level::Avx512 if T::VECTOR => unsafe { avx512::extent(rows, ends) },
         _ => rows.iter().fold(ends, |(low, high), x| {
             (if *x < low { *x } else { low }, if *x > high { *x } else { high })
         }),

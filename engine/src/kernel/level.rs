@@ -9,10 +9,10 @@ pub(super) enum Level {
     /// What the build target guarantees: SSE2 on x86-64, NEON on AArch64.
     Baseline,
     /// AVX2, BMI and POPCNT.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
     Avx2,
     /// AVX-512 F, VL, DQ and BW.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
     Avx512,
 }
 
@@ -25,7 +25,7 @@ pub(super) trait Task {
 impl Level {
     /// The best level of this machine.
     pub(super) fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
         {
             if is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512vl")
@@ -42,16 +42,25 @@ impl Level {
         Self::Baseline
     }
 
+    /// Whether rows are located by packed tables, where the edges allow it.
+    #[cfg(test)]
+    pub(super) fn packs(self) -> bool {
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        return self == Self::Avx512;
+        #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
+        false
+    }
+
     /// Every level that this machine can run.
     #[cfg(test)]
     pub(super) fn available() -> Vec<Self> {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
         {
             let all = [Self::Baseline, Self::Avx2, Self::Avx512];
             let n = 1 + all.iter().position(|level| *level == Self::detect()).unwrap_or(0);
             all[..n].to_vec()
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
         {
             vec![Self::Baseline]
         }
@@ -64,16 +73,16 @@ impl Level {
             Self::Baseline => task.run(),
             // SAFETY: a level other than `Baseline` comes only from `detect` or `available`, which checked every
             // feature that the callee enables.
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
             Self::Avx2 => unsafe { run_avx2(task) },
             // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
             Self::Avx512 => unsafe { run_avx512(task) },
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
 fn has_avx2() -> bool {
     is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
@@ -81,13 +90,13 @@ fn has_avx2() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn run_avx2<K: Task>(task: K) -> K::Output {
     task.run()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,bmi1,bmi2,popcnt")]
 fn run_avx512<K: Task>(task: K) -> K::Output {
     task.run()
@@ -96,12 +105,12 @@ fn run_avx512<K: Task>(task: K) -> K::Output {
 /// Asks for the cache line `rows` values after `of`; a hint, with no effect on any result. The line need not exist.
 #[inline(always)]
 pub(super) fn prefetch<T>(of: *const T, rows: usize) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch never faults, whatever the address; SSE is part of x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(of.wrapping_add(rows).cast()) }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
     let _ = (of, rows);
 }

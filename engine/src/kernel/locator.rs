@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::kernel::level::{Level, Task};
 use crate::kernel::native::Native;
 use crate::kernel::small::{self, MAX_SMALL};
-use crate::kernel::table::{TABLE_BLOCK, Table};
+use crate::kernel::table::{Scratch, TABLE_BLOCK, Table};
 use crate::kernel::validity::Validity;
 
 /// The most edges of a locator: every cell and the two marks below fit a u16.
@@ -84,20 +84,23 @@ impl<T: Native> Locator<T> {
         );
         let core = if core.is_empty() { 0..edges.len() } else { core };
         let inner = core.start.saturating_sub(1)..(core.end + 1).min(edges.len());
+        let level = Level::detect();
         let kernel = if !T::VECTOR {
             Kernel::Search
         } else if core.len() <= MAX_SMALL {
             Kernel::Small
         } else {
             let near = core.start - inner.start..core.end - inner.start;
-            Table::new(&edges[inner.clone()], near).map_or(Kernel::Search, Kernel::Table)
+            Table::new(level, &edges[inner.clone()], near).map_or(Kernel::Search, Kernel::Table)
         };
-        // A fill inside the core spares blocks with nulls the search for outside rows. NaN is counted in the first cell.
-        let fill = match edges.get(core.start) {
-            Some(e) if !T::FLOAT => (*e, edges.partition_point(|other| other < e)),
-            _ => (T::FILL, 0),
+        // A fill inside the core, and at no edge, spares blocks with nulls all special care.
+        let fill = match (edges.get(core.start), edges.get(core.start + 1)) {
+            (Some(a), Some(b)) => a.middle(*b),
+            (Some(a), None) => *a,
+            _ => T::FILL,
         };
-        Self { edges, core, inner, kernel, fill, level: Level::detect() }
+        let fill = (fill, edges.partition_point(|e| *e < fill));
+        Self { edges, core, inner, kernel, fill, level }
     }
 
     /// How many cells there are: one more than edges.
@@ -121,6 +124,7 @@ impl<T: Native> Locator<T> {
         check_mask(values, validity);
         match &self.kernel {
             Kernel::Small => self.level.run(Blocks {
+                level: self.level,
                 values,
                 validity,
                 fill: self.fill.0,
@@ -129,7 +133,7 @@ impl<T: Native> Locator<T> {
             // Emptying the histograms costs a step per cell: not worth it for fewer rows than cells.
             Kernel::Table(table) if values.len() >= table.n_cells() => {
                 let into = TableCounts::new(self, table, counts);
-                self.level.run(Blocks { values, validity, fill: self.fill.0, into })
+                self.level.run(Blocks { level: self.level, values, validity, fill: self.fill.0, into })
             }
             _ => {
                 let mut cells = [0; TABLE_BLOCK];
@@ -158,8 +162,8 @@ impl<T: Native> Locator<T> {
     pub fn locate(&self, values: &[T], validity: Option<Validity<'_>>, cells: &mut [u16]) -> Tally {
         assert!(cells.len() == values.len(), "`{}` cells for `{}` rows", cells.len(), values.len());
         check_mask(values, validity);
-        let into = Cells { locator: self, cells, validity, buckets: [0; TABLE_BLOCK] };
-        self.level.run(Blocks { values, validity, fill: self.fill.0, into })
+        let into = Cells { locator: self, cells, validity, scratch: Scratch::new() };
+        self.level.run(Blocks { level: self.level, values, validity, fill: self.fill.0, into })
     }
 
     /// Whether rows in a table's first and last cell need a search among all edges.
@@ -196,6 +200,12 @@ impl<T: Native> Locator<T> {
         if let Kernel::Table(table) = &self.kernel { Some(table.fullest()) } else { None }
     }
 
+    /// Whether there is a table of one look-up a row.
+    #[cfg(test)]
+    pub(super) fn is_packed(&self) -> bool {
+        matches!(&self.kernel, Kernel::Table(table) if table.is_packed())
+    }
+
     #[cfg(test)]
     pub(super) fn every_kernel(&self) -> Vec<Kernel<T>> {
         let mut kernels = vec![Kernel::Search];
@@ -227,6 +237,7 @@ trait Block<T> {
 
 /// A walk over a column in blocks that stay cached.
 struct Blocks<'a, T, B> {
+    level: Level,
     values: &'a [T],
     validity: Option<Validity<'a>>,
     fill: T,
@@ -248,14 +259,14 @@ impl<T: Native, B: Block<T>> Task for Blocks<'_, T, B> {
                 let n_nulls = mask.count_nulls(start, rows.len());
                 if n_nulls > 0 {
                     nulls += n_nulls as u64;
-                    mask.fill_nulls(start, rows, self.fill, &mut filled);
+                    mask.fill_nulls(self.level, start, rows, self.fill, &mut filled);
                     rows = &filled[..rows.len()];
                 }
             }
             unordered += self.into.block(start, rows) as u64;
         }
         self.into.finish(nulls, unordered);
-        Tally { nulls, nans: if T::FLOAT { unordered - nulls } else { 0 } }
+        Tally { nulls, nans: unordered }
     }
 }
 
@@ -324,16 +335,7 @@ impl<T: Native> Block<T> for SmallCounts<'_, T> {
             counts[locator.core.start + j] += at_least - next;
             at_least = next;
         }
-        locator.take_out_nulls(counts, nulls);
-    }
-}
-
-impl<T: Native> Locator<T> {
-    /// Takes the rows that stand for nulls out of the cell in which they were counted; NaN is counted in none.
-    fn take_out_nulls(&self, counts: &mut [u64], nulls: u64) {
-        if !T::FLOAT {
-            counts[self.fill.1] -= nulls;
-        }
+        counts[locator.fill.1] -= nulls;
     }
 }
 
@@ -342,7 +344,7 @@ struct TableCounts<'a, T> {
     table: &'a Table<T>,
     counts: &'a mut [u64],
     histogram: Vec<u32>,
-    buckets: [u16; TABLE_BLOCK],
+    scratch: Scratch,
     cells: [u16; TABLE_BLOCK],
     rows: usize,
 }
@@ -350,8 +352,8 @@ struct TableCounts<'a, T> {
 impl<'a, T: Native> TableCounts<'a, T> {
     fn new(locator: &'a Locator<T>, table: &'a Table<T>, counts: &'a mut [u64]) -> Self {
         let histogram = vec![0; table.n_histograms() * table.n_cells()];
-        let buckets = [0; TABLE_BLOCK];
-        Self { locator, table, counts, histogram, buckets, cells: buckets, rows: 0 }
+        let (scratch, cells) = (Scratch::new(), [0; TABLE_BLOCK]);
+        Self { locator, table, counts, histogram, scratch, cells, rows: 0 }
     }
 
     /// How many rows a cell of the table has.
@@ -383,8 +385,7 @@ impl<T: Native> Block<T> for TableCounts<'_, T> {
         let is_open = self.locator.is_open();
         let before = (self.counted(0), self.counted(last));
         let cells = &mut self.cells[..rows.len()];
-        self.table.buckets(rows, &mut self.buckets);
-        self.table.locate(rows, &self.buckets, cells);
+        self.table.locate(self.locator.level, rows, &mut self.scratch, cells);
         self.table.count(cells, &mut self.histogram);
         // NaN is in the first cell, which the core's bound usually leaves empty: then there is none to count.
         let n_first = self.counted(0) - before.0;
@@ -410,7 +411,7 @@ impl<T: Native> Block<T> for TableCounts<'_, T> {
             // NaN is in the first cell of the table, which is counted only if it is the first of all.
             self.counts[0] -= unordered;
         }
-        self.locator.take_out_nulls(self.counts, nulls);
+        self.counts[self.locator.fill.1] -= nulls;
     }
 }
 
@@ -418,7 +419,7 @@ struct Cells<'a, T> {
     locator: &'a Locator<T>,
     cells: &'a mut [u16],
     validity: Option<Validity<'a>>,
-    buckets: [u16; TABLE_BLOCK],
+    scratch: Scratch,
 }
 
 impl<T: Native> Block<T> for Cells<'_, T> {
@@ -428,7 +429,7 @@ impl<T: Native> Block<T> for Cells<'_, T> {
     #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
     fn block(&mut self, start: usize, rows: &[T]) -> usize {
         let unordered = count_nans(rows);
-        let Self { locator, cells, validity, buckets } = self;
+        let Self { locator, cells, validity, scratch } = self;
         let cells = &mut cells[start..start + rows.len()];
         let inner = &locator.edges[locator.inner.clone()];
         match &locator.kernel {
@@ -438,18 +439,17 @@ impl<T: Native> Block<T> for Cells<'_, T> {
                 }
             }
             Kernel::Small => small::locate(inner, rows, cells),
-            Kernel::Table(table) => {
-                table.buckets(rows, buckets);
-                table.locate(rows, buckets, cells);
-            }
+            Kernel::Table(table) => table.locate(locator.level, rows, scratch, cells),
         }
         if !matches!(locator.kernel, Kernel::Search) {
             let last = inner.len() as u16;
             let is_open = locator.is_open();
+            // Copied out of the locator, or else the loop reads them again for each row.
+            let (first, low, high) = (locator.inner.start as u16, u16::from(is_open.0), u16::from(is_open.1));
             let mut outside = 0_u16;
             for cell in cells.iter_mut() {
-                outside += u16::from((*cell == 0) & is_open.0) + u16::from((*cell == last) & is_open.1);
-                *cell += locator.inner.start as u16;
+                outside += (u16::from(*cell == 0) & low) + (u16::from(*cell == last) & high);
+                *cell += first;
             }
             if usize::from(outside) > if is_open.0 { unordered } else { 0 } {
                 let (lowest, highest) = (locator.inner.start as u16, locator.inner.end as u16);

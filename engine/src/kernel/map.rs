@@ -1,4 +1,4 @@
-//! Monotone maps from a value to a bucket.
+//! Monotone maps from a value to a bucket, or to one of several keys in a bucket.
 //!
 //! All that a table needs of a map is that it never decreases: then the edges of lower buckets are below a row and those of
 //! higher buckets are not. Rounding inside the map does no harm, because edges and rows pass through the same
@@ -24,20 +24,21 @@ pub(super) struct Bent {
     knee: f64,
     shift: u32,
     offset: i32,
-    top: u16,
+    top: u32,
+    bits: u32,
 }
 
 impl<T: Lane> Map<T> {
-    /// Buckets of equal width between `lo` and `hi`.
-    pub(super) fn even(lo: T, hi: T, n_buckets: u32) -> Option<Self> {
+    /// Buckets of equal width between `lo` and `hi`, each of up to `2^bits` keys.
+    pub(super) fn even(lo: T, hi: T, n_buckets: u32, bits: u32) -> Option<Self> {
         if !(lo < hi && lo.is_number() && hi.is_number()) {
             return None;
         }
-        T::even_step(lo.unsigned_zero(), hi.unsigned_zero(), n_buckets).map(Self::Even)
+        T::even_step(lo.unsigned_zero(), hi.unsigned_zero(), n_buckets, bits).map(Self::Even)
     }
 
-    /// At most `n_buckets`, whose width grows with the distance from `middle` beyond `knee`.
-    pub(super) fn bent(lo: T, hi: T, middle: T, knee: f64, n_buckets: u32) -> Option<Self> {
+    /// At most `n_buckets` of up to `2^bits` keys, whose width grows with the distance from `middle` beyond `knee`.
+    pub(super) fn bent(lo: T, hi: T, middle: T, knee: f64, n_buckets: u32, bits: u32) -> Option<Self> {
         // As in an even map, what lies beyond an end shares no bucket with it.
         let (lo, hi, middle) = (lo.to_real().widen(), hi.to_real().widen(), middle.to_real().widen());
         let lo = lo - (middle - lo + knee) / 8.0;
@@ -60,8 +61,14 @@ impl<T: Lane> Map<T> {
             let (low, high) = (lo.bent(lo, hi, middle, knee, shift), hi.bent(lo, hi, middle, knee, shift));
             let top = high - low;
             if (0..n_buckets as i32).contains(&top) {
+                // Keys are the same bits, cut off later.
+                let bits = bits.min(shift);
+                let shift = shift - bits;
+                let (low, high) =
+                    (lo.bent(lo, hi, middle, knee, shift), hi.bent(lo, hi, middle, knee, shift));
                 let (lo, hi, middle, knee) = (lo.widen(), hi.widen(), middle.widen(), knee.widen());
-                return Some(Self::Bent(Bent { lo, hi, middle, knee, shift, offset: -low, top: top as u16 }));
+                let top = (high - low) as u32;
+                return Some(Self::Bent(Bent { lo, hi, middle, knee, shift, offset: -low, top, bits }));
             }
         }
         None
@@ -69,27 +76,58 @@ impl<T: Lane> Map<T> {
 
     /// How many buckets there are.
     pub(super) fn n_buckets(&self) -> usize {
+        let (top, bits) = match self {
+            Self::Even(step) => (step.top, step.bits),
+            Self::Bent(bent) => (bent.top, bent.bits),
+        };
+        (top >> bits) as usize + 1
+    }
+
+    /// A key without its lowest `bits` is a bucket.
+    pub(super) fn bits(&self) -> u32 {
         match self {
-            Self::Even(step) => usize::from(step.top) + 1,
-            Self::Bent(bent) => usize::from(bent.top) + 1,
+            Self::Even(step) => step.bits,
+            Self::Bent(bent) => bent.bits,
         }
     }
 
-    /// The bucket of each row. `buckets` must be as long as `rows`.
+    /// Whether a row is above `edge` just when its key is greater than that of the edge.
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+    pub(super) fn tells(&self, edge: T) -> bool {
+        match self {
+            Self::Even(step) => edge.is_told_by_key(step),
+            Self::Bent(_) => false,
+        }
+    }
+
+    /// The bucket of each row, of a map without further bits. `buckets` must be as long as `rows`.
     #[inline(always)]
     pub(super) fn buckets(&self, rows: &[T], buckets: &mut [u16]) {
+        debug_assert!(self.bits() == 0);
+        self.each_key(rows, buckets, |key| key as u16);
+    }
+
+    /// The key of each row. `keys` must be as long as `rows`.
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+    #[inline(always)]
+    pub(super) fn keys(&self, rows: &[T], keys: &mut [u32]) {
+        self.each_key(rows, keys, |key| key);
+    }
+
+    #[inline(always)]
+    fn each_key<K>(&self, rows: &[T], keys: &mut [K], to: impl Fn(u32) -> K) {
         match self {
             Self::Even(step) => {
                 let step = *step;
-                for (bucket, x) in buckets.iter_mut().zip(rows) {
-                    *bucket = x.even_bucket(&step);
+                for (key, x) in keys.iter_mut().zip(rows) {
+                    *key = to(x.even_key(&step));
                 }
             }
             Self::Bent(bent) => {
                 let Bent { shift, offset, .. } = *bent;
                 let [lo, hi, middle, knee] = [bent.lo, bent.hi, bent.middle, bent.knee].map(T::Real::narrow);
-                for (bucket, x) in buckets.iter_mut().zip(rows) {
-                    *bucket = (x.to_real().bent(lo, hi, middle, knee, shift) + offset) as u16;
+                for (key, x) in keys.iter_mut().zip(rows) {
+                    *key = to((x.to_real().bent(lo, hi, middle, knee, shift) + offset) as u32);
                 }
             }
         }

@@ -13,8 +13,11 @@ pub trait Lane: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     type Real: Real;
 
     /// The type's vector of 32 bytes.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
     type Avx2: crate::kernel::avx2::Vector<Row = Self>;
+    /// The type's vector of 64 bytes.
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+    type Avx512: crate::kernel::wide::Wide<Row = Self>;
 
     /// Whether the type has NaN and infinities.
     const FLOAT: bool;
@@ -24,7 +27,7 @@ pub trait Lane: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     const GREATEST: Self;
     /// A value that is below none (floats: the negative infinity).
     const LEAST: Self;
-    /// Stands for a null in a loop: NaN for floats, any value for integers.
+    /// Any value, in place of nulls where there is no edge.
     const FILL: Self;
 
     /// 1 if `yes`.
@@ -37,13 +40,18 @@ pub trait Lane: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     fn to_real(self) -> Self::Real;
     /// Whether the value is neither NaN nor an infinity.
     fn is_number(self) -> bool;
+    /// A value about half way to `other`, which is not less; any value but NaN if there is none.
+    fn middle(self, other: Self) -> Self;
     /// Zero without a sign, every other value as it is.
     fn unsigned_zero(self) -> Self;
 
-    /// The parameter of [`Lane::even_bucket`] for about `n_buckets` from `lo` to `hi`; none if they are too near or far.
-    fn even_step(lo: Self, hi: Self, n_buckets: u32) -> Option<EvenStep<Self>>;
-    /// The bucket of an even map: non-decreasing in `self`, at most `step.top`; 0 for NaN.
-    fn even_bucket(self, step: &EvenStep<Self>) -> u16;
+    /// The parameter of [`Lane::even_key`] for about `n_buckets` from `lo` to `hi`, each cut into `2^bits` keys if the
+    /// type is as fine as that; none if they are too near or far.
+    fn even_step(lo: Self, hi: Self, n_buckets: u32, bits: u32) -> Option<EvenStep<Self>>;
+    /// The key of an even map: non-decreasing in `self`, at most `step.top`; 0 for NaN.
+    fn even_key(self, step: &EvenStep<Self>) -> u32;
+    /// Whether a row is above `self` just when its key is greater than that of `self`.
+    fn is_told_by_key(self, step: &EvenStep<Self>) -> bool;
 }
 
 /// Buckets of equal width from `lo` to `hi`: floats multiply by `scale`, integers shift.
@@ -53,7 +61,10 @@ pub struct EvenStep<T> {
     pub hi: T,
     pub scale: T,
     pub shift: u32,
-    pub top: u16,
+    /// The greatest key; a float holds it without rounding.
+    pub top: u32,
+    /// A key without its lowest `bits` is a bucket.
+    pub bits: u32,
 }
 
 /// A float whose bits the bent map cuts into buckets.
@@ -71,19 +82,21 @@ pub trait Real: Copy + PartialOrd + std::fmt::Debug + Send + Sync + 'static {
 }
 
 macro_rules! float {
-    ($t:ident, $bits:ident, $signed:ident, $fraction:literal, $avx2:ident) => {
+    ($t:ident, $bits:ident, $signed:ident, $fraction:literal, $avx2:ident, $avx512:ident) => {
         impl Native for $t {}
 
         impl Lane for $t {
             type Count = $bits;
             type Real = Self;
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
             type Avx2 = crate::kernel::avx2::$avx2;
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+            type Avx512 = crate::kernel::wide::$avx512;
             const FLOAT: bool = true;
             const VECTOR: bool = true;
             const GREATEST: Self = Self::INFINITY;
             const LEAST: Self = Self::NEG_INFINITY;
-            const FILL: Self = Self::NAN;
+            const FILL: Self = 0.0;
 
             #[inline(always)]
             fn one_if(yes: bool) -> $bits {
@@ -106,29 +119,39 @@ macro_rules! float {
             fn is_number(self) -> bool {
                 self.abs() < Self::INFINITY
             }
+            fn middle(self, other: Self) -> Self {
+                let middle = self / 2.0 + other / 2.0;
+                if middle.is_nan() { self } else { middle }
+            }
             #[inline(always)]
             fn unsigned_zero(self) -> Self {
                 self + 0.0
             }
 
-            fn even_step(lo: Self, hi: Self, n_buckets: u32) -> Option<EvenStep<Self>> {
+            fn even_step(lo: Self, hi: Self, n_buckets: u32, bits: u32) -> Option<EvenStep<Self>> {
                 // The first and the last bucket are for what lies beyond the ends, so that it shares none with an end.
-                #[allow(clippy::cast_precision_loss, reason = "at most 65,535")]
-                let scale = (n_buckets - 3) as Self / (hi - lo);
-                let lo = lo - 1.0 / scale;
+                #[allow(clippy::cast_precision_loss, reason = "at most 16 bits, and a power of two")]
+                let (inner, width) = ((n_buckets - 3) as Self, (1_u32 << bits) as Self);
+                let scale = inner * width / (hi - lo);
+                let lo = lo - width / scale;
                 (n_buckets > 3 && scale > 0.0 && scale < Self::INFINITY && lo.is_finite())
-                    .then_some(EvenStep { lo, hi, scale, shift: 0, top: (n_buckets - 1) as u16 })
+                    .then_some(EvenStep { lo, hi, scale, shift: 0, top: (n_buckets - 1) << bits, bits })
             }
             #[inline(always)]
-            fn even_bucket(self, step: &EvenStep<Self>) -> u16 {
+            fn even_key(self, step: &EvenStep<Self>) -> u32 {
                 let at = (self - step.lo) * step.scale;
                 // Not `max` and `min`: these compile to one instruction each, and send NaN to 0.
                 let at = if at > 0.0 { at } else { 0.0 };
-                let top = Self::from(step.top);
+                #[allow(clippy::cast_precision_loss, reason = "at most 16 bits and zeros")]
+                let top = step.top as Self;
                 let at = if at < top { at } else { top };
-                // SAFETY: `at` is in `0..=65535`.
-                let bucket: i32 = unsafe { at.to_int_unchecked() };
-                bucket as u16
+                // SAFETY: `at` is in `0..=2^30`.
+                let key: i32 = unsafe { at.to_int_unchecked() };
+                key as u32
+            }
+            #[inline(always)]
+            fn is_told_by_key(self, _: &EvenStep<Self>) -> bool {
+                false
             }
         }
 
@@ -158,23 +181,25 @@ macro_rules! float {
     };
 }
 
-float!(f32, u32, i32, 23, F32s);
-float!(f64, u64, i64, 52, F64s);
+float!(f32, u32, i32, 23, F32s, WideF32);
+float!(f64, u64, i64, 52, F64s, WideF64);
 
 macro_rules! integer {
-    ($t:ident, $unsigned:ident, $count:ident, $vector:literal, $avx2:ident) => {
+    ($t:ident, $unsigned:ident, $count:ident, $vector:literal, $avx2:ident, $avx512:ident) => {
         impl Native for $t {}
 
         impl Lane for $t {
             type Count = $count;
             type Real = f64;
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
             type Avx2 = crate::kernel::avx2::$avx2;
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+            type Avx512 = crate::kernel::wide::$avx512;
             const FLOAT: bool = false;
             const VECTOR: bool = $vector;
             const GREATEST: Self = Self::MAX;
             const LEAST: Self = Self::MIN;
-            const FILL: Self = Self::MIN;
+            const FILL: Self = 0;
 
             #[inline(always)]
             fn one_if(yes: bool) -> $count {
@@ -197,29 +222,39 @@ macro_rules! integer {
             fn is_number(self) -> bool {
                 true
             }
+            fn middle(self, other: Self) -> Self {
+                self.wrapping_add((other.wrapping_sub(self) as $unsigned >> 1) as Self)
+            }
             #[inline(always)]
             fn unsigned_zero(self) -> Self {
                 self
             }
 
-            fn even_step(lo: Self, hi: Self, n_buckets: u32) -> Option<EvenStep<Self>> {
+            fn even_step(lo: Self, hi: Self, n_buckets: u32, bits: u32) -> Option<EvenStep<Self>> {
                 let used = |width: $unsigned| $unsigned::BITS - width.leading_zeros();
                 let shift = used(hi.wrapping_sub(lo) as $unsigned).saturating_sub(n_buckets.ilog2());
                 // As for floats: room for one bucket beyond each end.
                 let (lo, hi) = (lo.saturating_sub(1 << shift), hi.saturating_add(1 << shift));
-                let top = ((hi.wrapping_sub(lo) as $unsigned) >> shift) as u16;
-                Some(EvenStep { lo, hi, scale: lo, shift, top })
+                let bits = bits.min(shift);
+                let shift = shift - bits;
+                let top = ((hi.wrapping_sub(lo) as $unsigned) >> shift) as u32;
+                Some(EvenStep { lo, hi, scale: lo, shift, top, bits })
             }
             #[inline(always)]
-            fn even_bucket(self, step: &EvenStep<Self>) -> u16 {
+            fn even_key(self, step: &EvenStep<Self>) -> u32 {
                 let x = if self > step.lo { self } else { step.lo };
                 let x = if x < step.hi { x } else { step.hi };
-                ((x.wrapping_sub(step.lo) as $unsigned) >> step.shift) as u16
+                ((x.wrapping_sub(step.lo) as $unsigned) >> step.shift) as u32
+            }
+            #[inline(always)]
+            fn is_told_by_key(self, step: &EvenStep<Self>) -> bool {
+                // What lies beyond an end has the end's key.
+                step.shift == 0 && self >= step.lo && self < step.hi
             }
         }
     };
 }
 
-integer!(i32, u32, u32, true, I32s);
-integer!(i64, u64, u64, true, I64s);
-integer!(i128, u128, u64, false, I128s);
+integer!(i32, u32, u32, true, I32s, WideI32);
+integer!(i64, u64, u64, true, I64s, WideI64);
+integer!(i128, u128, u64, false, I128s, WideI128);

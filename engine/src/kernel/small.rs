@@ -2,12 +2,12 @@
 //!
 //! The counters are cumulative (`C[j] = #{x > e[j]}`), so a row costs one comparison and one subtraction per edge in
 //! vector registers: no histogram, no scatter, no look-up, no branch. NaN is above no edge and so needs no care here.
-//! The plain form makes one pass per four edges, over a block that stays cached; `avx2` holds a faster one.
+//! The plain form makes one pass per four edges, over a block that stays cached; `avx2` and `avx512` hold faster ones.
 
-#[cfg(target_arch = "x86_64")]
-use crate::kernel::avx2;
 use crate::kernel::level::Level;
 use crate::kernel::native::Lane;
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+use crate::kernel::{avx2, avx512};
 
 /// The most edges that this kernel takes: beyond, a table is faster.
 pub(super) const MAX_SMALL: usize = 16;
@@ -31,9 +31,12 @@ pub(super) fn count_above<T: Lane>(
             count_above_plainly(edges, rows, above);
             count_outside(bounds, rows) > 0
         }
-        // SAFETY: these levels have AVX2 and POPCNT.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::Avx512 => unsafe { avx2::count_above::<T::Avx2>(edges, rows, bounds, above) },
+        // SAFETY: the level has AVX2 and POPCNT.
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        Level::Avx2 => unsafe { avx2::count_above::<T::Avx2>(edges, rows, bounds, above) },
+        // SAFETY: the level has AVX-512.
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        Level::Avx512 => unsafe { avx512::count_above(edges, rows, bounds, above) },
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn sums_at<T: Native>(
     if let Some(mask) = validity {
         assert!(mask.len() == values.len(), "a mask of `{}` rows for `{}`", mask.len(), values.len());
     }
-    level.run(SumTask { values, validity, scaling: Scaling::new(center, exponent_x, exponent_xx) })
+    level.run(SumTask { level, values, validity, scaling: Scaling::new(center, exponent_x, exponent_xx) })
 }
 
 /// How summands are made of values.
@@ -103,6 +103,7 @@ const SUM_BLOCK: usize = 512;
 const HALVES_FOR: u32 = 15;
 
 struct SumTask<'a, T> {
+    level: Level,
     values: &'a [T],
     validity: Option<Validity<'a>>,
     scaling: Scaling,
@@ -113,7 +114,7 @@ impl<T: Native> Task for SumTask<'_, T> {
 
     #[inline(always)]
     fn run(self) -> Sums {
-        let Self { values, validity, scaling } = self;
+        let Self { level, values, validity, scaling } = self;
         let mut sums = Sums::default();
         let mut in_halves = 0;
         let (mut doubles, mut filled) = ([0.0; SUM_BLOCK], [0.0; SUM_BLOCK]);
@@ -125,7 +126,7 @@ impl<T: Native> Task for SumTask<'_, T> {
                     for (double, x) in doubles.iter_mut().zip(rows) {
                         *double = x.nearest_double();
                     }
-                    mask.fill_nulls(start, doubles, f64::NAN, &mut filled);
+                    mask.fill_nulls(level, start, doubles, f64::NAN, &mut filled);
                     add_block(&filled[..rows.len()], scaling, &mut sums, &mut in_halves);
                 }
                 _ => add_block(rows, scaling, &mut sums, &mut in_halves),

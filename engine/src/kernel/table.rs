@@ -5,12 +5,18 @@
 //! padded with values that are above nothing, so that a fixed number of comparisons, enough for the fullest bucket, is
 //! right for every bucket. In the worst case (all edges in one bucket) that is a binary search over all edges.
 
-use crate::kernel::level::prefetch;
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+use crate::kernel::avx512;
+use crate::kernel::level::{Level, prefetch};
 use crate::kernel::map::Map;
 use crate::kernel::native::Lane;
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+use crate::kernel::packed::{PLACE_BITS, Packed};
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+use crate::kernel::wide::ROWS;
 
 /// How many rows are mapped to buckets before they are counted: small enough to stay beside the table in the cache.
-pub(super) const TABLE_BLOCK: usize = 512;
+pub(super) const TABLE_BLOCK: usize = 256;
 
 /// How far ahead of the counting loop rows are asked for.
 const PREFETCH_ROWS: usize = TABLE_BLOCK;
@@ -28,14 +34,38 @@ pub(super) struct Table<T> {
     /// `2^halvings > fullest`.
     halvings: u32,
     n_cells: usize,
+    /// The same by one look-up, where the machine and the edges allow it.
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+    packed: Option<Packed<T>>,
+}
+
+/// Room for what is known of a block's rows before their cells.
+#[derive(Clone, Debug)]
+pub(super) struct Scratch {
+    buckets: [u16; TABLE_BLOCK],
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+    keys: [u32; TABLE_BLOCK],
+}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self {
+            buckets: [0; TABLE_BLOCK],
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+            keys: [0; TABLE_BLOCK],
+        }
+    }
 }
 
 impl<T: Lane> Table<T> {
     /// The cheapest table over `edges` (sorted, at least one), whose rows lie mostly between the edges of `core`.
-    pub(super) fn new(edges: &[T], core: std::ops::Range<usize>) -> Option<Self> {
+    pub(super) fn new(level: Level, edges: &[T], core: std::ops::Range<usize>) -> Option<Self> {
         let mut best: Option<(f64, Map<T>, usize)> = None;
         let mut buckets = vec![0; edges.len()];
-        for map in candidates(edges, core) {
+        for map in candidates(edges, core.clone(), 0) {
+            if best.as_ref().is_some_and(|(least, ..)| cost(&map, 1) >= *least) {
+                continue;
+            }
             map.buckets(edges, &mut buckets);
             let fullest = buckets.chunk_by(|a, b| a == b).map(<[u16]>::len).max().unwrap_or(0);
             let cost = cost(&map, fullest);
@@ -44,6 +74,12 @@ impl<T: Lane> Table<T> {
             }
         }
         let (_, map, fullest) = best?;
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        if level == Level::Avx512 {
+            let packed = Packed::new(edges, &candidates(edges, core, PLACE_BITS));
+            return Some(Self { packed, ..Self::with_map(edges, map, fullest) });
+        }
+        let _ = level;
         Some(Self::with_map(edges, map, fullest))
     }
 
@@ -61,7 +97,16 @@ impl<T: Lane> Table<T> {
         let halvings = usize::BITS - fullest.leading_zeros();
         let mut padded = edges.to_vec();
         padded.resize(edges.len() + (1 << halvings).max(4), T::GREATEST);
-        Self { map, first, edges: padded, fullest, halvings, n_cells: edges.len() + 1 }
+        Self {
+            map,
+            first,
+            edges: padded,
+            fullest,
+            halvings,
+            n_cells: edges.len() + 1,
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+            packed: None,
+        }
     }
 
     /// Tables with one map of each kind, suitable or not, for tests.
@@ -69,14 +114,29 @@ impl<T: Lane> Table<T> {
     pub(super) fn every(edges: &[T], core: std::ops::Range<usize>) -> Vec<Self> {
         let mut tables = Vec::new();
         // Every seventh meets each kind, trim and size.
-        for map in candidates(edges, core).into_iter().step_by(7) {
+        let keyed = candidates(edges, core.clone(), 14);
+        for (map, keyed) in candidates(edges, core, 0).into_iter().zip(keyed).step_by(7) {
             let mut buckets = vec![0; edges.len()];
             map.buckets(edges, &mut buckets);
             assert!(buckets.is_sorted(), "{map:?} is not monotone");
             let fullest = buckets.chunk_by(|a, b| a == b).map(<[u16]>::len).max().unwrap_or(0);
-            tables.push(Self::with_map(edges, map, fullest));
+            let table = Self::with_map(edges, map, fullest);
+            #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+            let table = Self { packed: Packed::new(edges, &[keyed]), ..table };
+            #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
+            let _ = keyed;
+            tables.push(table);
         }
         tables
+    }
+
+    /// Whether rows are located by one look-up on a machine that can.
+    #[cfg(test)]
+    pub(super) fn is_packed(&self) -> bool {
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        return self.packed.is_some();
+        #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
+        false
     }
 
     /// The most edges in one bucket.
@@ -90,15 +150,17 @@ impl<T: Lane> Table<T> {
         self.n_cells
     }
 
-    /// The buckets of at most [`TABLE_BLOCK`] rows: the vector half of the work.
+    /// Writes the cells of at most [`TABLE_BLOCK`] rows, and asks for rows further on.
     #[inline(always)]
-    pub(super) fn buckets(&self, rows: &[T], buckets: &mut [u16; TABLE_BLOCK]) {
-        self.map.buckets(rows, &mut buckets[..rows.len()]);
-    }
-
-    /// Writes the cells of rows whose buckets are known, and asks for rows further on.
-    #[inline(always)]
-    pub(super) fn locate(&self, rows: &[T], buckets: &[u16; TABLE_BLOCK], cells: &mut [u16]) {
+    pub(super) fn locate(&self, level: Level, rows: &[T], scratch: &mut Scratch, cells: &mut [u16]) {
+        let done = self.locate_packed(level, rows, scratch, cells);
+        if done == rows.len() {
+            return;
+        }
+        let (rows, cells) = (&rows[done..], &mut cells[done..]);
+        // The vector half of the work comes first.
+        let buckets = &mut scratch.buckets[..rows.len()];
+        self.map.buckets(rows, buckets);
         let per_line = 64 / size_of::<T>();
         for line in (0..rows.len()).step_by(per_line) {
             prefetch(rows.as_ptr(), line + PREFETCH_ROWS);
@@ -111,11 +173,30 @@ impl<T: Lane> Table<T> {
         }
     }
 
+    /// Writes the cells of the first rows by one look-up each, if that can be; of how many.
+    #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
     #[inline(always)]
-    fn locate_with<const STEPS: usize>(&self, rows: &[T], buckets: &[u16; TABLE_BLOCK], cells: &mut [u16]) {
+    fn locate_packed(&self, level: Level, rows: &[T], scratch: &mut Scratch, cells: &mut [u16]) -> usize {
+        let (Level::Avx512, Some(packed)) = (level, &self.packed) else { return 0 };
+        let keys = &mut scratch.keys[..rows.len()];
+        packed.map.keys(rows, keys);
+        // SAFETY: the level has AVX-512; the keys are of the packed table's map, which was made of the edges before
+        // their padding.
+        unsafe { avx512::locate(packed, &self.edges, rows, keys, cells) };
+        rows.len() / ROWS * ROWS
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", not(driftlead_portable))))]
+    #[inline(always)]
+    fn locate_packed(&self, _: Level, _: &[T], _: &mut Scratch, _: &mut [u16]) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    fn locate_with<const STEPS: usize>(&self, rows: &[T], buckets: &[u16], cells: &mut [u16]) {
         // One row at a time, not unrolled by hand: else the compiler gathers the cells into vectors, element by element.
         for ((x, bucket), cell) in rows.iter().zip(buckets).zip(cells) {
-            // SAFETY: the buckets come from `self.buckets`.
+            // SAFETY: the buckets come from the map.
             *cell = unsafe { self.cell::<STEPS>(*x, *bucket) } as u16;
         }
     }
@@ -186,8 +267,8 @@ impl<T: Lane> Table<T> {
 /// Stands for a binary search in place of a number of comparisons.
 const HALVING: usize = 0;
 
-/// The maps worth trying.
-fn candidates<T: Lane>(edges: &[T], core: std::ops::Range<usize>) -> Vec<Map<T>> {
+/// The maps worth trying, with up to `2^bits` keys in a bucket.
+pub(super) fn candidates<T: Lane>(edges: &[T], core: std::ops::Range<usize>, bits: u32) -> Vec<Map<T>> {
     let mut maps = Vec::new();
     let smallest = (core.len() * 2).next_power_of_two().clamp(512, 1 << 12) as u32;
     // The first and last edges may be the least and the greatest value of the type.
@@ -200,16 +281,16 @@ fn candidates<T: Lane>(edges: &[T], core: std::ops::Range<usize>) -> Vec<Map<T>>
         let at = |share: f64| edges[from + ((to - from) as f64 * share) as usize].nearest_double();
         for scale in 0..4 {
             let n_buckets = smallest << scale;
-            maps.extend(Map::even(lo, hi, n_buckets));
+            maps.extend(Map::even(lo, hi, n_buckets, bits));
             let middle = edges[from + (to - from) / 2];
             for side in [0.45, 0.35, 0.25, 0.1, 0.02] {
                 let knee = (at(1.0 - side) - at(side)) / 2.0;
-                maps.extend(Map::bent(lo, hi, middle, knee, n_buckets));
+                maps.extend(Map::bent(lo, hi, middle, knee, n_buckets, bits));
             }
             // All of the mass may lie beside one end, as in a log-normal column.
             for (middle, side) in [(edges[from + 1], 0.02), (edges[from + 1], 0.1), (edges[from + 1], 0.3)] {
                 let knee = at(side) - at(0.0);
-                maps.extend(Map::bent(lo, hi, middle, knee, n_buckets));
+                maps.extend(Map::bent(lo, hi, middle, knee, n_buckets, bits));
             }
         }
     }

@@ -296,16 +296,17 @@ fn tables_of_real_shapes_compare_few_edges() {
         let locator = Locator::with_core(edges.clone(), core);
         let fullest = locator.fullest().unwrap();
         assert!(fullest <= most, "{name}: {fullest} edges in one bucket");
+        assert!(
+            locator.is_packed() || !Level::detect().packs() || name == "lognormal",
+            "{name} is not packed"
+        );
         let values: Vec<f64> = (0..20_000)
             .map(|i| {
                 let x = quantile((f64::from(i) + 0.5) / 20_000.0);
                 if i % 1000 == 0 { x * 1e6 } else { x }
             })
             .collect();
-        let (cells, tally) = oracle::locate(&edges, &values, &vec![true; values.len()]);
-        let mut counts = vec![0; locator.n_cells()];
-        assert_eq!(locator.count(&values, None, &mut counts), tally);
-        assert_eq!(counts, oracle::counts(locator.n_cells(), &cells));
+        check_one(locator, &edges, &values);
     }
 }
 
@@ -337,4 +338,44 @@ fn ties_round_to_even_and_limits_are_exact() {
     check_sums(&values, &[true; 8], 0, 5, -1e300, (0, -1000));
     check_sums(&values, &[true; 8], 0, 5, 0.0, (1023, 1023));
     check_sums(&values, &[true; 8], 0, 5, 0.0, (-1022, -1022));
+}
+
+#[test]
+fn levels_end_with_the_one_that_is_dispatched() {
+    let levels = Level::available();
+    assert_eq!(levels.first(), Some(&Level::Baseline));
+    assert_eq!(levels.last(), Some(&Level::detect()), "of {levels:?}");
+}
+
+/// Edges as a baseline draws them for a discrete column: each value and the float before it.
+#[test]
+fn atoms_and_their_neighbours_are_told_apart() {
+    for (n_atoms, step) in [(25_i32, 0.5), (900, 0.01), (1100, 7.25)] {
+        let atoms: Vec<f64> = (0..n_atoms).map(|i| f64::from(i - 9) * step).collect();
+        let mut edges: Vec<f64> = atoms.iter().flat_map(|x| [x.next_down(), *x]).collect();
+        let n = edges.len();
+        edges.insert(0, -1e6);
+        edges.push(1e6);
+        let values: Vec<f64> = atoms
+            .iter()
+            .flat_map(|x| {
+                let (down, up) = (x.next_down(), x.next_up());
+                [*x, down, down.next_down(), up, up.next_up(), x + step / 3.0]
+            })
+            .chain([f64::NAN, -1e9, 1e9, f64::INFINITY])
+            .collect();
+        let locator = Locator::with_core(edges.clone(), 1..n + 1);
+        // One look-up a row for these, too, where there is one at all.
+        assert!(locator.is_packed() || !Level::detect().packs(), "{n_atoms} atoms");
+        check_one(locator, &edges, &values);
+    }
+}
+
+fn check_one(locator: Locator<f64>, edges: &[f64], values: &[f64]) {
+    let (cells, tally) = oracle::locate(edges, values, &vec![true; values.len()]);
+    let (mut counts, mut got) = (vec![0; locator.n_cells()], vec![0; values.len()]);
+    assert_eq!(locator.count(values, None, &mut counts), tally);
+    assert_eq!(counts, oracle::counts(locator.n_cells(), &cells));
+    locator.locate(values, None, &mut got);
+    assert_eq!(got, cells);
 }

@@ -1,5 +1,8 @@
 //! Which rows are not null: a bit mask as Arrow lays it out, and the block copy that replaces nulls.
 
+#[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+use crate::kernel::avx512;
+use crate::kernel::level::Level;
 use crate::kernel::native::Lane;
 
 /// A mask of the rows that hold a value: bit `offset + i` (least significant first) is 1 if row `i` is valid.
@@ -89,7 +92,13 @@ impl<'a> Validity<'a> {
 
     /// Copies `rows`, which are the rows from `start` on, to `to`, with `fill` in place of each null.
     #[inline(always)]
-    pub(super) fn fill_nulls<T: Lane>(&self, start: usize, rows: &[T], fill: T, to: &mut [T]) {
+    pub(super) fn fill_nulls<T: Lane>(&self, level: Level, start: usize, rows: &[T], fill: T, to: &mut [T]) {
+        #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
+        if level == Level::Avx512 && T::VECTOR {
+            // SAFETY: the level has AVX-512.
+            return unsafe { avx512::fill_nulls(rows, |i| self.word(start + i), fill, to) };
+        }
+        let _ = level;
         // Bits become bytes first, eight at a time; then the choice is a loop that the compiler turns into vector code.
         let to = &mut to[..rows.len()];
         for (group, (from, to)) in rows.chunks(FILL_GROUP).zip(to.chunks_mut(FILL_GROUP)).enumerate() {
