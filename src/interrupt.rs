@@ -36,6 +36,22 @@ fn listen_for_termination() {
     drop(std::thread::Builder::new().name("signals".to_owned()).spawn(listen));
 }
 
+/// Calls `act` on a thread of its own at each SIGHUP.
+#[cfg(unix)]
+pub fn on_hangup(act: impl Fn() + Send + 'static) {
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP]) else { return };
+    let listen = move || {
+        for _ in signals.forever() {
+            act();
+        }
+    };
+    drop(std::thread::Builder::new().name("hangup".to_owned()).spawn(listen));
+}
+
+/// There is no SIGHUP here.
+#[cfg(not(unix))]
+pub fn on_hangup(_: impl Fn() + Send + 'static) {}
+
 /// What is to be done at the first signal, beside raising the flag.
 static ON_REQUEST: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use driftlead_connectors::dataset::Remotes;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::cli::Serve;
 use crate::clock::{Clock, SystemClock};
@@ -37,7 +37,15 @@ pub fn run(args: &Serve) -> Result<u8> {
     let remotes = Arc::new(Remotes::default());
     let service = Service::start(plan, &remotes, &clock, runtime.handle())?;
     let commands = service.commands();
-    interrupt::on_request(move || commands.stop());
+    interrupt::on_request({
+        let commands = commands.clone();
+        move || commands.stop()
+    });
+    let (file, own) = (args.file.clone(), remotes.clone());
+    interrupt::on_hangup(move || match commands.reload(&file, &own) {
+        Ok(text) => info!(text, "SIGHUP"),
+        Err(error) => error!(error = error.chain(), "SIGHUP: not reloaded"),
+    });
     let address = runtime.block_on(http::start(&settings, &service, &clock))?;
     info!(%address, "listening");
     let end = service.wait()?;

@@ -39,6 +39,11 @@ pub(crate) struct OfPartition {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfModel {
+    pub(crate) model: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfWindow {
     pub(crate) model: String,
     pub(crate) window: String,
@@ -72,6 +77,7 @@ pub struct Counters {
     pub(crate) gaps: Family<OfSource, Counter>,
     pub(crate) lag: Family<OfPartition, Gauge>,
     pub(crate) rows: Family<OfWindow, Counter>,
+    pub(crate) excluded: Family<OfModel, Counter>,
     pub(crate) late_rows: Family<OfWindow, Counter>,
     pub(crate) late_after_final: Family<OfWindow, Counter>,
     pub(crate) watermark_delay: Family<OfWindow, FloatGauge>,
@@ -112,6 +118,7 @@ impl Counters {
             gaps: Family::default(),
             lag: Family::default(),
             rows: Family::default(),
+            excluded: Family::default(),
             late_rows: Family::default(),
             late_after_final: Family::default(),
             watermark_delay: Family::default(),
@@ -138,6 +145,7 @@ impl Counters {
         registry.register("source_gaps", "Stretches of records that were lost before they were read", self.gaps.clone());
         registry.register("source_lag_records", "Records of a partition that wait to be read", self.lag.clone());
         registry.register("rows", "Rows counted in windows", self.rows.clone());
+        registry.register("excluded_rows", "Rows that `where` left out", self.excluded.clone());
         registry.register("late_rows", "Rows that came too late to count", self.late_rows.clone());
         registry.register(
             "late_after_final_rows",

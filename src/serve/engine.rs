@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 use super::alerting;
 use super::chunk::Chunk;
 use super::commit::{Committer, Pending};
-use super::counters::{Counters, OfPartition, OfReason, OfSource, OfValue, OfVerdict, OfWindow};
+use super::counters::{Counters, OfModel, OfPartition, OfReason, OfSink, OfSource, OfValue, OfVerdict, OfWindow};
 use super::dead::DeadLetters;
 use super::event::Event;
 use super::fault;
@@ -38,6 +38,8 @@ use crate::time::Timestamp;
 const TICK: Duration = Duration::from_millis(200);
 /// While chunks wait, closed windows wait so long for company before they are committed, in microseconds.
 const GATHER: i64 = 250_000;
+/// How often the store is swept, in microseconds.
+const SWEEP_EVERY: i64 = 10_000_000;
 /// How long a shutdown waits for the source threads, in microseconds.
 const PATIENCE: i64 = 5_000_000;
 
@@ -115,6 +117,9 @@ pub(super) struct Engine {
     pub(super) events: Receiver<Event>,
     pub(super) health: Arc<Health>,
     pub(super) listener: Option<Sender<Body>>,
+    reader: store::Reader,
+    retention: store::Retention,
+    swept_at: i64,
     silences: Silences,
     /// Open alerts by id, as they were last said.
     open: BTreeMap<String, OpenAlert>,
@@ -136,6 +141,8 @@ pub(super) struct Parts {
     pub(super) health: Arc<Health>,
     /// Who hears of every verdict and alert once it is committed, beside the sinks.
     pub(super) listener: Option<Sender<Body>>,
+    pub(super) reader: store::Reader,
+    pub(super) retention: store::Retention,
     pub(super) silences: Silences,
     pub(super) alerts: Vec<store::Alert>,
 }
@@ -151,13 +158,13 @@ struct OpenAlert {
 impl Engine {
     pub(super) fn new(parts: Parts) -> Self {
         let committed_at = parts.clock.now();
-        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, silences, alerts } =
+        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, reader, retention, silences, alerts } =
             parts;
         let pending = Pending::default();
         counters.open_alerts.set(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
         // Whether the last message went out is the outbox's knowledge: sending it again does nothing under its old key.
         let open = alerts.into_iter().map(|alert| (alert.id.clone(), OpenAlert { alert, is_kept_back: true })).collect();
-        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, silences, open, silences_seen_at: committed_at, pending, committed_at }
+        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, reader, retention, swept_at: committed_at, silences, open, silences_seen_at: committed_at, pending, committed_at }
     }
 
     /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
@@ -249,8 +256,9 @@ impl Engine {
                 error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
                 Err(error)
             }
-            Event::Reload(answer) => {
-                drop(answer.send(Err(Error::run("reloading is not possible yet: restart the service"))));
+            Event::Reload { models, answer } => {
+                let changed = self.reload(models)?;
+                drop(answer.send(changed));
                 Ok(())
             }
             Event::Acknowledge { alert, acknowledgement, answer } => {
@@ -311,6 +319,10 @@ impl Engine {
     fn count_model(&mut self, at: usize, chunk: &Chunk, partition: store::PartitionId) -> Result<()> {
         let working = &mut self.models[at];
         let rows = working.model.rows(chunk, &working.places, working.time)?;
+        if rows.excluded > 0 {
+            let of = OfModel { model: working.model.config.model.clone() };
+            self.counters.excluded.get_or_create(&of).inc_by(rows.excluded);
+        }
         let features = working.model.features(&rows);
         let splits: Vec<Split<'_>> =
             rows.segments.iter().map(|own| Split { segments: &own.segments, rows: &own.rows }).collect();
@@ -355,67 +367,96 @@ impl Engine {
 
     /// Windows, alerts and messages of one closing, as rows for the store.
     fn note(&mut self, at: usize, name: &str, closed: Closed, now: i64) -> Result<()> {
-        let working = &self.models[at];
-        let config = &working.model.config;
-        let model = crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
         self.pending.is_dirty = true;
-        for (window, segment) in closed.windows.iter().zip(&closed.segments) {
-            let revision = window.arrival.map_or(0, |arrival| arrival.revision);
-            let is_final = window.arrival.is_none_or(|arrival| arrival.is_final);
-            let of = OfVerdict {
-                model: config.model.clone(),
-                window: name.to_owned(),
-                verdict: window.verdict.name().to_owned(),
-            };
-            self.counters.windows.get_or_create(&of).inc();
-            self.pending.commit.windows.push(store::Window {
-                id: window.id.clone(),
-                revision: u32::try_from(revision).unwrap_or(u32::MAX),
-                model: config.model.clone(),
-                version: config.version.clone(),
-                name: name.to_owned(),
-                segment: segment.clone(),
-                start: window.start.map(Timestamp::micros),
-                end: window.end.map(Timestamp::micros),
-                verdict: window.verdict.name().to_owned(),
-                is_final,
-                document: json(window)?,
-            });
-            if segment.is_none() {
-                show_values(&self.counters, &config.model, name, window);
-            }
-            let wanted: Vec<&Subscription> = working.sinks.iter().filter(|sink| sink.verdicts).collect();
-            if !wanted.is_empty() || self.listener.is_some() {
-                let verdict = Body::Verdict(wire::Verdict {
-                    id: window.id.clone(),
-                    revision,
-                    time: Timestamp::from_micros(now),
-                    model: model.clone(),
-                    window: window.clone(),
-                });
-                if self.listener.is_some() {
-                    self.pending.heard.push(verdict.clone());
-                }
-                let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: verdict };
-                let body = json(&event)?;
-                for subscription in wanted {
-                    self.pending.commit.messages.push(store::Message {
-                        key: driftlead_engine::id::delivery_key(&window.id, revision, &subscription.sink),
-                        sink: subscription.sink.clone(),
-                        lane: Some(window.id.clone()),
-                        body: body.clone(),
-                    });
-                }
+        for (place, (window, segment)) in closed.windows.iter().zip(&closed.segments).enumerate() {
+            self.note_window(at, name, window, segment.as_deref(), now)?;
+            // In the order in which they came about.
+            for (change, _) in closed.changes.iter().filter(|(_, at)| *at == Some(place)) {
+                self.note_change(at, name, change, Some(window), now)?;
             }
         }
-        for (change, window) in &closed.changes {
-            let window = window.and_then(|at| closed.windows.get(at));
-            self.note_change(at, name, change, window, now)?;
+        for (change, _) in closed.changes.iter().filter(|(_, at)| at.is_none()) {
+            self.note_change(at, name, change, None, now)?;
         }
         for gap in closed.gaps {
             info!(model = self.models[at].model.config.model, window = name, windows = gap.windows, "windows without rows");
         }
         Ok(())
+    }
+
+    /// One window: its row, and its messages.
+    fn note_window(
+        &mut self,
+        at: usize,
+        name: &str,
+        window: &crate::report::wire::Window,
+        segment: Option<&str>,
+        now: i64,
+    ) -> Result<()> {
+        let working = &self.models[at];
+        let config = &working.model.config;
+        let model = crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
+        if working.watches.iter().any(|own| own.is_new && working.model.config.windows[own.window].name == name)
+            && self.is_said(window)?
+        {
+            return Ok(());
+        }
+        let revision = window.arrival.map_or(0, |arrival| arrival.revision);
+        let is_final = window.arrival.is_none_or(|arrival| arrival.is_final);
+        let of = OfVerdict {
+            model: config.model.clone(),
+            window: name.to_owned(),
+            verdict: window.verdict.name().to_owned(),
+        };
+        self.counters.windows.get_or_create(&of).inc();
+        self.pending.commit.windows.push(store::Window {
+            id: window.id.clone(),
+            revision: u32::try_from(revision).unwrap_or(u32::MAX),
+            model: config.model.clone(),
+            version: config.version.clone(),
+            name: name.to_owned(),
+            segment: segment.map(str::to_owned),
+            start: window.start.map(Timestamp::micros),
+            end: window.end.map(Timestamp::micros),
+            verdict: window.verdict.name().to_owned(),
+            is_final,
+            document: json(window)?,
+        });
+        if segment.is_none() {
+            show_values(&self.counters, &config.model, name, window);
+        }
+        let wanted: Vec<&Subscription> = working.sinks.iter().filter(|sink| sink.verdicts).collect();
+        if !wanted.is_empty() || self.listener.is_some() {
+            let verdict = Body::Verdict(wire::Verdict {
+                id: window.id.clone(),
+                revision,
+                time: Timestamp::from_micros(now),
+                model: model.clone(),
+                window: window.clone(),
+            });
+            if self.listener.is_some() {
+                self.pending.heard.push(verdict.clone());
+            }
+            let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: verdict };
+            let body = json(&event)?;
+            for subscription in wanted {
+                self.pending.commit.messages.push(store::Message {
+                    key: driftlead_engine::id::delivery_key(&window.id, revision, &subscription.sink),
+                    sink: subscription.sink.clone(),
+                    lane: Some(window.id.clone()),
+                    body: body.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the store has this window's last word already, or this revision: a series that begins anew over records
+    /// that an earlier one has read says nothing twice (SEMANTICS S15: a committed revision never changes).
+    fn is_said(&self, window: &crate::report::wire::Window) -> Result<bool> {
+        let revision = window.arrival.map_or(0, |arrival| arrival.revision);
+        let said = self.reader.revisions(&window.id).map_err(|error| Error::run(error.to_string()))?;
+        Ok(said.first().is_some_and(|last| last.is_final || u64::from(last.revision) >= revision))
     }
 
     /// One change of an alert: its row, and its messages.
@@ -533,10 +574,82 @@ impl Engine {
         }
     }
 
+    /// Takes new settings for the models that run, all or none. What would make another series of a model (its baseline,
+    /// version, windows, columns, sources) needs a restart, which loses nothing; the inner error says so.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be committed.
+    fn reload(&mut self, models: Vec<Model>) -> Result<Result<String>> {
+        if let Err(refusal) = self.reloadable(&models) {
+            return Ok(Err(refusal));
+        }
+        let mut changed = Vec::new();
+        for model in models {
+            let Some(working) =
+                self.models.iter_mut().find(|own| own.model.config.model == model.config.model)
+            else {
+                continue;
+            };
+            if working.model.config != model.config {
+                changed.push(format!("`{}`", model.config.model));
+            }
+            working.model = model;
+            for watch in &mut working.watches {
+                watch.retime(&working.model)?;
+            }
+        }
+        // Waiting times that became shorter may close windows.
+        for at in 0..self.models.len() {
+            let now = self.clock.now();
+            self.close(at, now)?;
+        }
+        self.pending.is_dirty = true;
+        self.commit_if(true)?;
+        let text = match changed.as_slice() {
+            [] => "nothing changed".to_owned(),
+            changed => format!("new settings for {}", changed.join(", ")),
+        };
+        info!(text, "reloaded");
+        Ok(Ok(text))
+    }
+
+    fn reloadable(&self, models: &[Model]) -> Result<()> {
+        let restart = |what: String| {
+            Err(Error::input(format!("{what}: restart the service for that, which loses nothing; nothing has changed")))
+        };
+        if models.len() != self.models.len() {
+            return restart("models were added or removed".to_owned());
+        }
+        for model in models {
+            let name = &model.config.model;
+            let Some(own) = self.models.iter().find(|own| own.model.config.model == *name) else {
+                return restart(format!("the model `{name}` is new"));
+            };
+            let keys = |model: &Model| -> Result<Vec<store::SeriesKey>> {
+                model.config.windows.iter().map(|window| Watch::key(model, window)).collect()
+            };
+            if keys(model)? != keys(&own.model)? {
+                return restart(format!("the version, baseline or windows of `{name}` changed"));
+            }
+            if model.wanted != own.model.wanted
+                || model.config.source != own.model.config.source
+                || model.config.sinks != own.model.config.sinks
+                || model.config.segments != own.model.config.segments
+                || model.config.filter != own.model.config.filter
+                || model.config.derive != own.model.config.derive
+            {
+                return restart(format!("the rows, columns, source or sinks of `{name}` changed"));
+            }
+        }
+        Ok(())
+    }
+
     /// What falls due by the clock: partitions that became idle, corrections that were held back.
     fn tick(&mut self) -> Result<()> {
         let now = self.clock.now();
         self.break_silence(now);
+        self.sweep(now)?;
         for at in 0..self.models.len() {
             let source = self.models[at].source;
             let mut moved = false;
@@ -570,6 +683,28 @@ impl Engine {
         self.health.source(&self.feeds[source].name, SourceHealth::Ended);
         info!(source = self.feeds[source].name, "the source has ended");
         self.each_watch(source, Watch::end)
+    }
+
+    /// Deletes what is beyond its time, a little at once, and looks how the outbox stands.
+    fn sweep(&mut self, now: i64) -> Result<()> {
+        if (0..SWEEP_EVERY).contains(&now.saturating_sub(self.swept_at)) {
+            return Ok(());
+        }
+        let swept = self
+            .committer
+            .store()
+            .sweep(now, &self.retention)
+            .map_err(|error| Error::run(error.to_string()).because(error))?;
+        if swept.too_large {
+            warn!("the store is larger than `retention.size`, and nothing is left that may be deleted");
+        }
+        // More of the same is done after the next events.
+        self.swept_at = if swept.more { self.swept_at } else { now };
+        for sink in self.reader.sinks().map_err(|error| Error::run(error.to_string()))? {
+            let of = OfSink { sink: sink.sink };
+            self.counters.outbox.get_or_create(&of).set(i64::try_from(sink.pending).unwrap_or(i64::MAX));
+        }
+        Ok(())
     }
 
     fn each_watch(&mut self, source: usize, mut change: impl FnMut(&mut Watch)) -> Result<()> {

@@ -6,10 +6,10 @@ use driftlead_connectors::store::{Acknowledgement, Silence};
 use driftlead_connectors::stream::{Partition, Position};
 
 use super::chunk::Chunk;
+use super::model::Model;
 use crate::exit::{Error, Result};
 
 /// One thing that happened.
-#[derive(Debug)]
 pub(super) enum Event {
     /// Rows came.
     Chunk(Box<Chunk>),
@@ -25,8 +25,8 @@ pub(super) enum Event {
     Ended { source: usize },
     /// A source cannot go on.
     Failed { source: usize, error: Error },
-    /// Read the settings again, and say what came of it.
-    Reload(Sender<Result<String>>),
+    /// The models' settings were read again: take them, and say what changed.
+    Reload { models: Vec<Model>, answer: Sender<Result<String>> },
     /// Somebody has seen an alert; answered once that is committed, with whether there is such an alert.
     Acknowledge { alert: String, acknowledgement: Acknowledgement, answer: Sender<Result<bool>> },
     /// A silence is new or changed; answered once that is committed.

@@ -105,13 +105,16 @@ impl Commands {
         self.ask(|answer| Event::Silence { silence, answer })
     }
 
-    /// Reads the settings again; answers what changed.
+    /// Reads the service file `file` and its models again and takes what changed of the models; answers what that was.
+    /// Reading takes as long as a start; the service goes on meanwhile.
     ///
     /// # Errors
     ///
-    /// What is wrong with them; then nothing has changed.
-    pub fn reload(&self) -> Result<String> {
-        self.ask(Event::Reload)
+    /// What is wrong with them, or needs a restart; then nothing has changed.
+    pub fn reload(&self, file: &std::path::Path, remotes: &Arc<Remotes>) -> Result<String> {
+        let fleet = crate::config::fleet::Fleet::load(file)?;
+        let models = fleet.models.iter().map(|own| Model::open(&own.file, remotes)).collect::<Result<_>>()?;
+        self.ask(|answer| Event::Reload { models, answer })
     }
 
     fn ask<T>(&self, event: impl FnOnce(event::Sender<Result<T>>) -> Event) -> Result<T> {
@@ -175,6 +178,7 @@ impl Service {
         }
 
         let reader = store.reader().map_err(|error| from_store(&error))?;
+        let own_reader = store.reader().map_err(|error| from_store(&error))?;
         let sinks = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
         let bells: Vec<Arc<Notify>> = plan.sinks.iter().map(|_| Arc::new(Notify::new())).collect();
         for (sink, bell) in plan.sinks.into_iter().zip(&bells) {
@@ -253,6 +257,8 @@ impl Service {
             events: inbox,
             health: health.clone(),
             listener: plan.listener,
+            reader: own_reader,
+            retention: plan.retention,
             silences: Silences::of(loaded.silences),
             alerts: loaded.alerts,
         });

@@ -27,6 +27,8 @@ pub(super) struct Watch {
     pub(super) series: Series,
     pub(super) track: Track,
     pub(super) grid: Grid,
+    /// Whether the store did not have it when the service started.
+    pub(super) is_new: bool,
     /// Whether the input is over, so that the last windows may be partial.
     is_over: bool,
     /// Partitions said to be idle since their last row.
@@ -84,6 +86,7 @@ impl Watch {
         let timing = timing(own, grid);
         let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let policy = policy(&model.config, own, grid);
+        let is_new = !stored.as_ref().is_some_and(|stored| !stored.head.is_empty());
         let (series, track) = match stored {
             Some(Stored { head, track, slots }) if !head.is_empty() => {
                 let slots = slots.into_iter().map(|slot| {
@@ -103,7 +106,7 @@ impl Watch {
                 (Series::new(timing, cells), track)
             }
         };
-        Ok(Self { window, id, series, track, grid, is_over: false, idle: BTreeSet::new() })
+        Ok(Self { window, id, series, track, grid, is_new, is_over: false, idle: BTreeSet::new() })
     }
 
     /// Counts rows.
@@ -140,6 +143,14 @@ impl Watch {
             self.follow(&mut closed, windows, index, span);
         }
         closed
+    }
+
+    /// Takes new waiting times and another alert policy on the same windows.
+    pub(super) fn retime(&mut self, model: &Model) -> Result<()> {
+        let own = &model.config.windows[self.window];
+        self.series.retime(timing(own, self.grid))?;
+        self.track.set_policy(policy(&model.config, own, self.grid))?;
+        Ok(())
     }
 
     /// Says that a partition is idle; answers whether that was news.
