@@ -1,11 +1,13 @@
 //! All input and output of driftlead.
 //!
 //! A [`dataset::Dataset`] turns paths and URLs into batches of bounded size, read in parallel; [`source`] decodes one
-//! file or record of each format; [`tabular`] evaluates `where:` and derived columns; [`baseline_file`] stores a baseline
-//! as a plain Parquet file; [`store`] keeps the service's state. Nothing here knows of windows, statistics or policies.
+//! file or record of each format, [`decode`] the records of a stream; [`tabular`] evaluates `where:` and derived columns;
+//! [`baseline_file`] stores a baseline as a plain Parquet file; [`store`] keeps the service's state. Nothing here knows of
+//! windows, statistics or policies.
 
 pub mod baseline_file;
 pub mod dataset;
+pub mod decode;
 pub mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -44,9 +44,9 @@ pub enum BadReason {
     NotJson,
     /// A JSON value, but not an object.
     NotAnObject,
-    /// Something follows the object: for example two objects on one line.
+    /// Something follows the value: for example two objects on one line.
     TrailingData,
-    /// Objects and arrays nest deeper than 128 levels.
+    /// Values nest deeper than 128 levels.
     TooDeep,
     /// The bytes are not UTF-8.
     NotUtf8,
@@ -54,6 +54,22 @@ pub enum BadReason {
     TooLong,
     /// A CSV row with more or fewer fields than the header.
     Ragged,
+    /// A record of a stream without a payload: a deletion, which is no row.
+    Tombstone,
+    /// The bytes in front of the payload are not those of the framing that was configured.
+    NotFramed,
+    /// The registry has no schema of the id that the record names.
+    UnknownSchema,
+    /// The schema that the record names cannot be used: it is of another kind, or not valid.
+    UnusableSchema,
+    /// The payload is of another message type than the one configured.
+    OtherMessage,
+    /// The bytes are no value of the Avro schema.
+    NotAvro,
+    /// The bytes are not in the wire format of Protobuf.
+    NotProtobuf,
+    /// The bytes are no Arrow IPC stream, or a damaged one.
+    NotArrow,
 }
 
 impl BadReason {
@@ -68,6 +84,14 @@ impl BadReason {
             Self::NotUtf8 => "not_utf8",
             Self::TooLong => "too_long",
             Self::Ragged => "ragged",
+            Self::Tombstone => "tombstone",
+            Self::NotFramed => "not_framed",
+            Self::UnknownSchema => "unknown_schema",
+            Self::UnusableSchema => "unusable_schema",
+            Self::OtherMessage => "other_message",
+            Self::NotAvro => "not_avro",
+            Self::NotProtobuf => "not_protobuf",
+            Self::NotArrow => "not_arrow",
         }
     }
 }

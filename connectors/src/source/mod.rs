@@ -11,12 +11,13 @@ pub mod ndjson;
 pub(crate) mod parquet;
 pub(crate) mod whole;
 
-mod column;
+pub(crate) mod column;
 mod datetime;
 mod decoded;
 mod head;
 mod infer;
 mod number;
+pub(crate) mod path;
 mod refill;
 
 use std::fmt::Debug;

@@ -1,12 +1,13 @@
-//! Columns that grow value by value from text, for the line formats.
+//! Columns that grow value by value, for the formats that are read record by record.
 //!
 //! A column takes a value whatever it is: one that does not fit becomes null and is remembered as a type error, so no
-//! value can end a record or a file. JSON values must already have the column's JSON type (`"1.5"` is no number); CSV
-//! fields have no types, so any text that reads as the column's type will do.
+//! value can end a record or a file. JSON values must already have the column's JSON type (`"1.5"` is no number), values
+//! of typed formats one of its family; CSV fields have no types, so any text that reads as the column's type will do.
 
 mod list;
 mod scalar;
 mod text;
+mod value;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use arrow_schema::{DataType, FieldRef, TimeUnit};
 use self::list::{FixedLists, Lists};
 use self::scalar::{Days, Decimal, Float, Integer, Scalars, Timestamp};
 use self::text::Strings;
+pub(crate) use self::value::{Ticks, Value};
 
 /// A JSON value on its way into a column. Texts are unescaped; numbers and arrays are still text.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,7 @@ pub(crate) enum Json<'a> {
 trait Values: Send {
     fn push_json(&mut self, value: Json<'_>) -> bool;
     fn push_text(&mut self, text: &str) -> bool;
+    fn push_value(&mut self, value: Value<'_>) -> bool;
     fn push_null(&mut self);
     fn finish(&mut self) -> ArrayRef;
 }
@@ -76,7 +79,20 @@ impl Column {
         self.end_row(fits);
     }
 
-    /// Appends a CSV field that is not null.
+    /// Appends a value of a format that carries types.
+    #[inline]
+    pub(crate) fn push_value(&mut self, value: Value<'_>) {
+        let fits = match value {
+            Value::Null => {
+                self.values.push_null();
+                true
+            }
+            value => self.values.push_value(value),
+        };
+        self.end_row(fits);
+    }
+
+    /// Appends a text without a type, such as a CSV field or a header, that is not null.
     pub(crate) fn push_text(&mut self, text: &str) {
         let fits = self.values.push_text(text);
         self.end_row(fits);
@@ -194,6 +210,10 @@ impl Values for NullBuilder {
         false
     }
 
+    fn push_value(&mut self, _: Value<'_>) -> bool {
+        false
+    }
+
     fn push_null(&mut self) {
         self.append_null();
     }
@@ -220,6 +240,12 @@ impl Values for BooleanBuilder {
         } else {
             return false;
         }
+        true
+    }
+
+    fn push_value(&mut self, value: Value<'_>) -> bool {
+        let Value::Bool(value) = value else { return false };
+        self.append_value(value);
         true
     }
 

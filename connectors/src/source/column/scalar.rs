@@ -1,4 +1,4 @@
-//! Columns of numbers and times: text straight to the column's own type, exactly or not at all.
+//! Columns of numbers and times: text or a typed value straight to the column's own type, exactly or not at all.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use arrow_array::builder::PrimitiveBuilder;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type};
 use arrow_schema::{DataType, TimeUnit};
 
-use super::{Json, Values};
+use super::value::digits;
+use super::{Json, Ticks, Value, Values};
 use crate::source::datetime;
 use crate::source::number::{Excess, scaled};
 
@@ -15,6 +16,7 @@ use crate::source::number::{Excess, scaled};
 pub(super) trait Parse<T: ArrowPrimitiveType>: Send {
     fn json(&self, value: Json<'_>) -> Option<T::Native>;
     fn text(&self, text: &str) -> Option<T::Native>;
+    fn typed(&self, value: Value<'_>) -> Option<T::Native>;
 }
 
 /// A column of `T`.
@@ -45,6 +47,11 @@ impl<T: ArrowPrimitiveType, P: Parse<T>> Values for Scalars<T, P> {
         self.push(value)
     }
 
+    fn push_value(&mut self, value: Value<'_>) -> bool {
+        let value = self.parse.typed(value);
+        self.push(value)
+    }
+
     fn push_null(&mut self) {
         self.values.append_null();
     }
@@ -61,7 +68,7 @@ pub(super) struct Integer;
 impl<T> Parse<T> for Integer
 where
     T: ArrowPrimitiveType,
-    T::Native: TryFrom<i128>,
+    T::Native: TryFrom<i128> + TryFrom<i64>,
 {
     fn json(&self, value: Json<'_>) -> Option<T::Native> {
         match value {
@@ -70,9 +77,24 @@ where
         }
     }
 
+    fn typed(&self, value: Value<'_>) -> Option<T::Native> {
+        match value {
+            Value::Int(value) => T::Native::try_from(value).ok(),
+            Value::UInt(value) => T::Native::try_from(i128::from(value)).ok(),
+            Value::Double(value) => T::Native::try_from(whole(value)?).ok(),
+            Value::Single(value) => T::Native::try_from(whole(value.into())?).ok(),
+            value => Parse::<T>::json(self, Json::Number(digits(value)?.as_str())),
+        }
+    }
+
     fn text(&self, text: &str) -> Option<T::Native> {
         T::Native::try_from(scaled(text.trim(), 0, Excess::Refuse)?).ok()
     }
+}
+
+/// The integer that a float is, if it is one of at most 127 bits.
+fn whole(value: f64) -> Option<i128> {
+    (value.trunc() == value && value.abs() < 2_f64.powi(127)).then_some(value as i128)
 }
 
 /// Floats, rounded once from the text to the nearest value of their own width; beyond the largest it is an infinity.
@@ -91,6 +113,15 @@ where
         }
     }
 
+    fn typed(&self, value: Value<'_>) -> Option<T::Native> {
+        match value {
+            Value::Double(value) => Some(T::Native::of_f64(value)),
+            Value::Single(value) => Some(T::Native::of_f64(value.into())),
+            Value::Int(value) => Some(T::Native::of_i64(value)),
+            value => T::Native::of_text(digits(value)?.as_str()),
+        }
+    }
+
     /// Besides numbers also `nan`, `inf` and `infinity` in any case, with a sign.
     fn text(&self, text: &str) -> Option<T::Native> {
         T::Native::of_text(text.trim())
@@ -101,6 +132,7 @@ where
 pub(super) trait FloatText: Sized {
     fn of_text(text: &str) -> Option<Self>;
     fn of_f64(value: f64) -> Self;
+    fn of_i64(value: i64) -> Self;
 }
 
 impl FloatText for f64 {
@@ -111,6 +143,10 @@ impl FloatText for f64 {
     fn of_f64(value: f64) -> Self {
         value
     }
+
+    fn of_i64(value: i64) -> Self {
+        value as Self
+    }
 }
 
 impl FloatText for f32 {
@@ -119,6 +155,10 @@ impl FloatText for f32 {
     }
 
     fn of_f64(value: f64) -> Self {
+        value as Self
+    }
+
+    fn of_i64(value: i64) -> Self {
         value as Self
     }
 }
@@ -132,12 +172,24 @@ impl FloatText for half::f16 {
     fn of_f64(value: f64) -> Self {
         Self::from_f64(value)
     }
+
+    fn of_i64(value: i64) -> Self {
+        Self::from_f64(value as f64)
+    }
 }
 
 /// Decimals: exact, so a literal with more digits than the scale holds does not fit.
 pub(super) struct Decimal {
     pub(super) precision: u8,
     pub(super) scale: i8,
+}
+
+impl Decimal {
+    /// A value of this scale, if it has no more digits than the precision.
+    fn within<N: TryFrom<i128>>(&self, value: i128) -> Option<N> {
+        let fits = value.unsigned_abs() < 10_u128.checked_pow(u32::from(self.precision))?;
+        fits.then(|| N::try_from(value).ok()).flatten()
+    }
 }
 
 impl<T> Parse<T> for Decimal
@@ -152,10 +204,15 @@ where
         }
     }
 
+    fn typed(&self, value: Value<'_>) -> Option<T::Native> {
+        match value {
+            Value::Decimal { unscaled, scale } if scale == i32::from(self.scale) => self.within(unscaled),
+            value => Parse::<T>::text(self, digits(value)?.as_str()),
+        }
+    }
+
     fn text(&self, text: &str) -> Option<T::Native> {
-        let value = scaled(text.trim(), i32::from(self.scale), Excess::Refuse)?;
-        let fits = value.unsigned_abs() < 10_u128.checked_pow(u32::from(self.precision))?;
-        fits.then(|| T::Native::try_from(value).ok()).flatten()
+        self.within(scaled(text.trim(), i32::from(self.scale), Excess::Refuse)?)
     }
 }
 
@@ -166,6 +223,15 @@ impl Parse<Date32Type> for Days {
     fn json(&self, value: Json<'_>) -> Option<i32> {
         match value {
             Json::Text(text) => self.text(text),
+            _ => None,
+        }
+    }
+
+    fn typed(&self, value: Value<'_>) -> Option<i32> {
+        match value {
+            Value::Days(days) => i32::try_from(days).ok(),
+            Value::Time(ticks) => ticks.whole_days(),
+            Value::Text(text) => self.text(text),
             _ => None,
         }
     }
@@ -195,6 +261,18 @@ impl<T: ArrowPrimitiveType<Native = i64>> Parse<T> for Timestamp {
             Json::Text(text) => datetime::parse(text.trim())?.in_unit(self.unit),
             Json::Number(text) => self.count(text),
             _ => None,
+        }
+    }
+
+    fn typed(&self, value: Value<'_>) -> Option<i64> {
+        match value {
+            Value::Time(ticks) => ticks.in_unit(self.unit),
+            Value::Days(days) => Ticks::new(days.checked_mul(86_400)?, TimeUnit::Second).in_unit(self.unit),
+            Value::Text(text) => datetime::parse(text.trim())?.in_unit(self.unit),
+            value => {
+                self.epoch?;
+                self.count(digits(value)?.as_str())
+            }
         }
     }
 

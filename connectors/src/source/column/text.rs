@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringBuilder;
 
-use super::{Json, Values};
+use super::{Json, Value, Values};
 
 /// A column of strings, whatever they hold; the empty string is a value.
 pub(super) struct Strings(StringBuilder);
@@ -27,6 +27,13 @@ impl Values for Strings {
     fn push_text(&mut self, text: &str) -> bool {
         self.0.append_value(text);
         true
+    }
+
+    fn push_value(&mut self, value: Value<'_>) -> bool {
+        match value {
+            Value::Text(text) => self.push_text(text),
+            _ => false,
+        }
     }
 
     fn push_null(&mut self) {

@@ -20,8 +20,9 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 pub use self::infer::infer;
+pub(crate) use self::records::Row;
 
-use self::records::{Next, Records, Row};
+use self::records::{Next, Records};
 use super::column::{Column, decoded_type};
 use super::{BadReason, BadRecords, BatchSize, DecodedBatch};
 use crate::error::{Error, Result};
@@ -187,13 +188,18 @@ impl<R: Read + Send> Iterator for Reader<R> {
     }
 }
 
-/// Appends one row; a field that is not UTF-8 fits no column.
+/// Appends one row.
 fn append(columns: &mut [(usize, Column)], null_values: &[String], row: Row<'_>) {
     for (position, column) in columns {
-        match row.text(*position) {
-            None => column.push_type_error(),
-            Some(text) if null_values.iter().any(|null| null == text) => column.push_null(),
-            Some(text) => column.push_text(text),
-        }
+        push_field(column, null_values, row.text(*position));
+    }
+}
+
+/// Appends a field; one that is not UTF-8 (`None`) fits no column.
+pub(crate) fn push_field(column: &mut Column, null_values: &[String], field: Option<&str>) {
+    match field {
+        None => column.push_type_error(),
+        Some(text) if null_values.iter().any(|null| null == text) => column.push_null(),
+        Some(text) => column.push_text(text),
     }
 }

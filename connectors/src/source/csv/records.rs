@@ -35,7 +35,7 @@ impl Next<'_> {
 
 /// The fields of a record, unquoted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     bytes: &'a [u8],
     ends: &'a [usize],
     /// All fields, if all are UTF-8.
@@ -43,12 +43,13 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(bytes: &'a [u8], ends: &'a [usize]) -> Self {
+    /// The fields that end at `ends` in `bytes`.
+    pub(crate) fn new(bytes: &'a [u8], ends: &'a [usize]) -> Self {
         Self { bytes, ends, text: std::str::from_utf8(bytes).ok() }
     }
 
     /// A field, or `None` if it is not UTF-8.
-    pub(super) fn text(self, field: usize) -> Option<&'a str> {
+    pub(crate) fn text(self, field: usize) -> Option<&'a str> {
         let range = field.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[field];
         match self.text.and_then(|text| text.get(range.clone())) {
             Some(text) => Some(text),

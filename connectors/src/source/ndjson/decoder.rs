@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::path::{NodeId, Pointer, Tree};
 use super::scan::{Fault, Key, Scan, Token, unescape};
 use crate::error::{Error, Result};
 use crate::source::column::{Column, Json, decoded_type};
 use crate::source::decoded::{BadReason, BadRecords, DecodedBatch};
+use crate::source::path::{NodeId, Pointer, Tree};
 use crate::source::{BatchSize, MAX_RECORD_BYTES};
 
 /// One column to decode: its name, where its value stands in a record, and its type.
@@ -171,6 +171,15 @@ impl Decoder {
         self.rows += 1;
         self.bytes += record.len();
         Outcome::Row
+    }
+
+    /// Appends a row for a record that is not there: every column null, or, where there is one that could not be read,
+    /// every column a type error.
+    pub(crate) fn push_missing(&mut self, unreadable: bool) {
+        for column in &mut self.columns {
+            if unreadable { column.push_type_error() } else { column.push_null() }
+        }
+        self.rows += 1;
     }
 
     /// Takes the rows since the last flush. Bad records are the caller's to count: there are none in the answer.

@@ -7,7 +7,6 @@
 mod decoder;
 mod infer;
 mod lines;
-mod path;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -16,8 +15,8 @@ use std::io::Read;
 
 pub use self::decoder::{Decoder, Outcome, Selection};
 pub use self::infer::{Sample, infer};
-pub use self::path::Pointer;
 pub use self::scan::Fault;
+pub use super::path::Pointer;
 
 use self::lines::{Line, Lines};
 use super::{BadReason, BadRecords, BatchSize, DecodedBatch};

@@ -1,5 +1,7 @@
 //! Which values of a record belong to which columns: a tree of the keys on the way to them.
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 
 /// A JSON pointer (RFC 6901) that names a value below the record's object, such as `/payload/delay`.
@@ -33,16 +35,27 @@ impl Pointer {
         }
         Ok(Self(keys))
     }
+
+    /// The keys on the way, unescaped; at least one.
+    pub(crate) fn keys(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|key| write!(f, "/{}", key.replace('~', "~0").replace('/', "~1")))
+    }
 }
 
 /// A node of the tree; node 0 is the record's object.
-pub(super) type NodeId = u32;
+pub(crate) type NodeId = u32;
 
 /// The keys that lead to the columns' values.
 ///
 /// Each node remembers in which order keys came last time, mapped or not: producers write records alike, so one
 /// comparison a key usually finds it.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
     n_slots: usize,
 }
@@ -59,7 +72,7 @@ struct Node {
 
 impl Tree {
     /// The tree of the pointers, and for each pointer its slot; equal pointers share one.
-    pub(super) fn new<'a>(pointers: impl IntoIterator<Item = &'a Pointer>) -> (Self, Vec<usize>) {
+    pub(crate) fn new<'a>(pointers: impl IntoIterator<Item = &'a Pointer>) -> (Self, Vec<usize>) {
         let mut tree = Self { nodes: vec![Node::empty()], n_slots: 0 };
         let leaves: Vec<_> = pointers.into_iter().map(|pointer| tree.insert(pointer)).collect();
         for &leaf in &leaves {
@@ -105,36 +118,41 @@ impl Tree {
         self.nodes[node as usize].children.binary_search_by(|(k, _)| k.as_ref().cmp(key))
     }
 
-    pub(super) fn n_nodes(&self) -> usize {
+    pub(crate) fn n_nodes(&self) -> usize {
         self.nodes.len()
     }
 
-    pub(super) fn n_slots(&self) -> usize {
+    pub(crate) fn n_slots(&self) -> usize {
         self.n_slots
     }
 
-    pub(super) fn slot(&self, node: NodeId) -> Option<usize> {
+    pub(crate) fn slot(&self, node: NodeId) -> Option<usize> {
         self.nodes[node as usize].slot.map(|slot| slot as usize)
     }
 
-    pub(super) fn has_children(&self, node: NodeId) -> bool {
+    pub(crate) fn has_children(&self, node: NodeId) -> bool {
         !self.nodes[node as usize].children.is_empty()
     }
 
+    /// The keys below a node and where they lead, sorted by key.
+    pub(crate) fn children(&self, node: NodeId) -> impl Iterator<Item = (&[u8], NodeId)> {
+        self.nodes[node as usize].children.iter().map(|(key, child)| (key.as_ref(), *child))
+    }
+
     /// The slots below a node.
-    pub(super) fn below(&self, node: NodeId) -> std::ops::Range<usize> {
+    pub(crate) fn below(&self, node: NodeId) -> std::ops::Range<usize> {
         let below = &self.nodes[node as usize].below;
         below.start as usize..below.end as usize
     }
 
     /// The child of `node` with this key, unescaped.
-    pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
+    pub(crate) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
         self.position(node, key).ok().map(|at| self.nodes[node as usize].children[at].1)
     }
 
     /// The same for the key at `position` in its object, learning the order.
     #[inline]
-    pub(super) fn child_at(&mut self, node: NodeId, position: usize, key: &[u8]) -> Option<NodeId> {
+    pub(crate) fn child_at(&mut self, node: NodeId, position: usize, key: &[u8]) -> Option<NodeId> {
         if let Some((learned, child)) = self.nodes[node as usize].learned.get(position)
             && learned == key
         {
