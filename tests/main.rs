@@ -11,5 +11,7 @@ mod errors;
 mod models;
 mod oracle;
 mod rivals;
+#[cfg(feature = "kafka")]
+mod serve;
 mod support;
 mod tidy;

@@ -79,7 +79,7 @@ impl Feed {
         let own = loaded.partitions.iter().filter(|(key, _)| key.source == name);
         let partitions = own
             .map(|(key, state)| {
-                let now = PartitionNow { id: state.id, position: Some(state.position), quiet_since: None };
+                let now = PartitionNow { id: state.id, position: Some(state.position), quiet_since: None, was_caught_up: false };
                 (key.partition.clone(), now)
             })
             .collect();
@@ -94,6 +94,8 @@ pub(super) struct PartitionNow {
     position: Option<Position>,
     /// When it was read to its end, if nothing came since.
     quiet_since: Option<i64>,
+    /// Whether it was ever read to its end.
+    was_caught_up: bool,
 }
 
 /// Why the engine ended.
@@ -227,7 +229,12 @@ impl Engine {
             Event::CaughtUp { source, partition, lag } => {
                 self.health.source(&self.feeds[source].name, SourceHealth::Reading);
                 let now = self.clock.now();
-                self.partition(source, &partition).quiet_since.get_or_insert(now);
+                let name = self.feeds[source].name.clone();
+                let own = self.partition(source, &partition);
+                if !std::mem::replace(&mut own.was_caught_up, true) {
+                    info!(source = name, %partition, "caught up");
+                }
+                own.quiet_since.get_or_insert(now);
                 for (partition, records) in lag {
                     let of = OfPartition {
                         source: self.feeds[source].name.clone(),
@@ -800,7 +807,7 @@ impl Engine {
         let store = self.committer.store();
         feed.partitions.entry(partition.clone()).or_insert_with(|| {
             let key = PartitionKey { source: name.clone(), partition: partition.clone() };
-            PartitionNow { id: store.partition(&key), position: None, quiet_since: None }
+            PartitionNow { id: store.partition(&key), position: None, quiet_since: None, was_caught_up: false }
         })
     }
 

@@ -1,0 +1,34 @@
+//! The service, driven from outside as people and power cuts drive it.
+
+mod crash;
+mod rows;
+mod same;
+mod sinks;
+
+use crate::support::folder::Folder;
+
+/// The model of these tests; `{source}` is nothing that changes between them.
+const MODEL: &str = r#"
+model: rows
+version: "1"
+baseline: baseline.parquet
+source: rows
+time: ts
+window: {length: 10m, out_of_orderness: 60s, lateness: 60s, idle: 1s, future: 5m}
+segments: [c]
+features: {x: numeric, y: numeric, c: categorical}
+alert: {windows: 2 of 3, resolve_after: 2}
+sinks: [record]
+"#;
+
+/// A folder with a model, a service of this `source` (the value of its YAML key), and sinks besides `record`.
+fn service(folder: &Folder, source: &str, sinks: &str) {
+    rows::baseline(folder);
+    folder.write("model.yaml", MODEL);
+    std::fs::create_dir_all(folder.path("state")).expect("a folder");
+    let text = format!(
+        "listen: 127.0.0.1:0\nstore: ./state\nmodels: [model.yaml]\ncommit_every: 200ms\nsources:\n  rows: {source}\n\
+         sinks:\n  record: {{file: {{path: ./events.ndjson, send: [verdicts, alerts]}}}}\n{sinks}"
+    );
+    folder.write("service.yaml", text);
+}

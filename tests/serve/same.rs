@@ -1,0 +1,101 @@
+//! I-FINAL: a FINAL window of the service has the bytes that `check` gives for the same rows.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use super::rows::{self, BEGIN, Row};
+use super::service;
+use crate::support::folder::Folder;
+use crate::support::program::json;
+use crate::support::service::{Service, eventually, stored_windows};
+
+/// The windows of a reproducible report as JSON, by id.
+pub(super) fn checked(folder: &Folder, rows: &[Row]) -> BTreeMap<String, serde_json::Value> {
+    let data = rows::file(folder, "all.ndjson", rows);
+    let report = json(&[&folder.path("model.yaml"), &data]);
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let windows = report["windows"].as_array().expect("windows").clone();
+    windows.into_iter().map(|window| (window["id"].as_str().expect("an id").to_owned(), window)).collect()
+}
+
+/// The FINAL windows of the store, without what depends on arrival, by id.
+pub(super) fn finals(folder: &Folder) -> BTreeMap<String, serde_json::Value> {
+    stored_windows(folder, "rows")
+        .into_iter()
+        .filter(|window| window.is_final)
+        .map(|window| {
+            let mut document: serde_json::Value =
+                serde_json::from_str(window.document.as_deref().expect("the newest has its document"))
+                    .expect("JSON");
+            let arrival = document.as_object_mut().and_then(|own| own.remove("arrival")).expect("arrival");
+            assert_eq!(arrival["late_rows"], 0, "{document}");
+            (window.id, document)
+        })
+        .collect()
+}
+
+/// Holds the store's FINAL windows to those of `check` that end at or before `until`, byte for byte.
+pub(super) fn assert_same(folder: &Folder, rows: &[Row], until: i64) {
+    let (checked, finals) = (checked(folder, rows), finals(folder));
+    let wanted: BTreeMap<&String, &serde_json::Value> =
+        checked.iter().filter(|(_, window)| end_of(window) <= until).collect();
+    assert!(wanted.len() >= 12, "only {} windows to compare", wanted.len());
+    let ids: Vec<&&String> = wanted.keys().collect();
+    let own: Vec<&String> = finals.keys().collect();
+    assert_eq!(own.len(), ids.len(), "windows: {own:?} and {ids:?}");
+    for (id, window) in wanted {
+        // As text: equal numbers of another spelling would not be the same bytes.
+        assert_eq!(finals.get(id).map(ToString::to_string), Some(window.to_string()), "window {id}");
+    }
+}
+
+pub(super) fn end_of(window: &serde_json::Value) -> i64 {
+    let end = window["end"].as_str().expect("an end");
+    end.parse::<driftlead::time::Timestamp>().expect("a time").micros()
+}
+
+#[test]
+fn a_pipe_that_ends_gives_what_check_gives() {
+    let folder = Folder::new();
+    service(&folder, "{stdin: {}, format: json}", "");
+    let rows = rows::rows(6_000, 3, 30, 1);
+    let (running, mut input) = Service::with_input(&folder);
+    for row in &rows {
+        writeln!(input, "{}", row.json).expect("it reads");
+    }
+    drop(input);
+    let (status, log) = running.wait();
+    assert!(status.success(), "{status}: {log:#?}");
+    // All windows, those at the end that are partial too.
+    assert_same(&folder, &rows, i64::MAX);
+}
+
+#[test]
+fn a_file_of_lines_that_grows_is_read_on_after_a_stop() {
+    let folder = Folder::new();
+    service(&folder, "{lines: {path: rows.ndjson}, format: json}", "");
+    let rows = rows::rows(6_000, 3, 30, 2);
+    let (first, second) = rows.split_at(3_217);
+    let newest = |rows: &[Row]| rows.iter().map(|row| row.time).max().expect("rows");
+    rows::file(&folder, "rows.ndjson", first);
+    let mut running = Service::start(&folder, &[]);
+    running.wait_for("caught up");
+    let (status, log) = running.stop();
+    assert!(status.success(), "{status}: {log:#?}");
+    assert!(!finals(&folder).is_empty());
+
+    let path = folder.path("rows.ndjson");
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
+    for row in second {
+        writeln!(file, "{}", row.json).expect("written");
+    }
+    let running = Service::start(&folder, &[]);
+    // A quiet file becomes idle, and then the watermark stands at the newest row.
+    let until = newest(&rows) - 60_000_000;
+    let complete = checked(&folder, &rows).values().filter(|window| end_of(window) <= until).count();
+    eventually("all windows are final", || finals(&folder).len() >= complete);
+    let (status, log) = running.stop();
+    assert!(status.success(), "{status}: {log:#?}");
+    assert_same(&folder, &rows, until);
+    assert!(until > BEGIN);
+}
