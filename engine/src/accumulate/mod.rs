@@ -12,9 +12,11 @@ mod names;
 mod newcomers;
 mod numeric;
 mod numeric_state;
+mod slot_table;
 mod text;
 
-pub use accumulator::{Accumulator, Column, FeatureState, SlotKey};
+pub(crate) use accumulator::StateView;
+pub use accumulator::{Accumulator, Column, FeatureState, SlotState};
 pub(crate) use categorical::CategoricalCounter;
 pub use categorical::CategoricalState;
 pub use cells::CellCounts;
@@ -25,6 +27,7 @@ pub use names::{NO_NAME, row_names};
 pub use newcomers::Newcomers;
 pub(crate) use numeric::NumericCounter;
 pub use numeric_state::NumericState;
+pub use slot_table::SlotKey;
 pub(crate) use text::{TextColumn, same_array};
 
 /// A row that belongs to no slot of a grouping.

@@ -4,25 +4,25 @@ use crate::{Error, ErrorKind, Result};
 
 /// Appends values to a buffer.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     bytes: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    pub(super) fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// LEB128, 7 bits a byte, least significant first.
-    pub(super) fn count(&mut self, mut count: u64) {
+    pub(crate) fn count(&mut self, mut count: u64) {
         while count >= 0x80 {
             self.bytes.push((count & 0x7f) as u8 | 0x80);
             count >>= 7;
@@ -30,19 +30,19 @@ impl Writer {
         self.bytes.push(count as u8);
     }
 
-    pub(super) fn float(&mut self, x: f64) {
+    pub(crate) fn float(&mut self, x: f64) {
         self.raw(&x.to_bits().to_le_bytes());
     }
 
-    pub(super) fn long(&mut self, x: i64) {
+    pub(crate) fn long(&mut self, x: i64) {
         self.raw(&x.to_le_bytes());
     }
 
-    pub(super) fn wide(&mut self, x: i128) {
+    pub(crate) fn wide(&mut self, x: i128) {
         self.raw(&x.to_le_bytes());
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.count(text.len() as u64);
         self.raw(text.as_bytes());
     }
@@ -50,16 +50,16 @@ impl Writer {
 
 /// Takes values from a buffer; every read is checked.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 
-    pub(super) fn raw(&mut self, n: usize) -> Result<&'a [u8]> {
+    pub(crate) fn raw(&mut self, n: usize) -> Result<&'a [u8]> {
         let Some((head, tail)) = self.bytes.split_at_checked(n) else {
             return Err(damaged(format!("{n} more bytes were expected, {} are left", self.bytes.len())));
         };
@@ -73,11 +73,11 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8> {
+    pub(crate) fn byte(&mut self) -> Result<u8> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub(super) fn flag(&mut self) -> Result<bool> {
+    pub(crate) fn flag(&mut self) -> Result<bool> {
         match self.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn count(&mut self) -> Result<u64> {
+    pub(crate) fn count(&mut self) -> Result<u64> {
         let mut count = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
 
     /// A number of things that each take at least `least` bytes: bounded by what is left, so that damaged bytes cannot
     /// ask for more memory than there is.
-    pub(super) fn length(&mut self, least: usize) -> Result<usize> {
+    pub(crate) fn length(&mut self, least: usize) -> Result<usize> {
         let count = self.count()?;
         let room = self.bytes.len() / least.max(1);
         usize::try_from(count).ok().filter(|count| *count <= room).ok_or_else(|| {
@@ -111,36 +111,36 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn float(&mut self) -> Result<f64> {
+    pub(crate) fn float(&mut self) -> Result<f64> {
         Ok(f64::from_bits(u64::from_le_bytes(self.array()?)))
     }
 
-    pub(super) fn hash(&mut self) -> Result<u64> {
+    pub(crate) fn hash(&mut self) -> Result<u64> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn wide(&mut self) -> Result<i128> {
+    pub(crate) fn wide(&mut self) -> Result<i128> {
         Ok(i128::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn narrow(&mut self) -> Result<f32> {
+    pub(crate) fn narrow(&mut self) -> Result<f32> {
         Ok(f32::from_bits(u32::from_le_bytes(self.array()?)))
     }
 
-    pub(super) fn long(&mut self) -> Result<i64> {
+    pub(crate) fn long(&mut self) -> Result<i64> {
         Ok(i64::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn short(&mut self) -> Result<i32> {
+    pub(crate) fn short(&mut self) -> Result<i32> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str> {
+    pub(crate) fn text(&mut self) -> Result<&'a str> {
         let length = self.length(1)?;
         std::str::from_utf8(self.raw(length)?).map_err(|_| damaged("a name is not UTF-8".to_owned()))
     }
 
-    pub(super) fn ensure_end(&self) -> Result<()> {
+    pub(crate) fn ensure_end(&self) -> Result<()> {
         if self.bytes.is_empty() {
             return Ok(());
         }
@@ -148,6 +148,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn damaged(detail: String) -> Error {
+pub(crate) fn damaged(detail: String) -> Error {
     Error::new(ErrorKind::Codec, format!("the stored state is damaged: {detail}"))
 }
