@@ -18,6 +18,7 @@ pub mod metric;
 pub mod policy;
 pub mod score;
 pub mod statistic;
+pub mod stream;
 pub mod window;
 
 pub use error::{Error, ErrorKind, Result};
