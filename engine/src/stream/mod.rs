@@ -1,6 +1,6 @@
 //! A model's windows over input that does not end: SEMANTICS S13 to S15.
 //!
-//! A [`Series`] is one window name of one model. It is given rows, partition by partition, and says which windows close;
+//! A [`Series`] is one window name of one model, a [`CountSeries`] one whose windows are so many rows. It is given rows, partition by partition, and says which windows close;
 //! what a window holds and how it is judged is the same code as for files. No clock is read and nothing is stored here:
 //! processing time is an argument, and what has to survive a crash comes out as bytes, to be committed together with the
 //! positions of the source.
@@ -12,6 +12,7 @@
 mod agenda;
 mod clocks;
 mod closing;
+mod count;
 mod fate;
 mod head;
 mod panes;
@@ -20,6 +21,7 @@ mod timing;
 
 pub use clocks::PartitionId;
 pub use closing::{Closing, Phase};
+pub use count::{CountClosing, CountSeries};
 pub use panes::Rows;
 pub use series::{Added, Series};
 pub use timing::Timing;
