@@ -273,8 +273,8 @@ impl Accumulator {
         }
     }
 
-    /// Adds a column to feature number `feature`; one that cannot be read puts that feature into error in the slots that
-    /// were to have its rows, and nowhere else: the windows of a stream do not end with a bad hour (I-ONE).
+    /// Adds a column to feature number `feature`; one that cannot be read puts that feature into error in the slots
+    /// that were to have its rows, and nowhere else: the windows of a stream do not end with a bad hour (I-ONE).
     pub fn update_within(&mut self, feature: usize, column: Column<'_>, slots: &[Slots<'_>]) {
         if let Err(error) = self.features[feature].try_update(column, slots) {
             self.fail_within(feature, &error.to_string(), slots);

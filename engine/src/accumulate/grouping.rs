@@ -1,7 +1,7 @@
 //! Which slot each row of a batch belongs to: its pane's, for the whole and for each split into segments.
 //!
-//! A batch and a stream place rows in panes each in their own way; from there on they are the same, so that the same rows
-//! have the same counts (I-FINAL). Rows of one pane mostly follow each other, so panes come as runs.
+//! A batch and a stream place rows in panes each in their own way; from there on they are the same, so that the same
+//! rows have the same counts (I-FINAL). Rows of one pane mostly follow each other, so panes come as runs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! The slots of an accumulator: which key stands at which place, and how many rows it has.
 //!
-//! Places are numbers, so that a row finds its state without a look-up. The place of a slot that was removed is given to
-//! the next new one: a service makes and drops panes for months, and holds no more than it needs at once.
+//! Places are numbers, so that a row finds its state without a look-up. The place of a slot that was removed is given
+//! to the next new one: a service makes and drops panes for months, and holds no more than it needs at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

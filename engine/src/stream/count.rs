@@ -1,7 +1,8 @@
 //! Windows of a fixed number of rows: SEMANTICS S26.
 //!
-//! Which rows share a window is decided by their order, so the source has to have one: a single partition, totally ordered.
-//! Refusing any other is the caller's part. There is no watermark and no lateness; a window is final when it is full.
+//! Which rows share a window is decided by their order, so the source has to have one: a single partition, totally
+//! ordered. Refusing any other is the caller's part. There is no watermark and no lateness; a window is final when it
+//! is full.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -171,12 +172,13 @@ impl CountSeries {
         writer.into_bytes()
     }
 
-    /// The series whose [`head`](Self::head) and slots these are; see [`Series::restore`](crate::stream::Series::restore).
+    /// The series whose [`head`](Self::head) and slots these are; see
+    /// [`Series::restore`](crate::stream::Series::restore).
     ///
     /// # Errors
     ///
-    /// `Mismatch` if the head is of windows of another length or of other features; `Codec` if bytes are damaged, foreign,
-    /// or of a newer version, or slots are missing. Says which.
+    /// `Mismatch` if the head is of windows of another length or of other features; `Codec` if bytes are damaged,
+    /// foreign, or of a newer version, or slots are missing. Says which.
     pub fn restore(
         length: NonZeroU64,
         cells: Vec<Arc<FeatureCells>>,

@@ -2,7 +2,8 @@
 //!
 //! Row by row: a row is judged by its partition's watermark as the rows before it left it, then moves it. So where a
 //! batch ends never shows. The panes frozen for all partitions are those at the batch's beginning, which is the same
-//! thing: within the batch the watermark of all can only follow this partition's, and what it freezes then is late here.
+//! thing: within the batch the watermark of all can only follow this partition's, and what it freezes then is late
+//! here.
 
 use crate::stream::Timing;
 use crate::window::{Pane, Span};
@@ -29,8 +30,8 @@ pub(super) struct Run {
     pub(super) n_rows: usize,
 }
 
-/// The partition's rows in the order in which they came, as runs; `newest` is the partition's largest event time, and is
-/// moved. Panes up to `frozen` are frozen for everybody.
+/// The partition's rows in the order in which they came, as runs; `newest` is the partition's largest event time, and
+/// is moved. Panes up to `frozen` are frozen for everybody.
 pub(super) fn judge(
     timing: &Timing,
     frozen: Option<i64>,

@@ -1,7 +1,7 @@
 //! A series as bytes, apart from its panes: clocks, watermark, what was said of which window, counters.
 //!
-//! The layout stands in `docs/formats/state.md`. The waiting times are not in it: they belong to the configuration, which
-//! may change between two runs. What is frozen is, so that no change opens it again.
+//! The layout stands in `docs/formats/state.md`. The waiting times are not in it: they belong to the configuration,
+//! which may change between two runs. What is frozen is, so that no change opens it again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,8 +63,8 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// `Mismatch` if the head is of other windows or other features; `Codec` if bytes are damaged, foreign, or of a newer
-    /// version. Says which, and of which slot.
+    /// `Mismatch` if the head is of other windows or other features; `Codec` if bytes are damaged, foreign, or of a
+    /// newer version. Says which, and of which slot.
     pub fn restore(
         timing: Timing,
         cells: Vec<Arc<FeatureCells>>,

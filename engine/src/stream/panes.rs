@@ -20,7 +20,8 @@ pub struct Rows<'a> {
     pub times: &'a [Option<i64>],
     /// Columns by the number of their feature, each at most once, with as many rows as there are times.
     pub features: &'a [(usize, Column<'a>)],
-    /// Features that have no column in this batch, and why. One that is neither here nor there is taken as one of these.
+    /// Features that have no column in this batch, and why. One that is neither here nor there is taken as one of
+    /// these.
     pub failed: &'a [(usize, &'a str)],
     /// The segments of each split, with as many rows as there are times.
     pub splits: &'a [Split<'a>],
@@ -45,8 +46,8 @@ impl Panes {
 
     /// Counts the rows of a batch where `placement` has them.
     ///
-    /// Rows that all lie in one slot are counted several times as fast as rows that are scattered. So where panes follow
-    /// each other in long runs, as they do when history is read, each run is counted by itself (I-GROUP).
+    /// Rows that all lie in one slot are counted several times as fast as rows that are scattered. So where panes
+    /// follow each other in long runs, as they do when history is read, each run is counted by itself (I-GROUP).
     pub(super) fn count(&mut self, batch: &Rows<'_>) {
         let columns = self.columns(batch);
         let placement = std::mem::take(&mut self.placement);

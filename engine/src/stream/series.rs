@@ -37,15 +37,15 @@ pub(super) struct Missed {
 ///
 /// The contract is *mutate, poll until `None`, mutate*: after [`add`](Self::add), [`assign`](Self::assign),
 /// [`set_idle`](Self::set_idle), [`end`](Self::end) or [`retime`](Self::retime), and when
-/// [`next_deadline`](Self::next_deadline) has come, the driver calls [`poll`](Self::poll) until it answers `None`. Between
-/// two polls [`accumulator`](Self::accumulator) holds what the window that just closed is judged by. When all are judged,
-/// [`release`](Self::release) drops what no window needs any more. [`head`](Self::head) and
+/// [`next_deadline`](Self::next_deadline) has come, the driver calls [`poll`](Self::poll) until it answers `None`.
+/// Between two polls [`accumulator`](Self::accumulator) holds what the window that just closed is judged by. When all
+/// are judged, [`release`](Self::release) drops what no window needs any more. [`head`](Self::head) and
 /// [`dirty_slots`](Self::dirty_slots) can be stored at any moment, together with the positions of the source.
 ///
-/// A partition holds the watermark from when it is assigned, or has its first row with an event time, until it is idle; a
-/// row wakes an idle one. A partition that comes back behind the watermark, or is new there, does not move it back, but
-/// holds it until it has caught up: its rows are late only by its own clock, and those whose pane was frozen meanwhile
-/// are `late_after_final`.
+/// A partition holds the watermark from when it is assigned, or has its first row with an event time, until it is idle;
+/// a row wakes an idle one. A partition that comes back behind the watermark, or is new there, does not move it back,
+/// but holds it until it has caught up: its rows are late only by its own clock, and those whose pane was frozen
+/// meanwhile are `late_after_final`.
 #[derive(Debug)]
 pub struct Series {
     pub(super) timing: Timing,
@@ -75,8 +75,8 @@ impl Series {
 
     /// Counts rows of one partition, and moves its clock row by row: a row is late by what came before it.
     ///
-    /// A column that cannot be read, or that has another number of rows than there are times, puts its feature into error
-    /// in the panes of these rows and nowhere else (I-ONE).
+    /// A column that cannot be read, or that has another number of rows than there are times, puts its feature into
+    /// error in the panes of these rows and nowhere else (I-ONE).
     ///
     /// # Panics
     ///
@@ -99,7 +99,8 @@ impl Series {
         added
     }
 
-    /// Makes a partition known before its first row: from now on it holds the watermark. One that is known stays as it is.
+    /// Makes a partition known before its first row: from now on it holds the watermark. One that is known stays as it
+    /// is.
     pub fn assign(&mut self, partition: PartitionId) {
         self.clocks.partitions.entry(partition).or_default();
         self.advance();
@@ -137,8 +138,8 @@ impl Series {
     /// The next window that closes, in the order in which windows end; `None` if there is nothing to say until the next
     /// mutation or [`next_deadline`](Self::next_deadline).
     ///
-    /// `now` is processing time in microseconds, from any fixed origin. It decides only when a window that took rows after
-    /// its `OnTime` closing closes again as `Late`. A window closes as `Final` once, and then never again.
+    /// `now` is processing time in microseconds, from any fixed origin. It decides only when a window that took rows
+    /// after its `OnTime` closing closes again as `Late`. A window closes as `Final` once, and then never again.
     #[must_use]
     pub fn poll(&mut self, now: i64) -> Option<Closing> {
         Some(match self.agenda.poll(now, self.timing.debounce)? {
@@ -164,8 +165,8 @@ impl Series {
         })
     }
 
-    /// Drops the panes that no unfinished window needs, and names their slots, for the store to delete. To be called when
-    /// the windows that closed have been judged.
+    /// Drops the panes that no unfinished window needs, and names their slots, for the store to delete. To be called
+    /// when the windows that closed have been judged.
     #[must_use]
     pub fn release(&mut self) -> Vec<SlotKey> {
         let panes = self.agenda.release();
@@ -201,7 +202,8 @@ impl Series {
         self.clocks.watermark
     }
 
-    /// The largest event time seen in any partition; what [`Span::is_partial`](crate::window::Span::is_partial) asks for.
+    /// The largest event time seen in any partition; what [`Span::is_partial`](crate::window::Span::is_partial) asks
+    /// for.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
         self.clocks.newest()

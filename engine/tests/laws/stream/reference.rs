@@ -1,4 +1,5 @@
-//! The rules as they are written: every row is kept, every list is made anew, nothing is remembered that can be counted.
+//! The rules as they are written: every row is kept, every list is made anew, nothing is remembered that can be
+//! counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
