@@ -3,14 +3,18 @@
 //! [`run`] is the whole program as a function of its arguments, so that tests drive what people run.
 
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod exit;
+pub mod http;
 pub mod interrupt;
 pub mod job;
 pub mod output;
 pub mod progress;
 pub mod report;
+pub mod serve;
+pub mod telemetry;
 pub mod time;
 
 use std::ffi::OsString;

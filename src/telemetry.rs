@@ -36,7 +36,8 @@ pub fn begin(format: LogFormat, level: LogLevel) {
         LogLevel::Debug => Level::DEBUG,
     };
     let has_colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = fmt().with_max_level(level).with_writer(io::stderr).with_target(false).with_ansi(has_colours);
+    let builder =
+        fmt().with_max_level(level).with_writer(io::stderr).with_target(false).with_ansi(has_colours);
     drop(match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),

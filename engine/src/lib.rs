@@ -20,6 +20,7 @@ pub mod metric;
 pub mod policy;
 pub mod score;
 pub mod statistic;
+pub mod stream;
 pub mod window;
 
 #[cfg(test)]

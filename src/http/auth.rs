@@ -130,7 +130,9 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_unknown() {
-        for header in [None, Some("r"), Some("Basic r"), Some("Bearer "), Some("Bearer R"), Some("Bearer r r")] {
+        for header in
+            [None, Some("r"), Some("Basic r"), Some("Bearer "), Some("Bearer R"), Some("Bearer r r")]
+        {
             assert_eq!(tokens().admit(header, Scope::Read), Err(Refusal::Unknown), "{header:?}");
         }
         assert_eq!(Tokens::default().admit(None, Scope::Admin), Ok(ANYBODY));

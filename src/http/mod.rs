@@ -43,7 +43,8 @@ struct Face {
 pub async fn start(settings: &Settings, service: &Service, clock: &Arc<dyn Clock>) -> Result<SocketAddr> {
     let address = settings.listen;
     let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
-        Error::input(format!("cannot listen on `{address}`: choose another address with `listen`")).because(error)
+        Error::input(format!("cannot listen on `{address}`: choose another address with `listen`"))
+            .because(error)
     })?;
     let bound = listener.local_addr().map_err(|error| Error::run("the address is unknown").because(error))?;
     let face = Face {
@@ -82,7 +83,8 @@ async fn metrics(State(face): State<Arc<Face>>, headers: HeaderMap) -> Response 
             ([(header::CONTENT_TYPE, kind)], face.counters.text()).into_response()
         }
         Err(Refusal::Unknown) => {
-            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a token is needed").into_response()
+            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a token is needed")
+                .into_response()
         }
         Err(Refusal::Forbidden { needed }) => {
             (StatusCode::FORBIDDEN, format!("a token of scope `{}` is needed", needed.word())).into_response()

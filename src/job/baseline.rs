@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
+use arrow_schema::SchemaRef;
 use driftlead_connectors::baseline_file::{self, Replaces};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::accumulate::SlotKey;
@@ -81,6 +82,19 @@ pub(super) fn open(config: &Config, paths: &[String], remotes: &Arc<Remotes>) ->
     let mut input = Input::open(paths, remotes, preparation)?;
     input.retype(columns::declared_types(config))?;
     Ok(input)
+}
+
+/// The columns of a baseline's raw rows; `None` if it is a baseline file, which holds features only.
+///
+/// # Errors
+///
+/// As [`Input::open`].
+pub(crate) fn raw_schema(paths: &[String], remotes: &Arc<Remotes>) -> Result<Option<SchemaRef>> {
+    if is_stored(paths, remotes)? {
+        return Ok(None);
+    }
+    let input = Input::open(paths, remotes, Preparation::default())?;
+    Ok(Some(input.schema().clone()))
 }
 
 /// Builds a baseline from raw rows.

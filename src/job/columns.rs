@@ -161,7 +161,7 @@ fn check_type(field: &Field, feature: &config::Feature, config: &Config) -> Resu
 }
 
 /// The features to which the model file gives a type, for formats that have none of their own.
-pub(super) fn declared_types(config: &Config) -> impl Iterator<Item = (&str, ValueType, DataType)> {
+pub(crate) fn declared_types(config: &Config) -> impl Iterator<Item = (&str, ValueType, DataType)> {
     config.features.declared.iter().filter_map(|feature| {
         let data_type = declared_type(feature.logical_type.as_deref()?)?;
         Some((feature.name.as_str(), ValueType::of(&data_type).ok()?, data_type))
@@ -169,7 +169,7 @@ pub(super) fn declared_types(config: &Config) -> impl Iterator<Item = (&str, Val
 }
 
 /// The features of a baseline with the types as which text is read for them.
-pub(super) fn baseline_types(baseline: &Baseline) -> impl Iterator<Item = (&str, ValueType, DataType)> {
+pub(crate) fn baseline_types(baseline: &Baseline) -> impl Iterator<Item = (&str, ValueType, DataType)> {
     baseline.features().iter().map(|feature| {
         let own = feature.cells().value_type();
         let data_type = match (own.family, own.domain) {

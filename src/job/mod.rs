@@ -19,10 +19,14 @@ pub mod columns;
 mod compat;
 mod feature_row;
 pub mod input;
-mod judge;
+pub(crate) mod judge;
 pub mod look;
 mod prune;
 mod read;
 pub mod segments;
 mod time;
 pub mod windows;
+
+pub(crate) use self::baseline::raw_schema;
+pub(crate) use self::columns::{baseline_types, declared_types};
+pub(crate) use self::time::event_times;

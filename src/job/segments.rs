@@ -104,7 +104,7 @@ impl Segments {
     /// # Errors
     ///
     /// If a column is missing or its values have no names.
-    pub(super) fn of_rows(
+    pub(crate) fn of_rows(
         &self,
         n_rows: usize,
         column: impl Fn(&str) -> Option<ArrayRef>,
@@ -135,11 +135,11 @@ impl Segments {
 
 /// The segments of a batch's rows by one split.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SegmentRows {
+pub(crate) struct SegmentRows {
     /// Segments that a row of the batch may have.
-    pub(super) segments: Vec<Arc<str>>,
+    pub(crate) segments: Vec<Arc<str>>,
     /// For each row, the place of its segment in `segments`.
-    pub(super) rows: Vec<u32>,
+    pub(crate) rows: Vec<u32>,
 }
 
 impl Split {

@@ -28,7 +28,7 @@ pub(super) fn no_time(name: &str, found: &DataType) -> String {
 }
 
 /// The event time of each row; `None` where it is null, unreadable, or out of range.
-pub(super) fn event_times(column: &ArrayRef, name: &str) -> Result<Vec<Option<i64>>> {
+pub(crate) fn event_times(column: &ArrayRef, name: &str) -> Result<Vec<Option<i64>>> {
     const DAY: i64 = 86_400_000_000;
     let times = |value: &dyn Fn(usize) -> Option<i64>| {
         (0..column.len()).map(|row| if column.is_valid(row) { value(row) } else { None }).collect()

@@ -1,9 +1,8 @@
 //! Rows into panes and segments: what each window of a model knows of its rows.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use driftlead_engine::accumulate::{Accumulator, Column, NO_SLOT, SlotKey, Slots};
+use driftlead_engine::accumulate::{Accumulator, Column, Place, Placement, SlotKey, Slots, Split};
 use driftlead_engine::baseline::Baseline;
 use driftlead_engine::window::Grid;
 
@@ -186,9 +185,14 @@ impl<'a> Plan<'a> {
             }
             admitted = Some(keep);
         }
+        let splits: Vec<Split<'_>> = rows
+            .segments
+            .iter()
+            .map(|split| Split { segments: &split.segments, rows: &split.rows })
+            .collect();
         for (grid, accumulator) in &mut counted.windows {
-            let groupings = groupings(accumulator, *grid, admitted.as_deref(), rows);
-            let slots: Vec<Slots<'_>> = groupings.iter().map(Grouping::as_slots).collect();
+            let groupings = placement(*grid, admitted.as_deref(), rows.n_rows).group(accumulator, &splits);
+            let slots: Vec<Slots<'_>> = groupings.iter().map(|grouping| grouping.as_slots()).collect();
             if counts_rows {
                 accumulator.add_rows(rows.n_rows as u64, &slots);
             }
@@ -234,79 +238,20 @@ struct Placed {
     segments: Vec<SegmentRows>,
 }
 
-/// One grouping of a batch's rows into slots.
-enum Grouping {
-    All(u32),
-    Each(Vec<u32>),
-}
-
-impl Grouping {
-    /// All rows in one slot, if they are: that is counted faster.
-    fn of(slots: Vec<u32>) -> Self {
-        match slots.first() {
-            Some(first) if *first != NO_SLOT && slots.iter().all(|slot| slot == first) => Self::All(*first),
-            _ => Self::Each(slots),
-        }
-    }
-
-    fn as_slots(&self) -> Slots<'_> {
-        match self {
-            Self::All(slot) => Slots::All(*slot),
-            Self::Each(slots) => Slots::Each(slots),
-        }
-    }
-}
-
-/// The whole, then each split, by pane.
-fn groupings(
-    accumulator: &mut Accumulator,
-    grid: Option<Grid>,
-    times: Option<&[Option<i64>]>,
-    rows: &Placed,
-) -> Vec<Grouping> {
-    let mut groupings = Vec::with_capacity(1 + rows.segments.len());
-    let Some(times) = times else {
-        groupings.push(Grouping::All(accumulator.slot(&SlotKey::default())));
-        for split in &rows.segments {
-            let mut known = vec![NO_SLOT; split.segments.len()];
-            let slots = split.rows.iter().map(|segment| {
-                let slot = &mut known[*segment as usize];
-                if *slot == NO_SLOT {
-                    let segment = Some(split.segments[*segment as usize].clone());
-                    *slot = accumulator.slot(&SlotKey { pane: None, segment });
-                }
-                *slot
-            });
-            groupings.push(Grouping::of(slots.collect()));
-        }
-        return groupings;
-    };
-    // Rows without a time, or outside the bounds, belong nowhere.
-    let panes: Vec<Option<Option<i64>>> =
-        times.iter().map(|time| time.map(|time| grid.map(|grid| grid.pane_of(time).0))).collect();
-    let mut grouping = |of_row: &dyn Fn(usize) -> u32, segment: &dyn Fn(u32) -> Option<Arc<str>>| {
-        let mut known: BTreeMap<(Option<i64>, u32), u32> = BTreeMap::new();
-        let mut last = None;
-        let slots = panes.iter().enumerate().map(|(row, pane)| {
-            let Some(pane) = pane else { return NO_SLOT };
-            let key = (*pane, of_row(row));
-            // Rows of one pane and segment often follow each other.
-            if let Some((last, slot)) = last
-                && last == key
-            {
-                return slot;
+/// The pane of each row; rows without a time, or outside the bounds, belong nowhere.
+fn placement(grid: Option<Grid>, times: Option<&[Option<i64>]>, n_rows: usize) -> Placement {
+    let mut placement = Placement::default();
+    match times {
+        None => placement.push(Place::Pane(None), n_rows),
+        Some(times) => {
+            for time in times {
+                let place = match time {
+                    Some(time) => Place::Pane(grid.map(|grid| grid.pane_of(*time).0)),
+                    None => Place::Nowhere,
+                };
+                placement.push(place, 1);
             }
-            let slot = *known
-                .entry(key)
-                .or_insert_with(|| accumulator.slot(&SlotKey { pane: key.0, segment: segment(key.1) }));
-            last = Some((key, slot));
-            slot
-        });
-        Grouping::of(slots.collect())
-    };
-    groupings.push(grouping(&|_| 0, &|_| None));
-    for split in &rows.segments {
-        groupings.push(grouping(&|row| split.rows[row], &|at| Some(split.segments[at as usize].clone())));
+        }
     }
-    groupings
+    placement
 }

@@ -1,8 +1,8 @@
 //! From judged windows to alerts: what a track is shown, and what a person is told.
 
 use driftlead_engine::alert::{Change, ChangeKind, Observation, Part};
-use driftlead_engine::{Metric, id, policy};
 use driftlead_engine::window::{Span, WindowIndex};
+use driftlead_engine::{Metric, id, policy};
 
 use super::wire::{Alert, Cause, Period, Status, WindowRef};
 use crate::job::segments::pairs_of;

@@ -104,8 +104,11 @@ impl Vault<'_> {
             .iter()
             .map(|(column, at)| Ok((column.clone(), place(at, name)?)))
             .collect::<Result<_>>()?;
-        let wants_headers =
-            time.iter().map(|(place, _)| place).chain(places.values()).any(|own| matches!(own, Place::Header(_)));
+        let wants_headers = time
+            .iter()
+            .map(|(place, _)| place)
+            .chain(places.values())
+            .any(|own| matches!(own, Place::Header(_)));
         let (keep, dead) = match &own.dead_letter {
             None => (Keep::Nothing, DeadPlace::Nowhere),
             Some(letter) => (
@@ -299,7 +302,8 @@ impl Vault<'_> {
             file::Start::Earliest => Start::Beginning,
             file::Start::Latest => Start::End,
             file::Start::At(_) => {
-                let message = format!("`{name}`: `start` at a time is not built yet: use `earliest` or `latest`");
+                let message =
+                    format!("`{name}`: `start` at a time is not built yet: use `earliest` or `latest`");
                 return Err(Error::input(message));
             }
         };

@@ -45,7 +45,12 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, counters: Arc<Counters>, bells: Vec<Arc<Notify>>) -> Self {
+    pub(super) fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        counters: Arc<Counters>,
+        bells: Vec<Arc<Notify>>,
+    ) -> Self {
         Self { store, clock, counters, bells }
     }
 

@@ -141,9 +141,21 @@ impl Counters {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("source_records", "Records read", self.records.clone());
-        registry.register("source_bad_records", "Records set aside as dead letters", self.bad_records.clone());
-        registry.register("source_gaps", "Stretches of records that were lost before they were read", self.gaps.clone());
-        registry.register("source_lag_records", "Records of a partition that wait to be read", self.lag.clone());
+        registry.register(
+            "source_bad_records",
+            "Records set aside as dead letters",
+            self.bad_records.clone(),
+        );
+        registry.register(
+            "source_gaps",
+            "Stretches of records that were lost before they were read",
+            self.gaps.clone(),
+        );
+        registry.register(
+            "source_lag_records",
+            "Records of a partition that wait to be read",
+            self.lag.clone(),
+        );
         registry.register("rows", "Rows counted in windows", self.rows.clone());
         registry.register("excluded_rows", "Rows that `where` left out", self.excluded.clone());
         registry.register("late_rows", "Rows that came too late to count", self.late_rows.clone());
@@ -230,7 +242,10 @@ mod tests {
         }
         let text = counters.text();
         assert!(text.contains(r#"driftlead_source_records_total{source="fl\"ights\n"} 3"#), "{text:.400}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("driftlead_metric_value{")).count(), MAX_VALUES);
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("driftlead_metric_value{")).count(),
+            MAX_VALUES
+        );
         assert!(text.contains("driftlead_metric_values_dropped_total 5"));
         assert!(text.ends_with("# EOF\n"));
     }

@@ -67,7 +67,9 @@ impl DeadLetters {
             });
             match &letter.payload {
                 Kept::None => {}
-                Kept::Hash { length, sha256 } => object["payload"] = json!({"bytes": length, "sha256": sha256}),
+                Kept::Hash { length, sha256 } => {
+                    object["payload"] = json!({"bytes": length, "sha256": sha256})
+                }
                 Kept::Full(bytes) => {
                     object["payload"] = match std::str::from_utf8(bytes) {
                         Ok(text) => json!({"bytes": bytes.len(), "text": text}),
@@ -93,7 +95,8 @@ impl DeadLetters {
             })?,
             #[cfg(feature = "kafka")]
             Place::Topic { producer, topic } => produce(producer, topic, &self.waiting).map_err(|error| {
-                let message = format!("cannot write the dead letters of `{}` to the topic `{topic}`", self.source);
+                let message =
+                    format!("cannot write the dead letters of `{}` to the topic `{topic}`", self.source);
                 Error::run(message).because(error)
             })?,
         }
@@ -154,7 +157,12 @@ mod tests {
         let path = folder.path().join("dead.ndjson");
         let mut dead = DeadLetters::open("flights", DeadPlace::File(path.clone())).expect("opened");
         let partition = Partition { topic: "t".to_owned(), number: 3 };
-        let letter = |offset, payload| DeadLetter { reason: "not_json", detail: "expected `{`".to_owned(), offset, payload };
+        let letter = |offset, payload| DeadLetter {
+            reason: "not_json",
+            detail: "expected `{`".to_owned(),
+            offset,
+            payload,
+        };
         let kept = [
             letter(7, Kept::None),
             letter(8, Kept::Hash { length: 2, sha256: "ab".to_owned() }),
@@ -169,7 +177,10 @@ mod tests {
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines.len(), 4);
-        assert_eq!((&lines[0]["topic"], &lines[0]["partition"], &lines[0]["offset"]), (&json!("t"), &json!(3), &json!(7)));
+        assert_eq!(
+            (&lines[0]["topic"], &lines[0]["partition"], &lines[0]["offset"]),
+            (&json!("t"), &json!(3), &json!(7))
+        );
         assert_eq!(lines[0].get("payload"), None);
         assert_eq!(lines[1]["payload"]["sha256"], "ab");
         assert_eq!(lines[2]["payload"]["text"], "{x");

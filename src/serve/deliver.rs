@@ -166,7 +166,12 @@ impl Worker {
     }
 
     fn give_up(&mut self, delivery: &Delivery, reason: &str, now: i64) {
-        warn!(sink = self.route.name, key = delivery.key, reason, "given up; `driftlead alerts retry` tries again");
+        warn!(
+            sink = self.route.name,
+            key = delivery.key,
+            reason,
+            "given up; `driftlead alerts retry` tries again"
+        );
         self.note(delivery, |outbox, key| outbox.dead(key, reason, now));
     }
 

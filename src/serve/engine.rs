@@ -12,21 +12,23 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use driftlead_connectors::store::{self, PartitionKey};
 use driftlead_connectors::stream::{Partition, Position};
 use driftlead_engine::accumulate::Split;
-use driftlead_engine::stream::{PartitionId, Rows as SeriesRows};
 use driftlead_engine::alert::Change;
+use driftlead_engine::stream::{PartitionId, Rows as SeriesRows};
 use tracing::{error, info, warn};
 
 use super::alerting;
 use super::chunk::Chunk;
 use super::commit::{Committer, Pending};
-use super::counters::{Counters, OfModel, OfPartition, OfReason, OfSink, OfSource, OfValue, OfVerdict, OfWindow};
+use super::counters::{
+    Counters, OfModel, OfPartition, OfReason, OfSink, OfSource, OfValue, OfVerdict, OfWindow,
+};
 use super::dead::DeadLetters;
 use super::event::Event;
 use super::fault;
 use super::health::{Health, SourceHealth};
 use super::model::Model;
-use super::silence::{Silences, Subject};
 use super::reader::Control;
+use super::silence::{Silences, Subject};
 use super::watch::{Bench, Closed, Watch};
 use super::wire::{self, Body, Status};
 use crate::clock::Clock;
@@ -79,7 +81,12 @@ impl Feed {
         let own = loaded.partitions.iter().filter(|(key, _)| key.source == name);
         let partitions = own
             .map(|(key, state)| {
-                let now = PartitionNow { id: state.id, position: Some(state.position), quiet_since: None, was_caught_up: false };
+                let now = PartitionNow {
+                    id: state.id,
+                    position: Some(state.position),
+                    quiet_since: None,
+                    was_caught_up: false,
+                };
                 (key.partition.clone(), now)
             })
             .collect();
@@ -160,13 +167,49 @@ struct OpenAlert {
 impl Engine {
     pub(super) fn new(parts: Parts) -> Self {
         let committed_at = parts.clock.now();
-        let Parts { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, reader, retention, silences, alerts } =
-            parts;
+        let Parts {
+            models,
+            feeds,
+            dead,
+            committer,
+            clock,
+            counters,
+            commit_every,
+            events,
+            health,
+            listener,
+            reader,
+            retention,
+            silences,
+            alerts,
+        } = parts;
         let pending = Pending::default();
         counters.open_alerts.set(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
         // Whether the last message went out is the outbox's knowledge: sending it again does nothing under its old key.
-        let open = alerts.into_iter().map(|alert| (alert.id.clone(), OpenAlert { alert, is_kept_back: true })).collect();
-        Self { models, feeds, dead, committer, clock, counters, commit_every, events, health, listener, reader, retention, swept_at: committed_at, silences, open, silences_seen_at: committed_at, pending, committed_at }
+        let open = alerts
+            .into_iter()
+            .map(|alert| (alert.id.clone(), OpenAlert { alert, is_kept_back: true }))
+            .collect();
+        Self {
+            models,
+            feeds,
+            dead,
+            committer,
+            clock,
+            counters,
+            commit_every,
+            events,
+            health,
+            listener,
+            reader,
+            retention,
+            swept_at: committed_at,
+            silences,
+            open,
+            silences_seen_at: committed_at,
+            pending,
+            committed_at,
+        }
     }
 
     /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
@@ -174,8 +217,14 @@ impl Engine {
     pub(super) fn retire(&mut self, stale: Vec<store::Series>) -> Result<()> {
         let now = self.clock.now();
         for series in stale {
-            info!(model = series.key.model, version = series.key.version, window = series.key.name, "series ended");
-            let Some(at) = self.models.iter().position(|own| own.model.config.model == series.key.model) else {
+            info!(
+                model = series.key.model,
+                version = series.key.version,
+                window = series.key.name,
+                "series ended"
+            );
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == series.key.model)
+            else {
                 // A model that is gone may come back.
                 continue;
             };
@@ -252,7 +301,10 @@ impl Engine {
                 Ok(())
             }
             Event::Trouble { source, message } => {
-                warn!(source = self.feeds[source].name, message, "the source has trouble, and goes on by itself");
+                warn!(
+                    source = self.feeds[source].name,
+                    message, "the source has trouble, and goes on by itself"
+                );
                 self.health.source(&self.feeds[source].name, SourceHealth::Troubled { message });
                 Ok(())
             }
@@ -386,7 +438,12 @@ impl Engine {
             self.note_change(at, name, change, None, now)?;
         }
         for gap in closed.gaps {
-            info!(model = self.models[at].model.config.model, window = name, windows = gap.windows, "windows without rows");
+            info!(
+                model = self.models[at].model.config.model,
+                window = name,
+                windows = gap.windows,
+                "windows without rows"
+            );
         }
         Ok(())
     }
@@ -402,8 +459,12 @@ impl Engine {
     ) -> Result<()> {
         let working = &self.models[at];
         let config = &working.model.config;
-        let model = crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
-        if working.watches.iter().any(|own| own.is_new && working.model.config.windows[own.window].name == name)
+        let model =
+            crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
+        if working
+            .watches
+            .iter()
+            .any(|own| own.is_new && working.model.config.windows[own.window].name == name)
             && self.is_said(window)?
         {
             return Ok(());
@@ -490,8 +551,7 @@ impl Engine {
     ) -> Result<()> {
         let working = &self.models[at];
         let config = &working.model.config;
-        let model =
-            crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
+        let model = crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
         let alert = alerting::message(model, name, change, window, now);
         let is_over = alert.status == Status::Resolved;
         let _: i64 = self.counters.open_alerts.inc_by(match alert.status {
@@ -545,7 +605,11 @@ impl Engine {
     fn send(&mut self, at: usize, alert: &store::Alert) {
         for subscription in self.models[at].sinks.iter().filter(|sink| sink.alerts) {
             self.pending.commit.messages.push(store::Message {
-                key: driftlead_engine::id::delivery_key(&alert.id, u64::from(alert.revision), &subscription.sink),
+                key: driftlead_engine::id::delivery_key(
+                    &alert.id,
+                    u64::from(alert.revision),
+                    &subscription.sink,
+                ),
                 sink: subscription.sink.clone(),
                 lane: Some(alert.id.clone()),
                 body: alert.document.clone(),
@@ -555,8 +619,12 @@ impl Engine {
 
     fn is_kept_back(&self, alert: &store::Alert, now: i64) -> bool {
         let segment = alert.segment.as_deref().and_then(crate::job::segments::pairs_of);
-        let subject =
-            Subject { model: &alert.model, window: &alert.name, segment: segment.as_deref(), alert: &alert.id };
+        let subject = Subject {
+            model: &alert.model,
+            window: &alert.name,
+            segment: segment.as_deref(),
+            alert: &alert.id,
+        };
         self.silences.keep_back(subject, now)
     }
 
@@ -572,7 +640,9 @@ impl Engine {
             if self.is_kept_back(&alert, now) {
                 continue;
             }
-            let Some(at) = self.models.iter().position(|own| own.model.config.model == alert.model) else { continue };
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == alert.model) else {
+                continue;
+            };
             self.send(at, &alert);
             if let Some(open) = self.open.get_mut(&alert.id) {
                 open.is_kept_back = false;
@@ -623,7 +693,9 @@ impl Engine {
 
     fn reloadable(&self, models: &[Model]) -> Result<()> {
         let restart = |what: String| {
-            Err(Error::input(format!("{what}: restart the service for that, which loses nothing; nothing has changed")))
+            Err(Error::input(format!(
+                "{what}: restart the service for that, which loses nothing; nothing has changed"
+            )))
         };
         if models.len() != self.models.len() {
             return restart("models were added or removed".to_owned());
@@ -666,7 +738,9 @@ impl Engine {
                 let quiet: Vec<store::PartitionId> = self.feeds[source]
                     .partitions
                     .values()
-                    .filter(|partition| partition.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle))
+                    .filter(|partition| {
+                        partition.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle)
+                    })
                     .map(|partition| partition.id)
                     .collect();
                 let watch = &mut self.models[at].watches[watch];
@@ -733,7 +807,8 @@ impl Engine {
         let now = self.clock.now();
         let age = now.saturating_sub(self.committed_at);
         let has_closed = !self.pending.commit.windows.is_empty() || !self.pending.commit.alerts.is_empty();
-        let wait = if has_closed && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
+        let wait =
+            if has_closed && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
         // A clock that went back must not stop commits.
         if !now_or_never && (0..wait).contains(&age) {
             return Ok(());
@@ -807,7 +882,12 @@ impl Engine {
         let store = self.committer.store();
         feed.partitions.entry(partition.clone()).or_insert_with(|| {
             let key = PartitionKey { source: name.clone(), partition: partition.clone() };
-            PartitionNow { id: store.partition(&key), position: None, quiet_since: None, was_caught_up: false }
+            PartitionNow {
+                id: store.partition(&key),
+                position: None,
+                quiet_since: None,
+                was_caught_up: false,
+            }
         })
     }
 
@@ -828,7 +908,8 @@ fn series_id(id: store::PartitionId) -> PartitionId {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::run("a result cannot be written as JSON").because(error))
+    serde_json::to_string(value)
+        .map_err(|error| Error::run("a result cannot be written as JSON").because(error))
 }
 
 /// The newest value of each metric of the whole.

@@ -48,8 +48,8 @@ use self::files::FileReader;
 use self::health::Health;
 use self::model::Model;
 use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
-use self::silence::Silences;
 use self::reader::{ReadPlan, Reader, TimeColumn};
+use self::silence::Silences;
 use self::watch::{Stored, Watch};
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
@@ -236,7 +236,10 @@ impl Service {
                 kind => {
                     let source = open_source(&name, kind, &positions)?;
                     if !source.is_replayable() {
-                        warn!(source = name, "the source cannot be read again: its rows are counted at most once");
+                        warn!(
+                            source = name,
+                            "the source cannot be read again: its rows are counted at most once"
+                        );
                     }
                     let reader = Reader { source, plan, registry, events, control: told, clock };
                     thread.spawn(move || reader.run())
@@ -386,7 +389,8 @@ fn field(source: &SourcePlan, name: &str, own: &model::Wanted, is_time: bool) ->
             None => spec,
         });
     }
-    let place = source.places.get(&own.name).cloned().unwrap_or_else(|| Place::Payload(Pointer::key(&own.name)));
+    let place =
+        source.places.get(&own.name).cloned().unwrap_or_else(|| Place::Payload(Pointer::key(&own.name)));
     let spec = spec.at(place);
     let unit = match own.data_type {
         DataType::Timestamp(..) => source.time.as_ref().and_then(|(_, unit)| *unit),

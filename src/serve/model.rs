@@ -73,13 +73,20 @@ impl Model {
             return Err(at("`serve` cuts event time: name its column with `time:`".to_owned()));
         };
         if let Some(window) = config.windows.iter().find(|window| window.cut.is_none()) {
-            return Err(at(format!("window `{}` has no `length`: a stream has no end to wait for", window.name)));
+            return Err(at(format!(
+                "window `{}` has no `length`: a stream has no end to wait for",
+                window.name
+            )));
         }
         if !config.compat.is_empty() {
-            return Err(at("`compat` is for `check`: the service keeps no raw rows to compute it from".to_owned()));
+            return Err(at(
+                "`compat` is for `check`: the service keeps no raw rows to compute it from".to_owned()
+            ));
         }
         let Some(paths) = config.baseline.as_ref().map(|baseline| baseline.paths.clone()) else {
-            return Err(at("there is no `baseline`: name raw rows or a file made by `driftlead baseline`".to_owned()));
+            return Err(at(
+                "there is no `baseline`: name raw rows or a file made by `driftlead baseline`".to_owned()
+            ));
         };
         let Loaded { baseline, segments, .. } = baseline::load(&config, &paths, remotes)?;
         let rules = judge::rules(&config, &baseline).map_err(|error| {
@@ -121,9 +128,9 @@ impl Model {
             }
             Some(prepare) => self.prepared(prepare, columns, type_errors, &chunk.times[time])?,
         };
-        let segments = self.segments.of_rows(decoded.batch.num_rows(), |name| {
-            decoded.batch.column_by_name(name).cloned()
-        })?;
+        let segments = self
+            .segments
+            .of_rows(decoded.batch.num_rows(), |name| decoded.batch.column_by_name(name).cloned())?;
         Ok(Rows { decoded, times, segments, excluded })
     }
 
@@ -145,7 +152,8 @@ impl Model {
         let decoded = DecodedBatch { batch, type_errors, bad_records: Default::default() };
         let (decoded, excluded) =
             prepare.apply_decoded(decoded).map_err(|error| Error::run(error.to_string()))?;
-        let kept = decoded.batch.column_by_name(TIME).and_then(|own| own.as_any().downcast_ref::<Int64Array>());
+        let kept =
+            decoded.batch.column_by_name(TIME).and_then(|own| own.as_any().downcast_ref::<Int64Array>());
         let times = kept.map(|kept| kept.iter().collect()).unwrap_or_default();
         Ok((decoded, times, excluded))
     }
@@ -176,8 +184,10 @@ fn batch<'a>(
     columns: Vec<ArrayRef>,
     n_rows: usize,
 ) -> Result<RecordBatch> {
-    let fields: Vec<Field> =
-        names.zip(&columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = names
+        .zip(&columns)
+        .map(|(name, column)| Field::new(name, column.data_type().clone(), true))
+        .collect();
     let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
         .map_err(|error| Error::run("the source's columns are not those of its model").because(error))

@@ -15,7 +15,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 use driftlead_connectors::decode::{Answer, BlockingRegistry, FieldSpec, Format, Outcome, RecordDecoder};
 use driftlead_connectors::source::BatchSize;
-use driftlead_connectors::stream::{Event as SourceEvent, Partition, Polled, Position, Record, Source, Stamp};
+use driftlead_connectors::stream::{
+    Event as SourceEvent, Partition, Polled, Position, Record, Source, Stamp,
+};
 use driftlead_engine::digest::sha256_hex;
 
 use super::chunk::{Chunk, DeadLetter, Kept};
@@ -281,9 +283,17 @@ impl<'a> Heard<'a> {
                 self.notices.push(Event::Assigned { source, partition: partition.clone(), position });
             }
             SourceEvent::Gap { partition, expected, found, reason } => {
-                self.notices.push(Event::Gap { source, partition: partition.clone(), expected, found, reason });
+                self.notices.push(Event::Gap {
+                    source,
+                    partition: partition.clone(),
+                    expected,
+                    found,
+                    reason,
+                });
             }
-            SourceEvent::Trouble(error) => self.notices.push(Event::Trouble { source, message: error.to_string() }),
+            SourceEvent::Trouble(error) => {
+                self.notices.push(Event::Trouble { source, message: error.to_string() })
+            }
         }
     }
 
@@ -350,9 +360,9 @@ fn decode(
 ) -> Result<Outcome> {
     let outcome = decoder.decode(record);
     let (Outcome::Unresolved(id), Some(registry)) = (&outcome, registry) else { return Ok(outcome) };
-    let answer: Answer = registry
-        .fetch(*id)
-        .map_err(|error| Error::run(format!("the schema registry does not give schema {id}")).because(error))?;
+    let answer: Answer = registry.fetch(*id).map_err(|error| {
+        Error::run(format!("the schema registry does not give schema {id}")).because(error)
+    })?;
     decoder.resolve(*id, &answer);
     Ok(decoder.decode(record))
 }

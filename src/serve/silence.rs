@@ -45,7 +45,10 @@ impl Matcher {
                 own == *wanted
             })
         });
-        is(&self.model, subject.model) && is(&self.window, subject.window) && is(&self.alert, subject.alert) && segment
+        is(&self.model, subject.model)
+            && is(&self.window, subject.window)
+            && is(&self.alert, subject.alert)
+            && segment
     }
 }
 
@@ -117,6 +120,10 @@ mod tests {
             assert!(!silences.keep_back(whole, 9) && !silences.keep_back(whole, 20), "{matcher}");
         }
         let silences = Silences::of([silence("{}", 10, 20)]);
-        assert!(silences.ended_between(19, 20) && !silences.ended_between(20, 30) && !silences.ended_between(1, 19));
+        assert!(
+            silences.ended_between(19, 20)
+                && !silences.ended_between(20, 30)
+                && !silences.ended_between(1, 19)
+        );
     }
 }

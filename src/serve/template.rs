@@ -134,7 +134,10 @@ mod tests {
             serde_json::from_slice(&preset.render(&event).expect("rendered")).expect("JSON")
         };
         let (open, resolved) = (render(alert("open")), render(alert("resolved")));
-        assert_eq!((&open["event_action"], &resolved["event_action"]), (&json!("trigger"), &json!("resolve")));
+        assert_eq!(
+            (&open["event_action"], &resolved["event_action"]),
+            (&json!("trigger"), &json!("resolve"))
+        );
         assert_eq!(open["dedup_key"], resolved["dedup_key"]);
         assert_eq!(open["payload"]["custom_details"]["causes"][0]["top"][0]["label"], "(10, 20]");
     }
@@ -142,7 +145,8 @@ mod tests {
     #[test]
     fn teams_and_slack_name_the_cause() {
         for name in ["teams", "slack"] {
-            let body = Template::preset(name, BTreeMap::new()).expect(name).render(&alert("open")).expect(name);
+            let body =
+                Template::preset(name, BTreeMap::new()).expect(name).render(&alert("open")).expect(name);
             let text = String::from_utf8(body).expect("UTF-8");
             assert!(text.contains("delay") && text.contains("psi 0.31, limit 0.2"), "{name}: {text}");
         }

@@ -80,7 +80,12 @@ impl Watch {
     }
 
     /// A series as the store has it, or a new one.
-    pub(super) fn open(model: &Model, window: usize, id: store::SeriesId, stored: Option<Stored>) -> Result<Self> {
+    pub(super) fn open(
+        model: &Model,
+        window: usize,
+        id: store::SeriesId,
+        stored: Option<Stored>,
+    ) -> Result<Self> {
         let own = &model.config.windows[window];
         let grid = grid(own)?;
         let timing = timing(own, grid);
@@ -188,8 +193,9 @@ impl Watch {
     fn follow(&mut self, closed: &mut Closed, windows: Vec<wire::Window>, index: WindowIndex, span: Span) {
         let segments: Vec<Option<String>> =
             windows.iter().map(|window| window.segment.as_ref().map(alerting::segment_text)).collect();
-        let changes =
-            alerting::observe(&windows, &segments, (index, span), |observation| self.track.observe(observation));
+        let changes = alerting::observe(&windows, &segments, (index, span), |observation| {
+            self.track.observe(observation)
+        });
         let first = closed.windows.len();
         for change in changes {
             let at = segments.iter().position(|segment| *segment == change.segment).map(|at| first + at);
@@ -199,9 +205,16 @@ impl Watch {
         closed.segments.extend(segments);
     }
 
-    fn arrival(&self, own: &Window, span: Span, phase: Phase, revision: u32, late_rows: u64) -> wire::Arrival {
-        let partial = self.is_over
-            && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
+    fn arrival(
+        &self,
+        own: &Window,
+        span: Span,
+        phase: Phase,
+        revision: u32,
+        late_rows: u64,
+    ) -> wire::Arrival {
+        let partial =
+            self.is_over && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
         wire::Arrival { late_rows, revision: u64::from(revision), is_final: phase == Phase::Final, partial }
     }
 }

@@ -6,18 +6,12 @@ use std::sync::Arc;
 use arrow_array::Array;
 use arrow_buffer::BooleanBuffer;
 
-use crate::accumulate::{CategoricalCounter, CategoricalState, NumericCounter, NumericState, Slots};
+use crate::accumulate::slot_table::SlotTable;
+use crate::accumulate::{
+    CategoricalCounter, CategoricalState, NO_SLOT, NumericCounter, NumericState, SlotKey, Slots,
+};
 use crate::feature::FeatureCells;
 use crate::{Error, ErrorKind, Result};
-
-/// Which rows a state speaks of.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SlotKey {
-    /// The number of the pane on its grid; `None` without windows.
-    pub pane: Option<i64>,
-    /// The segment as a JSON object (SEMANTICS S18); `None` for the whole.
-    pub segment: Option<Arc<str>>,
-}
 
 /// One column of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +77,31 @@ impl FeatureState {
     }
 }
 
+/// What a slot holds, apart from its accumulator: what is stored of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotState {
+    /// All rows, whatever they hold.
+    pub rows: u64,
+    /// Each feature's state, or why it has none.
+    pub features: Vec<Result<FeatureState, String>>,
+}
+
+/// A state where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StateView<'a> {
+    Numeric(&'a NumericState),
+    Categorical(&'a CategoricalState),
+}
+
+impl StateView<'_> {
+    fn to_state(self) -> FeatureState {
+        match self {
+            Self::Numeric(state) => FeatureState::Numeric(state.clone()),
+            Self::Categorical(state) => FeatureState::Categorical(state.clone()),
+        }
+    }
+}
+
 fn different_kinds() -> Error {
     Error::new(ErrorKind::Mismatch, "a numeric and a categorical state cannot be combined")
 }
@@ -91,8 +110,7 @@ fn different_kinds() -> Error {
 #[derive(Debug)]
 pub struct Accumulator {
     features: Vec<FeatureSlots>,
-    slots: BTreeMap<SlotKey, u32>,
-    rows: Vec<u64>,
+    slots: SlotTable,
 }
 
 #[derive(Debug)]
@@ -101,7 +119,10 @@ struct FeatureSlots {
     states: States,
     counters: Vec<NumericCounter>,
     categories: CategoricalCounter,
+    /// Why the feature has no state at all.
     error: Option<String>,
+    /// Why it has none in some slots.
+    slot_errors: BTreeMap<u32, String>,
 }
 
 #[derive(Debug)]
@@ -111,11 +132,56 @@ enum States {
 }
 
 impl FeatureSlots {
-    fn push_slot(&mut self) {
+    /// Makes room for a slot that was added at `slot`.
+    fn make_slot(&mut self, slot: u32) {
         match &mut self.states {
-            States::Numeric(states) => states.push(NumericState::empty(self.cells.n_cells())),
-            States::Categorical(states) => states.push(CategoricalState::empty(self.cells.n_cells())),
+            States::Numeric(states) if states.len() == slot as usize => {
+                states.push(NumericState::empty(self.cells.n_cells()));
+            }
+            States::Categorical(states) if states.len() == slot as usize => {
+                states.push(CategoricalState::empty(self.cells.n_cells()));
+            }
+            // A place that is used again was emptied when it became free.
+            _ => {}
         }
+    }
+
+    fn empty_slot(&mut self, slot: u32) {
+        match &mut self.states {
+            States::Numeric(states) => states[slot as usize] = NumericState::empty(self.cells.n_cells()),
+            States::Categorical(states) => {
+                states[slot as usize] = CategoricalState::empty(self.cells.n_cells());
+            }
+        }
+        self.slot_errors.remove(&slot);
+    }
+
+    fn set_slot(&mut self, slot: u32, state: FeatureState) -> Result<()> {
+        match (&mut self.states, state) {
+            (States::Numeric(states), FeatureState::Numeric(state)) => states[slot as usize] = state,
+            (States::Categorical(states), FeatureState::Categorical(state)) => states[slot as usize] = state,
+            _ => return Err(different_kinds()),
+        }
+        Ok(())
+    }
+
+    fn fail_slot(&mut self, slot: u32, message: &str) {
+        let error = self.slot_errors.entry(slot).or_insert_with(|| message.to_owned());
+        // The least message, so that the order in which batches come cannot show.
+        if message < error.as_str() {
+            message.clone_into(error);
+        }
+    }
+
+    /// The state in a slot, or why there is none.
+    fn view(&self, slot: u32) -> Result<StateView<'_>, &str> {
+        if let Some(error) = self.error.as_ref().or_else(|| self.slot_errors.get(&slot)) {
+            return Err(error);
+        }
+        Ok(match &self.states {
+            States::Numeric(states) => StateView::Numeric(&states[slot as usize]),
+            States::Categorical(states) => StateView::Categorical(&states[slot as usize]),
+        })
     }
 
     fn try_update(&mut self, column: Column<'_>, slots: &[Slots<'_>]) -> Result<()> {
@@ -154,25 +220,29 @@ impl Accumulator {
                 counters: Vec::new(),
                 categories: CategoricalCounter::default(),
                 error: None,
+                slot_errors: BTreeMap::new(),
             })
             .collect();
-        Self { features, slots: BTreeMap::new(), rows: Vec::new() }
+        Self { features, slots: SlotTable::default() }
     }
 
-    /// The slot of `key`, made if it is new.
+    /// How many features there are.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.features.len()
+    }
+
+    /// The slot of `key`, made if it is new. The number holds until the slot is removed.
     ///
     /// # Panics
     ///
     /// If there are 2^32 - 1 slots already.
     pub fn slot(&mut self, key: &SlotKey) -> u32 {
-        if let Some(slot) = self.slots.get(key) {
-            return *slot;
+        if let Some(slot) = self.slots.find(key) {
+            return slot;
         }
-        let slot = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        assert!(slot < crate::accumulate::NO_SLOT, "too many panes and segments");
-        self.slots.insert(key.clone(), slot);
-        self.rows.push(0);
-        self.features.iter_mut().for_each(FeatureSlots::push_slot);
+        let slot = self.slots.insert(key.clone());
+        self.features.iter_mut().for_each(|feature| feature.make_slot(slot));
         slot
     }
 
@@ -180,10 +250,10 @@ impl Accumulator {
     pub fn add_rows(&mut self, n_rows: u64, slots: &[Slots<'_>]) {
         for slots in slots {
             match slots {
-                Slots::All(slot) => self.rows[*slot as usize] += n_rows,
+                Slots::All(slot) => self.slots.add_rows(*slot, n_rows),
                 Slots::Each(slots) => {
-                    for slot in slots.iter().filter(|slot| **slot != crate::accumulate::NO_SLOT) {
-                        self.rows[*slot as usize] += 1;
+                    for slot in slots.iter().filter(|slot| **slot != NO_SLOT) {
+                        self.slots.add_rows(*slot, 1);
                     }
                 }
             }
@@ -200,6 +270,34 @@ impl Accumulator {
         }
         if let Err(error) = feature.try_update(column, slots) {
             feature.error = Some(error.to_string());
+        }
+    }
+
+    /// Adds a column to feature number `feature`; one that cannot be read puts that feature into error in the slots
+    /// that were to have its rows, and nowhere else: the windows of a stream do not end with a bad hour (I-ONE).
+    pub fn update_within(&mut self, feature: usize, column: Column<'_>, slots: &[Slots<'_>]) {
+        if let Err(error) = self.features[feature].try_update(column, slots) {
+            self.fail_within(feature, &error.to_string(), slots);
+        }
+    }
+
+    /// Puts feature number `feature` into error in these slots.
+    pub fn fail_within(&mut self, feature: usize, message: &str, slots: &[Slots<'_>]) {
+        let feature = &mut self.features[feature];
+        for slots in slots {
+            match slots {
+                Slots::All(slot) => feature.fail_slot(*slot, message),
+                Slots::Each(slots) => {
+                    let mut last = NO_SLOT;
+                    for slot in slots.iter().filter(|slot| **slot != NO_SLOT) {
+                        // Rows of one slot often follow each other.
+                        if *slot != last {
+                            feature.fail_slot(*slot, message);
+                            last = *slot;
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -231,11 +329,14 @@ impl Accumulator {
                 "accumulators of different features or edges cannot be combined",
             ));
         }
-        for (key, from) in &other.slots {
-            let to = self.slot(key) as usize;
-            let from = *from as usize;
-            self.rows[to] += other.rows[from];
+        for (key, from) in other.slots.iter() {
+            let to = self.slot(key);
+            self.slots.add_rows(to, other.slots.rows(from));
             for (own, other) in self.features.iter_mut().zip(&other.features) {
+                if let Some(error) = other.slot_errors.get(&from) {
+                    own.fail_slot(to, error);
+                }
+                let (to, from) = (to as usize, from as usize);
                 match (&mut own.states, &other.states) {
                     (States::Numeric(own), States::Numeric(other)) => own[to].merge(&other[from])?,
                     (States::Categorical(own), States::Categorical(other)) => own[to].merge(&other[from])?,
@@ -251,40 +352,89 @@ impl Accumulator {
         Ok(())
     }
 
+    /// Drops every slot of a pane, and says which there were, in the order of their keys.
+    pub fn remove_pane(&mut self, pane: i64) -> Vec<SlotKey> {
+        let removed = self.slots.remove_pane(pane);
+        for (_, slot) in &removed {
+            self.features.iter_mut().for_each(|feature| feature.empty_slot(*slot));
+        }
+        removed.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Puts a slot back that was stored; it is clean.
+    ///
+    /// # Errors
+    ///
+    /// `Mismatch` if there is such a slot already, or the state is not one of these features.
+    pub fn restore(&mut self, key: &SlotKey, state: SlotState) -> Result<()> {
+        if self.slots.find(key).is_some() || state.features.len() != self.features.len() {
+            return Err(Error::new(
+                ErrorKind::Mismatch,
+                format!(
+                    "a slot can be put back once, with `{}` features, not `{}`",
+                    self.features.len(),
+                    state.features.len()
+                ),
+            ));
+        }
+        let slot = self.slot(key);
+        self.slots.set_clean_rows(slot, state.rows);
+        for (own, state) in self.features.iter_mut().zip(state.features) {
+            match state {
+                Ok(state) => own.set_slot(slot, state)?,
+                Err(message) => own.fail_slot(slot, &message),
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots that took rows since [`Self::mark_clean`], in the order of their keys.
+    pub fn dirty_slots(&self) -> impl Iterator<Item = &SlotKey> {
+        self.slots.dirty().map(|(key, _)| key)
+    }
+
+    /// From here on, the slots that there are count as stored.
+    pub fn mark_clean(&mut self) {
+        self.slots.mark_clean();
+    }
+
     /// The slots seen, in the order of their keys, with their rows.
     pub fn slots(&self) -> impl Iterator<Item = (&SlotKey, u64)> {
-        self.slots.iter().map(|(key, slot)| (key, self.rows[*slot as usize]))
+        self.slots.iter().map(|(key, slot)| (key, self.slots.rows(slot)))
     }
 
     /// The segments that have rows in a pane, in the order of their texts.
     pub fn segments_of(&self, pane: Option<i64>) -> impl Iterator<Item = &Arc<str>> {
-        let whole = SlotKey { pane, segment: None };
-        let of_pane = self.slots.range(whole..).map(|(key, _)| key).take_while(move |key| key.pane == pane);
-        of_pane.filter_map(|key| key.segment.as_ref())
+        self.slots.of_pane(pane).filter_map(|key| key.segment.as_ref())
     }
 
     /// The rows of several slots together.
     #[must_use]
     pub fn rows_of(&self, keys: &[SlotKey]) -> u64 {
-        keys.iter().filter_map(|key| self.slots.get(key)).map(|slot| self.rows[*slot as usize]).sum()
+        keys.iter().filter_map(|key| self.slots.find(key)).map(|slot| self.slots.rows(slot)).sum()
     }
 
     /// The state of feature number `feature` in the slot of `key`, or why there is none.
     ///
     /// # Errors
     ///
-    /// `Schema` if the feature is in error.
+    /// `Schema` if the feature is in error, everywhere or in this slot.
     pub fn state(&self, feature: usize, key: &SlotKey) -> Result<FeatureState> {
         let feature = &self.features[feature];
-        if let Some(error) = &feature.error {
-            return Err(Error::new(ErrorKind::Schema, error.clone()));
-        }
-        Ok(match (self.slots.get(key), &feature.states) {
-            (Some(slot), States::Numeric(states)) => FeatureState::Numeric(states[*slot as usize].clone()),
-            (Some(slot), States::Categorical(states)) => {
-                FeatureState::Categorical(states[*slot as usize].clone())
-            }
-            (None, _) => FeatureState::empty(&feature.cells),
-        })
+        let view = match (self.slots.find(key), &feature.error) {
+            (Some(slot), _) => feature.view(slot),
+            (None, Some(error)) => Err(error.as_str()),
+            (None, None) => return Ok(FeatureState::empty(&feature.cells)),
+        };
+        view.map(StateView::to_state).map_err(|error| Error::new(ErrorKind::Schema, error))
+    }
+
+    /// The rows of a slot, and each feature's state in it or why there is none; `None` if there is no such slot.
+    pub(crate) fn view(
+        &self,
+        key: &SlotKey,
+    ) -> Option<(u64, impl ExactSizeIterator<Item = Result<StateView<'_>, &str>>)> {
+        let slot = self.slots.find(key)?;
+        Some((self.slots.rows(slot), self.features.iter().map(move |feature| feature.view(slot))))
     }
 }

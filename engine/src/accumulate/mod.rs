@@ -8,22 +8,27 @@ mod categorical;
 mod cells;
 mod column;
 mod counters;
+mod grouping;
 mod names;
 mod newcomers;
 mod numeric;
 mod numeric_state;
+mod slot_table;
 mod text;
 
-pub use accumulator::{Accumulator, Column, FeatureState, SlotKey};
+pub(crate) use accumulator::StateView;
+pub use accumulator::{Accumulator, Column, FeatureState, SlotState};
 pub(crate) use categorical::CategoricalCounter;
 pub use categorical::CategoricalState;
 pub use cells::CellCounts;
 pub(crate) use column::{Values, numeric_values, validity};
+pub use grouping::{Grouping, Place, Placement, Split};
 pub(crate) use names::for_each_name;
 pub use names::{NO_NAME, row_names};
 pub use newcomers::Newcomers;
 pub(crate) use numeric::NumericCounter;
 pub use numeric_state::NumericState;
+pub use slot_table::SlotKey;
 pub(crate) use text::{TextColumn, same_array};
 
 /// A row that belongs to no slot of a grouping.

@@ -5,15 +5,17 @@
 
 pub(crate) mod bytes;
 mod cells;
+mod slot;
 mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::{Reader, Writer, damaged};
+pub(crate) use bytes::{Reader, Writer, damaged};
 
-use crate::accumulate::FeatureState;
+use crate::accumulate::{Accumulator, FeatureState, SlotKey, SlotState};
 use crate::baseline::BaselineFeature;
+use crate::feature::FeatureCells;
 use crate::{Error, ErrorKind, Result};
 
 /// The version of the bytes.
@@ -21,6 +23,7 @@ pub const VERSION: u8 = 1;
 
 const FEATURE: &[u8; 4] = b"dlf\0";
 const STATE: &[u8; 4] = b"dls\0";
+const SLOT: &[u8; 4] = b"dlp\0";
 
 /// A feature of a baseline, its segments and design effects included.
 #[must_use]
@@ -62,21 +65,8 @@ pub fn decode_feature(bytes: &[u8]) -> Result<BaselineFeature> {
     let mut reader = open(bytes, FEATURE)?;
     let name = reader.text()?.to_owned();
     let cells = cells::read(&mut reader)?;
-    let n_cells = cells.n_cells();
-    let kind = std::mem::discriminant(&FeatureState::empty(&cells));
-    let sized = |state: FeatureState| {
-        let own = match &state {
-            FeatureState::Numeric(state) => state.cells.n_cells(),
-            FeatureState::Categorical(state) => state.cells.n_cells(),
-        };
-        if own != n_cells {
-            Err(damaged(format!("a state of {own} cells, not {n_cells}")))
-        } else if std::mem::discriminant(&state) != kind {
-            Err(damaged("a state is not of the feature's kind".to_owned()))
-        } else {
-            Ok(state)
-        }
-    };
+    let (n_cells, kind) = (cells.n_cells(), cells.kind());
+    let sized = |state| state::fit(state, n_cells, kind);
     let whole = sized(state::read(&mut reader)?)?;
     let mut feature = BaselineFeature::new(name, cells, whole);
     let mut before = 0;
@@ -116,14 +106,33 @@ pub fn decode_state(bytes: &[u8]) -> Result<FeatureState> {
     Ok(state)
 }
 
-fn begin(magic: &[u8; 4]) -> Writer {
+/// What an accumulator holds of one slot, as panes are stored; `None` if it has no such slot.
+#[must_use]
+pub fn encode_slot(accumulator: &Accumulator, key: &SlotKey) -> Option<Vec<u8>> {
+    let mut writer = begin(SLOT);
+    slot::write(&mut writer, accumulator, key).then(|| writer.into_bytes())
+}
+
+/// The slot that [`encode_slot`] wrote, of features with these cells.
+///
+/// # Errors
+///
+/// `Codec` if the bytes are damaged, foreign, of a newer version, or of other features; says which.
+pub fn decode_slot(bytes: &[u8], cells: &[Arc<FeatureCells>]) -> Result<SlotState> {
+    let mut reader = open(bytes, SLOT)?;
+    let state = slot::read(&mut reader, cells)?;
+    reader.ensure_end()?;
+    Ok(state)
+}
+
+pub(crate) fn begin(magic: &[u8; 4]) -> Writer {
     let mut writer = Writer::default();
     writer.raw(magic);
     writer.byte(VERSION);
     writer
 }
 
-fn open<'a>(bytes: &'a [u8], magic: &[u8; 4]) -> Result<Reader<'a>> {
+pub(crate) fn open<'a>(bytes: &'a [u8], magic: &[u8; 4]) -> Result<Reader<'a>> {
     let mut reader = Reader::new(bytes);
     if reader.raw(magic.len())? != magic {
         return Err(damaged("it does not begin as a state does".to_owned()));

@@ -4,15 +4,25 @@
 //! bytes, so a hash of them names the content. The layout stands in `docs/formats/state.md`.
 
 use super::bytes::{Reader, Writer, damaged};
-use crate::Result;
-use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState};
+use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState, StateView};
+use crate::{Kind, Result};
 
 const NUMERIC: u8 = 0;
 const CATEGORICAL: u8 = 1;
 
 pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
+    write_view(
+        writer,
+        match state {
+            FeatureState::Numeric(state) => StateView::Numeric(state),
+            FeatureState::Categorical(state) => StateView::Categorical(state),
+        },
+    );
+}
+
+pub(super) fn write_view(writer: &mut Writer, state: StateView<'_>) {
     match state {
-        FeatureState::Numeric(state) => {
+        StateView::Numeric(state) => {
             writer.byte(NUMERIC);
             write_cells(writer, &state.cells);
             write_cells(writer, &state.beside);
@@ -38,7 +48,7 @@ pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
             }
             writer.byte(u8::from(state.narrowed));
         }
-        FeatureState::Categorical(state) => {
+        StateView::Categorical(state) => {
             writer.byte(CATEGORICAL);
             write_cells(writer, &state.cells);
             for count in [state.rows, state.nulls, state.nans, state.type_errors] {
@@ -112,6 +122,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
             Ok(FeatureState::Categorical(state))
         }
         other => Err(damaged(format!("expected a numeric or categorical state, found kind {other}"))),
+    }
+}
+
+/// The state, if it is one of features of this kind with so many cells.
+pub(super) fn fit(state: FeatureState, n_cells: usize, kind: Kind) -> Result<FeatureState> {
+    let (own, own_kind) = match &state {
+        FeatureState::Numeric(state) => (state.cells.n_cells(), Kind::Numeric),
+        FeatureState::Categorical(state) => (state.cells.n_cells(), Kind::Categorical),
+    };
+    if own != n_cells {
+        Err(damaged(format!("a state of {own} cells, not {n_cells}")))
+    } else if own_kind != kind {
+        Err(damaged("a state is not of the feature's kind".to_owned()))
+    } else {
+        Ok(state)
     }
 }
 

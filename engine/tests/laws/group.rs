@@ -277,3 +277,31 @@ fn one_bad_feature_never_stops_the_others() {
     assert!(try_state(&numeric(longs(&[1])), &texts(&["1"])).is_err());
     assert_eq!(numbers.len(), 4);
 }
+
+/// In a stream an error belongs to the panes whose rows could not be read, and stays with them.
+#[test]
+fn an_error_in_one_slot_leaves_the_others_alone() {
+    let baseline = numeric(longs(&[1, 2, 3]));
+    let (numbers, words) = (longs(&[1, 2]), texts(&["a", "b"]));
+    let mut accumulator = baseline.accumulator();
+    let slots: Vec<u32> = (0..3).map(|pane| accumulator.slot(&key(pane))).collect();
+    for (array, pane) in [(&numbers, 0), (&words, 1), (&numbers, 1), (&numbers, 2)] {
+        let column = Column { array: array.as_ref(), errors: None };
+        accumulator.update_within(0, column, &[Slots::All(slots[pane])]);
+    }
+    accumulator.fail_within(0, "b", &[Slots::Each(&[NO_SLOT, slots[2]])]);
+    accumulator.fail_within(0, "a", &[Slots::Each(&[slots[2], slots[2]]), Slots::All(slots[2])]);
+    let mut merged = baseline.accumulator();
+    merged.slot(&key(7));
+    merged.merge(&accumulator).unwrap();
+    for own in [&accumulator, &merged] {
+        assert_eq!(own.state(0, &key(0)).unwrap().rows(), 2);
+        assert!(own.state(0, &key(1)).unwrap_err().to_string().contains("type changed"));
+        assert_eq!(own.state(0, &key(2)).unwrap_err().to_string(), "a", "the least of its messages");
+    }
+    // With its slot goes the error.
+    assert_eq!(accumulator.remove_pane(2), [key(2)]);
+    let slot = accumulator.slot(&key(3));
+    assert_eq!(slot, slots[2], "the place is used again");
+    assert_eq!(accumulator.state(0, &key(3)).unwrap(), FeatureState::empty(baseline.features()[0].cells()));
+}

@@ -20,4 +20,5 @@ mod exact;
 mod group;
 mod lost;
 mod oracle;
+mod stream;
 mod types;
