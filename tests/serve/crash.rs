@@ -65,9 +65,15 @@ fn killed_at_every_named_point_and_started_again_nothing_is_lost_or_counted_twic
     service(&folder, &source(&produce(&rows, 5)), "");
     for (at, point) in fault::ALL.into_iter().enumerate() {
         // A later passing each time, so that the kills fall in different places of the stream.
-        let fault = format!("{point}:{}", 1 + at % 2);
-        let running = Service::start(&folder, &[(fault::VARIABLE, &fault)]);
-        let (status, log) = if point == "before_shutdown_commit" { running.stop() } else { running.wait() };
+        let is_at_the_end = point == "before_shutdown_commit";
+        let fault = format!("{point}:{}", if is_at_the_end { 1 } else { 1 + at % 2 });
+        let mut running = Service::start(&folder, &[(fault::VARIABLE, &fault)]);
+        let (status, log) = if is_at_the_end {
+            running.wait_for("started");
+            running.stop()
+        } else {
+            running.wait()
+        };
         assert_eq!(signal(status), Some(9), "{fault} was not reached: {status}: {log:#?}");
     }
     let running = Service::start(&folder, &[]);

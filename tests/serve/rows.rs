@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 
-use crate::support::folder::Folder;
+use crate::support::folder::{Folder, times};
 use crate::support::random::Random;
 
 /// A record of a stream.
@@ -64,7 +64,10 @@ pub(crate) fn baseline(folder: &Folder) -> String {
             })
         })
         .collect();
-    let columns: Vec<(&str, ArrayRef)> = vec![("x", Arc::new(x)), ("y", Arc::new(y)), ("c", Arc::new(c))];
+    // A day, long enough for the design effect of windows of ten minutes.
+    let ts = times((0..n).map(|at| BEGIN - 86_400_000_000 + at * 14_400_000));
+    let columns: Vec<(&str, ArrayRef)> =
+        vec![("ts", ts), ("x", Arc::new(x)), ("y", Arc::new(y)), ("c", Arc::new(c))];
     folder.parquet("baseline.parquet", columns)
 }
 

@@ -55,6 +55,34 @@ fn an_alert_opens_at_the_webhook_after_an_outage_signed_and_once_by_key() {
 }
 
 #[test]
+fn the_face_shows_health_and_openmetrics() {
+    let folder = Folder::new();
+    service(&folder, "{lines: {path: rows.ndjson}, format: json}", "");
+    rows::file(&folder, "rows.ndjson", &rows::rows(6_000, 3, 30, 23));
+    let mut running = Service::start(&folder, &[]);
+    let address = running.address();
+    let get = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("asked");
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).expect("answered");
+        answer
+    };
+    assert!(get("/healthz").starts_with("HTTP/1.1 200"), "{}", get("/healthz"));
+    eventually("it is ready", || get("/readyz").starts_with("HTTP/1.1 200"));
+    let counted = r#"driftlead_rows_total{model="rows",window="default"} 6000"#;
+    eventually("all rows are counted", || get("/metrics").contains(counted));
+    let metrics = get("/metrics");
+    assert!(metrics.contains("application/openmetrics-text"), "{metrics:.300}");
+    assert!(
+        metrics.contains(r#"driftlead_metric_value{model="rows",window="default",feature="x",metric="psi"}"#)
+    );
+    assert!(metrics.trim_end().ends_with("# EOF"));
+    let (status, log) = running.stop();
+    assert!(status.success(), "{status}: {log:#?}");
+}
+
+#[test]
 fn what_waits_in_the_outbox_is_delivered_by_the_next_start() {
     let folder = Folder::new();
     service(&folder, "{stdin: {}, format: json}", "");
