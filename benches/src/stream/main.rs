@@ -22,7 +22,6 @@ use driftlead_connectors::kafka::{Connection, KafkaSettings, KafkaSource, Start}
 use driftlead_connectors::stream::{Event, Source};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use say::say;
 

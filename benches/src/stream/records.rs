@@ -47,7 +47,7 @@ fn record(json: &mut String, row: usize, random: &mut Random) -> Result<(), std:
     let time = 1_000_000_000_000 + row as u64 * 50;
     let mut number = |upto: u64| random.next() % upto;
     write!(json, "{{\"meta\":{{\"ts\":{time},\"id\":\"{:016x}\"}},", number(u64::MAX))?;
-    write!(json, "\"carrier\":\"{}\",", CARRIERS[number(6) as usize])?;
+    write!(json, "\"model\":\"flights\",\"carrier\":\"{}\",", CARRIERS[number(6) as usize])?;
     write!(json, "\"origin\":\"{}\",", AIRPORTS[number(5) as usize])?;
     write!(json, "\"destination\":\"{}\",", AIRPORTS[number(5) as usize])?;
     write!(json, "\"delay\":{},", number(240) as i64 - 30)?;

@@ -64,8 +64,10 @@ pub(super) fn describe(code: Code) -> String {
     first + characters.as_str()
 }
 
-/// A reason without the address and the nested headline that librdkafka puts before it, and without its full stop.
+/// A reason without the address that librdkafka puts before it, and without the state of its machine and the full stop
+/// after it.
 fn tail(reason: &str) -> &str {
+    let reason = reason.rsplit_once(" (after ").map_or(reason, |(said, _)| said);
     let reason =
         reason.strip_prefix("sasl_").map_or(reason, |r| r.split_once(": ").map_or(r, |(_, rest)| rest));
     reason.trim_end_matches('.')
@@ -82,10 +84,12 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_from_an_outage() {
-        let wrong = "sasl_plaintext://b:1/bootstrap: SASL authentication error: Authentication failed";
+        let wrong = "sasl_plaintext://b:1/bootstrap: SASL authentication error: Authentication failed \
+                     (after 302ms in state AUTH_REQ)";
         let (kind, text) = said(Code::Authentication, wrong);
         assert_eq!(kind, ErrorKind::Rejected);
-        assert!(text.starts_with("authentication failed at the Kafka brokers `b:1`: SASL"), "{text}");
+        let expected = "authentication failed at the Kafka brokers `b:1`: SASL authentication error: Authentication failed; ";
+        assert!(text.starts_with(expected), "{text}");
 
         let (kind, text) = said(Code::Authentication, "Failed to acquire SASL OAUTHBEARER token: timed out");
         assert_eq!(kind, ErrorKind::Unavailable);

@@ -63,7 +63,7 @@ pub struct KafkaSource {
     told: BTreeSet<String>,
     /// The cluster has told of the topics.
     joined: bool,
-    /// Errors of the clients that were told of since the cluster last answered.
+    /// Errors of the clients that were told of since the cluster last answered or gave records.
     faults: BTreeSet<String>,
     /// How many partitions stood in doubt when a survey was last asked for.
     doubts: usize,
@@ -165,7 +165,7 @@ impl KafkaSource {
         }
     }
 
-    /// As [`Self::report`], once until the cluster has answered.
+    /// As [`Self::report`], once until the cluster has answered or given records.
     fn complain(&mut self, what: String, error: Error, handle: &mut dyn FnMut(Event<'_>)) -> Result<()> {
         if self.faults.insert(what) || !error.retryable() { self.report(error, handle) } else { Ok(()) }
     }
@@ -308,6 +308,9 @@ impl KafkaSource {
         self.attend(handle)?;
         let handed = self.reader.as_mut().is_some_and(|reader| reader.step(self.headers, handle));
         self.ask();
+        if handed {
+            self.faults.clear();
+        }
         Ok(handed)
     }
 

@@ -49,14 +49,9 @@ fn retention_that_overtakes_a_reader_is_a_gap() {
     let broker = broker();
     let topic = broker.topic("overtaken", 1);
     let only = partition(&topic, 0);
-    for batch in 0..400 {
-        broker.produce(&topic, 0, &numbered("m", batch * 10..batch * 10 + 10));
-        if batch == 100 {
-            break;
-        }
-    }
+    // Small batches, because an answer to a fetch holds whole ones.
     let writer = broker.writer(&[("batch.num.messages", "10")]);
-    writer.send(&topic, 0, &numbered("m", 1010..40_000));
+    writer.send(&topic, 0, &numbered("m", 0..10_000));
     writer.flush();
     let mut settings = settings(broker, &[&topic]);
     for (key, value) in [("queued.max.messages.kbytes", "1"), ("fetch.message.max.bytes", "512")] {
@@ -65,14 +60,14 @@ fn retention_that_overtakes_a_reader_is_a_gap() {
     let mut watcher = Watcher::open(&settings, &Positions::new(), Start::Beginning);
     watcher.until_records(&only, 1);
     let before = watcher.of_partition(&only).len();
-    assert!(before < 5000, "{before} records were read before any could be deleted");
-    broker.delete_records(&topic, 0, 39_000);
+    assert!(before < 5_000, "{before} records were read before any could be deleted");
+    broker.delete_records(&topic, 0, 9_000);
     watcher.until("a gap", |w| !w.gaps.is_empty());
     watcher.until_caught_up(&topic, 1);
-    assert_eq!(watcher.payloads(&only), texts(&numbered("m", 39_000..40_000)));
+    assert_eq!(watcher.payloads(&only), texts(&numbered("m", 9_000..10_000)));
     let [gap] = watcher.gaps.as_slice() else { panic!("{:?}", watcher.gaps) };
-    assert_eq!(gap.found, 39_000);
-    assert_eq!(watcher.assigned.last(), Some(&(only, 39_000)));
+    assert_eq!(gap.found, 9_000);
+    assert_eq!(watcher.assigned.last(), Some(&(only, 9_000)));
 }
 
 #[test]

@@ -56,7 +56,9 @@ fn what_is_sent_is_written_once_and_in_order() {
 fn a_refused_message_says_why_and_stops_no_other() {
     let broker = broker();
     let topic = broker.topic("produced", 1);
-    let mut producer = KafkaProducer::open(&connection(broker, &[])).unwrap();
+    // How long a topic that is not there may yet appear: half a minute by default.
+    let soon = [("topic.metadata.propagation.max.ms", "500")];
+    let mut producer = KafkaProducer::open(&connection(broker, &soon)).unwrap();
     let lost = producer.send("no-such-topic", None, Some(b"m"), &[]).unwrap();
     let fine = producer.send(&topic, None, Some(b"m"), &[]).unwrap();
     let outcomes: BTreeMap<_, _> = producer.flush(PATIENCE).outcomes.into_iter().collect();
