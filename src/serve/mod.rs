@@ -4,6 +4,7 @@
 //! source has ended.
 
 mod alerting;
+pub mod board;
 pub mod build;
 mod chunk;
 mod commit;
@@ -24,7 +25,7 @@ mod watch;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use arrow_schema::{DataType, TimeUnit};
@@ -38,6 +39,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use self::board::{Board, Sheet, ShownModel};
 use self::commit::Committer;
 use self::counters::Counters;
 use self::dead::DeadLetters;
@@ -69,11 +71,11 @@ pub struct Service {
     /// Whether it is alive and ready.
     pub health: Arc<Health>,
     /// What the store holds, for questions.
-    pub reader: store::Reader,
-    /// The names of the sinks.
-    pub sinks: Vec<String>,
-    /// The model files' settings, by model.
-    pub models: Vec<crate::config::Config>,
+    pub reader: Arc<Mutex<store::Reader>>,
+    /// What retries messages that were given up.
+    pub outbox: Arc<Mutex<store::Outbox>>,
+    /// Models, baselines and sinks, for questions.
+    pub board: Arc<Board>,
 }
 
 /// Speaks to a service from another thread.
@@ -147,7 +149,10 @@ impl Service {
 
         let mut working = Vec::new();
         let mut stale = loaded.series.clone();
-        let configs = models.iter().map(|(model, _)| model.config.clone()).collect();
+        let board = Arc::new(Board::of(Sheet {
+            models: models.iter().map(|(model, _)| shown(model)).collect(),
+            sinks: plan.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        }));
         let mut feeds = Vec::new();
         let mut dead = Vec::new();
         let mut starts = Vec::new();
@@ -177,9 +182,9 @@ impl Service {
             working.push(Working { model, source: source_at, places, time, watches, sinks });
         }
 
-        let reader = store.reader().map_err(|error| from_store(&error))?;
+        let reader = Arc::new(Mutex::new(store.reader().map_err(|error| from_store(&error))?));
+        let outbox = Arc::new(Mutex::new(store.outbox().map_err(|error| from_store(&error))?));
         let own_reader = store.reader().map_err(|error| from_store(&error))?;
-        let sinks = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
         let bells: Vec<Arc<Notify>> = plan.sinks.iter().map(|_| Arc::new(Notify::new())).collect();
         for (sink, bell) in plan.sinks.into_iter().zip(&bells) {
             let outbox = store.outbox().map_err(|error| from_store(&error))?;
@@ -271,7 +276,7 @@ impl Service {
             .spawn(move || engine.run())
             .map_err(|error| Error::run("cannot start a thread").because(error))?;
         info!("started");
-        Ok(Self { engine, readers, events, counters, health, reader, sinks, models: configs })
+        Ok(Self { engine, readers, events, counters, health, reader, outbox, board })
     }
 
     /// What other threads speak to it by.
@@ -294,6 +299,14 @@ impl Service {
             drop(reader.join());
         }
         end
+    }
+}
+
+fn shown(model: &Model) -> ShownModel {
+    ShownModel {
+        config: model.config.clone(),
+        baseline: Arc::clone(&model.baseline),
+        baseline_id: model.baseline_id.clone(),
     }
 }
 

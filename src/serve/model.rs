@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 /// A model with its baseline, ready to take rows.
 pub(super) struct Model {
     pub(super) config: Config,
-    pub(super) baseline: Baseline,
+    pub(super) baseline: Arc<Baseline>,
     pub(super) baseline_id: String,
     pub(super) rules: RuleSet,
     pub(super) segments: Segments,
@@ -110,7 +110,7 @@ impl Model {
             })
             .collect::<Result<_>>()?;
         let baseline_id = baseline.id();
-        Ok(Self { config, baseline, baseline_id, rules, segments, wanted, prepare, features })
+        Ok(Self { config, baseline: Arc::new(baseline), baseline_id, rules, segments, wanted, prepare, features })
     }
 
     /// The rows of a chunk that meet the model's condition. `places` finds each wanted column among the chunk's, `time`
