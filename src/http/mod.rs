@@ -1,93 +1,96 @@
-//! What other programs see of the service: metrics and health.
+//! What other programs see of the service: the API under `/api/v1`, metrics, health (SEMANTICS S16 to S23).
+//!
+//! It asks the store on a connection that only reads, and has the engine do what changes something, which it sees
+//! done before it answers. Nothing here decides: a window, an alert, a message is shown as it was committed.
+//! [`route`] is the table of all there is, `openapi.json` its description.
 
+mod alerts;
 pub mod auth;
+mod connection;
+mod desk;
+mod exposition;
+mod face;
+mod features;
+mod histogram;
+mod models;
+mod operate;
+mod origin;
+mod outbox;
+mod probe;
+mod problem;
+mod query;
+mod reply;
+mod route;
+mod silences;
+mod status;
+mod windows;
 
+#[cfg(test)]
+mod tests;
+
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use serde_json::json;
+use tokio::net::TcpListener;
+use tracing::error;
 
-use self::auth::{Refusal, Scope, Tokens};
+use self::auth::Tokens;
+use self::connection::Limited;
+pub use self::face::Commands;
+use self::face::Face;
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
 use crate::serve::Service;
-use crate::serve::counters::Counters;
-use crate::serve::health::Health;
 
-/// How the face is shown.
+/// Connections at a time.
+const CONNECTIONS: usize = 512;
+/// How long a connection lasts on which nothing moves; a command that is under way may take so long.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// Where the API is, and who may use it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The address to listen on; port 0 lets the system choose.
+    /// The address; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Who may ask.
+    /// The tokens; none only on a loopback address.
     pub tokens: Tokens,
 }
 
-struct Face {
-    counters: Arc<Counters>,
-    health: Arc<Health>,
-    tokens: Tokens,
-    clock: Arc<dyn Clock>,
-}
-
-/// Begins to listen, on the runtime that this is called on; answers the address.
+/// Begins to answer for a service, and tells where. The server is a task of the current runtime, and ends with it.
 ///
 /// # Errors
 ///
-/// The address is taken or not this machine's.
+/// The address cannot be listened on, or is not a loopback one although there are no tokens.
 pub async fn start(settings: &Settings, service: &Service, clock: &Arc<dyn Clock>) -> Result<SocketAddr> {
-    let address = settings.listen;
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
-        Error::input(format!("cannot listen on `{address}`: choose another address with `listen`"))
-            .because(error)
-    })?;
-    let bound = listener.local_addr().map_err(|error| Error::run("the address is unknown").because(error))?;
-    let face = Face {
-        counters: service.counters.clone(),
-        health: service.health.clone(),
-        tokens: settings.tokens.clone(),
-        clock: clock.clone(),
-    };
-    let router = Router::new()
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(Arc::new(face));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(bound)
+    serve(settings.listen, Face::of(service, settings.tokens.clone(), clock)).await
 }
 
-async fn alive(State(face): State<Arc<Face>>) -> Response {
-    answer(face.health.stuck(face.clock.now()).into_iter().collect())
-}
-
-async fn ready(State(face): State<Arc<Face>>) -> Response {
-    answer(face.health.waits(face.clock.now()))
-}
-
-fn answer(reasons: Vec<String>) -> Response {
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, axum::Json(json!({"ok": reasons.is_empty(), "reasons": reasons}))).into_response()
-}
-
-async fn metrics(State(face): State<Arc<Face>>, headers: HeaderMap) -> Response {
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match face.tokens.admit(shown, Scope::Read) {
-        Ok(_) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, kind)], face.counters.text()).into_response()
-        }
-        Err(Refusal::Unknown) => {
-            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a token is needed")
-                .into_response()
-        }
-        Err(Refusal::Forbidden { needed }) => {
-            (StatusCode::FORBIDDEN, format!("a token of scope `{}` is needed", needed.word())).into_response()
-        }
+async fn serve(address: SocketAddr, face: Face) -> Result<SocketAddr> {
+    if face.tokens.is_empty() && !address.ip().is_loopback() {
+        let port = address.port();
+        return Err(Error::input(format!(
+            "`{address}` can be reached from other machines: write `tokens`, or listen on `127.0.0.1:{port}`"
+        )));
     }
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::AddrInUse => ": another program does: end it, or give `listen` another port",
+            ErrorKind::AddrNotAvailable => ": this machine has no such address: give `listen` one that it has",
+            ErrorKind::PermissionDenied => ": this takes a right that the service does not have: use a port above 1023",
+            _ => "",
+        };
+        Error::run(format!("cannot listen on `{address}`{hint}")).because(error)
+    })?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| Error::run(format!("cannot tell the port of `{address}`")).because(error))?;
+    let router = route::router(Arc::new(face));
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(Limited::new(listener, CONNECTIONS, SILENCE), router).await {
+            error!(%error, "the HTTP API has ended");
+        }
+    });
+    Ok(bound)
 }

@@ -1,0 +1,94 @@
+//! What the API stands on: the store's connections, the engine's ear, counters, health, and who may ask.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use driftlead_connectors::store::{self, Acknowledgement, Silence};
+
+use super::auth::Tokens;
+use super::desk::Desk;
+use crate::clock::Clock;
+use crate::exit::Result;
+use crate::serve::board::Board;
+use crate::serve::counters::Counters;
+use crate::serve::health::Health;
+use crate::serve::{self, Service};
+
+/// Requests that may wait for the store.
+const READERS: usize = 64;
+/// Requests that may wait for the engine, or to change the outbox.
+const WRITERS: usize = 16;
+
+/// What the API has the engine do. Each call lasts until that is committed.
+pub trait Commands: Debug + Send {
+    /// Notes who has seen an alert; answers whether it is open.
+    ///
+    /// # Errors
+    ///
+    /// The engine has ended, or cannot commit.
+    fn acknowledge(&self, alert: &str, acknowledgement: Acknowledgement) -> Result<bool>;
+
+    /// Keeps alerts back, or changes how long.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::acknowledge`].
+    fn silence(&self, silence: Silence) -> Result<()>;
+
+    /// Reads the settings again; answers what changed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them; then nothing has changed.
+    fn reload(&self) -> Result<String>;
+}
+
+impl Commands for serve::Commands {
+    fn acknowledge(&self, alert: &str, acknowledgement: Acknowledgement) -> Result<bool> {
+        Self::acknowledge(self, alert, acknowledgement)
+    }
+
+    fn silence(&self, silence: Silence) -> Result<()> {
+        Self::silence(self, silence)
+    }
+
+    fn reload(&self) -> Result<String> {
+        Self::reload(self)
+    }
+}
+
+/// Everything that handlers use.
+#[derive(Debug)]
+pub(super) struct Face {
+    /// Questions to the store.
+    pub(super) reader: Desk<store::Reader>,
+    /// Retries.
+    pub(super) outbox: Desk<store::Outbox>,
+    /// Commands to the engine.
+    pub(super) commands: Desk<Box<dyn Commands>>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) health: Arc<Health>,
+    pub(super) board: Arc<Board>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tokens: Tokens,
+    /// When the API began, in microseconds since 1970.
+    pub(super) started: i64,
+}
+
+impl Face {
+    /// The face of a running service.
+    pub(super) fn of(service: &Service, tokens: Tokens, clock: &Arc<dyn Clock>) -> Self {
+        let commands: Box<dyn Commands> = Box::new(service.commands());
+        Self {
+            reader: Desk::new(Arc::clone(&service.reader), READERS),
+            outbox: Desk::new(Arc::clone(&service.outbox), WRITERS),
+            commands: Desk::new(Arc::new(Mutex::new(commands)), WRITERS),
+            counters: Arc::clone(&service.counters),
+            health: Arc::clone(&service.health),
+            board: Arc::clone(&service.board),
+            clock: Arc::clone(clock),
+            tokens,
+            started: clock.now(),
+        }
+    }
+}
