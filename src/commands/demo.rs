@@ -84,6 +84,7 @@ pub fn run() -> Result<u8> {
 fn replay(folder: &Path, data: &Path) -> Result<usize> {
     let (sender, heard) = crossbeam_channel::unbounded();
     let plan = Plan {
+        file: Some(folder.join("service.yaml")),
         store: folder.join("state"),
         models: vec![folder.join("model.yaml")],
         sources: vec![SourcePlan {

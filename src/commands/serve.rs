@@ -24,7 +24,7 @@ pub fn run(args: &Serve) -> Result<u8> {
     super::use_threads(args.threads)?;
     let fleet = Fleet::load(&args.file)?;
     let environment = |name: &str| std::env::var(name).ok();
-    let plan = Plan::of(&fleet, &environment)?;
+    let plan = Plan::of(&args.file, &fleet, &environment)?;
     let settings =
         http::Settings { listen: fleet.service.listen, tokens: build::tokens(&fleet.service, &environment)? };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -41,8 +41,7 @@ pub fn run(args: &Serve) -> Result<u8> {
         let commands = commands.clone();
         move || commands.stop()
     });
-    let (file, own) = (args.file.clone(), remotes.clone());
-    interrupt::on_hangup(move || match commands.reload(&file, &own) {
+    interrupt::on_hangup(move || match commands.reload() {
         Ok(text) => info!(text, "SIGHUP"),
         Err(error) => error!(error = error.chain(), "SIGHUP: not reloaded"),
     });

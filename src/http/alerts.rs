@@ -18,7 +18,8 @@ pub(super) const TEXT: usize = 2_000;
 /// `GET /api/v1/alerts`: the last opened first.
 pub(super) async fn list(call: Call) -> Answer {
     let words = [("open", AlertStatus::Open), ("resolved", AlertStatus::Resolved)];
-    let filter = AlertFilter { model: call.query.owned("model"), status: call.query.choice("status", &words)? };
+    let filter =
+        AlertFilter { model: call.query.owned("model"), status: call.query.choice("status", &words)? };
     let (cursor, limit) = (call.query.cursor()?, call.query.limit()?);
     let page = call.face.reader.ask(move |reader| reader.alerts(&filter, cursor.as_deref(), limit)).await?;
     let page = page.map_err(|error| Problem::of_store(&error))?;
@@ -63,7 +64,9 @@ async fn find(call: &Call) -> Result<Alert, Problem> {
     let asked = id.clone();
     let found = call.face.reader.ask(move |reader| reader.alert(&asked)).await?;
     found.map_err(|error| Problem::of_store(&error))?.ok_or_else(|| {
-        Problem::unknown(format!("there is no alert `{id}`: expected the `id` of one that the service has opened"))
+        Problem::unknown(format!(
+            "there is no alert `{id}`: expected the `id` of one that the service has opened"
+        ))
     })
 }
 

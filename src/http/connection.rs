@@ -144,13 +144,13 @@ mod tests {
     #[tokio::test]
     async fn one_more_than_the_limit_waits_until_another_ends() {
         let (mut listener, address) = listener(1, Duration::from_secs(600)).await;
-        let _clients = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        let _clients =
+            [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
         let (first, _) = listener.accept().await;
         {
             let mut second = std::pin::pin!(listener.accept());
-            let is_pending = std::future::poll_fn(|context| {
-                Poll::Ready(second.as_mut().poll(context).is_pending())
-            });
+            let is_pending =
+                std::future::poll_fn(|context| Poll::Ready(second.as_mut().poll(context).is_pending()));
             assert!(is_pending.await);
             drop(first);
             second.await;

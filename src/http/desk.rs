@@ -34,7 +34,9 @@ impl<T: Send + 'static> Desk<T> {
         work: impl FnOnce(&mut T) -> R + Send + 'static,
     ) -> Result<R, Problem> {
         let Ok(place) = Arc::clone(&self.line).try_acquire_owned() else {
-            return Err(Problem::unavailable("too many requests wait for the same thing: try again in a moment"));
+            return Err(Problem::unavailable(
+                "too many requests wait for the same thing: try again in a moment",
+            ));
         };
         let turn = Arc::clone(&self.turn).acquire_owned().await;
         let thing = Arc::clone(&self.thing);

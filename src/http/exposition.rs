@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_found_under_the_name_it_has() {
-        let text = "# HELP a_b x\na_b{c=\"d\",e=\"f\\\"\\\\\\n,}=\"} 3\na_b{c=\"g\"} -1.5\na_bc 7\na_b 9\n# EOF\n";
+        let text =
+            "# HELP a_b x\na_b{c=\"d\",e=\"f\\\"\\\\\\n,}=\"} 3\na_b{c=\"g\"} -1.5\na_bc 7\na_b 9\n# EOF\n";
         let found: Vec<Sample<'_>> = samples(text, "a_b").collect();
         assert_eq!(found.len(), 3, "{found:?}");
         assert_eq!((found[0].label("c"), found[0].label("e"), found[0].count()), ("d", "f\"\\\n,}=", 3));
@@ -89,7 +90,8 @@ mod tests {
         let counters = Counters::new();
         counters.commits.inc_by(4);
         let text = counters.text();
-        let commits: Vec<u64> = samples(&text, "driftlead_commits_total").map(|sample| sample.count()).collect();
+        let commits: Vec<u64> =
+            samples(&text, "driftlead_commits_total").map(|sample| sample.count()).collect();
         assert_eq!(commits, [4], "{text}");
     }
 }

@@ -77,8 +77,9 @@ struct Judged {
 impl Judged {
     fn of(window: &StoredWindow) -> Result<Self, Problem> {
         let document = window.document.as_deref().unwrap_or("{}");
-        let mut document: Value = serde_json::from_str(document)
-            .map_err(|error| Problem::internal(&format!("the document of window `{}`: {error}", window.id)))?;
+        let mut document: Value = serde_json::from_str(document).map_err(|error| {
+            Problem::internal(&format!("the document of window `{}`: {error}", window.id))
+        })?;
         let features = match document.get_mut("features").map(Value::take) {
             Some(Value::Array(features)) => features,
             _ => Vec::new(),

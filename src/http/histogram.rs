@@ -60,7 +60,12 @@ fn at_share(min: f64, max: f64, at: usize, parts: usize) -> f64 {
 }
 
 /// The bar of a value.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "clamped")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "clamped"
+)]
 fn bar(value: f64, min: f64, max: f64, n_bars: usize) -> usize {
     let share = (value / 2.0 - min / 2.0) / (max / 2.0 - min / 2.0);
     if share.is_nan() { 0 } else { ((share.clamp(0.0, 1.0) * n_bars as f64) as usize).min(n_bars - 1) }
@@ -97,7 +102,10 @@ mod tests {
             let bars: Vec<usize> = [min, max].map(|x| bar(x, min, max, BARS)).to_vec();
             let last = if min < max { BARS - 1 } else { 0 };
             assert_eq!(bars, [0, last], "{min} to {max}");
-            assert!((0..=BARS).all(|at| (min..=max).contains(&at_share(min, max, at, BARS))), "{min} to {max}");
+            assert!(
+                (0..=BARS).all(|at| (min..=max).contains(&at_share(min, max, at, BARS))),
+                "{min} to {max}"
+            );
         }
         assert_eq!(bar(f64::NAN, 0.0, 1.0, BARS), 0);
         assert_eq!(bar(0.5, 0.0, 1.0, BARS), BARS / 2);

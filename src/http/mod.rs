@@ -77,8 +77,12 @@ async fn serve(address: SocketAddr, face: Face) -> Result<SocketAddr> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::AddrInUse => ": another program does: end it, or give `listen` another port",
-            ErrorKind::AddrNotAvailable => ": this machine has no such address: give `listen` one that it has",
-            ErrorKind::PermissionDenied => ": this takes a right that the service does not have: use a port above 1023",
+            ErrorKind::AddrNotAvailable => {
+                ": this machine has no such address: give `listen` one that it has"
+            }
+            ErrorKind::PermissionDenied => {
+                ": this takes a right that the service does not have: use a port above 1023"
+            }
             _ => "",
         };
         Error::run(format!("cannot listen on `{address}`{hint}")).because(error)

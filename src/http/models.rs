@@ -28,12 +28,17 @@ pub(super) async fn list(call: Call) -> Answer {
     let asked: Vec<(String, Vec<String>)> = sheet.models.iter().map(|own| wanted(&own.config)).collect();
     let ask = move |reader: &mut Reader| {
         let open = open_alerts(reader)?;
-        let newest = asked.iter().map(|(model, names)| newest(reader, model, names)).collect::<Result<Vec<_>, _>>()?;
+        let newest =
+            asked.iter().map(|(model, names)| newest(reader, model, names)).collect::<Result<Vec<_>, _>>()?;
         Ok((open, newest))
     };
     let (open, newest) = call.face.reader.ask(ask).await?.map_err(|error| Problem::of_store(&error))?;
-    let items: Vec<Value> =
-        sheet.models.iter().zip(&newest).map(|(model, newest)| Value::Object(summary(model, newest, &open))).collect();
+    let items: Vec<Value> = sheet
+        .models
+        .iter()
+        .zip(&newest)
+        .map(|(model, newest)| Value::Object(summary(model, newest, &open)))
+        .collect();
     reply::value(&json!({"items": items}))
 }
 

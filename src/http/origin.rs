@@ -19,7 +19,9 @@ use super::problem::Problem;
 pub(super) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let mut hosts: Vec<Option<Authority>> = uri.authority().cloned().map(Some).into_iter().collect();
     hosts.extend(headers.get_all(header::HOST).iter().map(|host| host.to_str().ok()?.parse().ok()));
-    if hosts.is_empty() || !hosts.iter().all(|host| host.as_ref().is_some_and(|host| is_loopback(host.host()))) {
+    if hosts.is_empty()
+        || !hosts.iter().all(|host| host.as_ref().is_some_and(|host| is_loopback(host.host())))
+    {
         let found = headers.get(header::HOST).map_or("", |host| host.to_str().unwrap_or("?"));
         return Err(Problem::foreign(
             "foreign_host",
@@ -75,17 +77,25 @@ mod tests {
         for (name, value) in more {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        check(method, &Uri::from_static("/api/v1/silences"), &headers).map_err(|problem| format!("{problem:?}"))
+        check(method, &Uri::from_static("/api/v1/silences"), &headers)
+            .map_err(|problem| format!("{problem:?}"))
     }
 
     #[test]
     fn names_of_this_machine_are_served_and_others_are_not() {
-        for host in ["localhost:7070", "127.0.0.1:7070", "[::1]:7070", "127.9.9.9", "LOCALHOST", "a.localhost"] {
+        for host in
+            ["localhost:7070", "127.0.0.1:7070", "[::1]:7070", "127.9.9.9", "LOCALHOST", "a.localhost"]
+        {
             assert_eq!(asked(&Method::GET, &[host], &[]), Ok(()), "{host}");
         }
-        for host in
-            ["evil.example:7070", "10.0.0.1", "localhost.evil.example", "notlocalhost", "127.0.0.1.nip.example", ""]
-        {
+        for host in [
+            "evil.example:7070",
+            "10.0.0.1",
+            "localhost.evil.example",
+            "notlocalhost",
+            "127.0.0.1.nip.example",
+            "",
+        ] {
             let refused = asked(&Method::GET, &[host], &[]).unwrap_err();
             assert!(refused.contains("foreign_host"), "{host}: {refused}");
         }
@@ -103,7 +113,10 @@ mod tests {
         assert_eq!(post(&[]), Ok(()));
         assert_eq!(post(&[("origin", "http://localhost:7070"), ("sec-fetch-site", "same-origin")]), Ok(()));
         for foreign in ["http://localhost:3000", "https://evil.example", "null", "http://127.0.0.1:7070"] {
-            assert!(post(&[("origin", foreign)]).is_err_and(|why| why.contains("foreign_origin")), "{foreign}");
+            assert!(
+                post(&[("origin", foreign)]).is_err_and(|why| why.contains("foreign_origin")),
+                "{foreign}"
+            );
         }
         for site in ["cross-site", "same-site"] {
             assert!(post(&[("sec-fetch-site", site)]).is_err(), "{site}");

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use driftlead_connectors::store::{
-    Delivery, MessageFilter, MessageState, Reader, Selection, SinkSummary,
-};
+use driftlead_connectors::store::{Delivery, MessageFilter, MessageState, Reader, Selection, SinkSummary};
 use driftlead_connectors::{Error, ErrorKind};
 use serde_json::{Value, json};
 

@@ -26,10 +26,7 @@ pub(super) async fn metrics(call: Call) -> Answer {
 }
 
 fn probe([fine, not]: [&str; 2], reasons: &[String]) -> axum::response::Response {
-    let (status, word) = if reasons.is_empty() {
-        (StatusCode::OK, fine)
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, not)
-    };
+    let (status, word) =
+        if reasons.is_empty() { (StatusCode::OK, fine) } else { (StatusCode::SERVICE_UNAVAILABLE, not) };
     reply::json(status, json!({"status": word, "reasons": reasons}).to_string())
 }

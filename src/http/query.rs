@@ -42,7 +42,9 @@ impl Query {
                 return Err(Problem::request(format!("unknown parameter `{key}`: {hint}")));
             }
             if value.is_empty() {
-                return Err(Problem::request(format!("parameter `{key}` is empty: give it a value or leave it out")));
+                return Err(Problem::request(format!(
+                    "parameter `{key}` is empty: give it a value or leave it out"
+                )));
             }
             if query.contains_key(&key) {
                 return Err(Problem::request(format!("parameter `{key}` is there twice: expected it once")));
@@ -90,7 +92,9 @@ impl Query {
         let Some(text) = self.text("limit") else { return Ok(LIMIT) };
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().ok().filter(|limit| plain && (1..=MOST).contains(limit)).ok_or_else(|| {
-            Problem::request(format!("parameter `limit` is `{text}`: expected a whole number from 1 to {MOST}"))
+            Problem::request(format!(
+                "parameter `limit` is `{text}`: expected a whole number from 1 to {MOST}"
+            ))
         })
     }
 
@@ -113,7 +117,8 @@ impl Query {
     pub(super) fn segment(&self) -> Result<Option<Wish>, Problem> {
         let Some(text) = self.text("segment") else { return Ok(None) };
         let expected = r#"expected `null` for the whole, or columns and values such as `{"origin":"ATL"}`"#;
-        let wrong = |what: String| Problem::request(format!("parameter `segment` is `{text}`: {what}{expected}"));
+        let wrong =
+            |what: String| Problem::request(format!("parameter `segment` is `{text}`: {what}{expected}"));
         match serde_json::from_str::<Option<wire::Segment>>(text) {
             Ok(None) => Ok(Some(Wish::Whole)),
             Ok(Some(segment)) if segment.0.is_empty() => Err(wrong("it has no column; ".to_owned())),
@@ -130,7 +135,9 @@ impl Query {
     }
 
     fn parse<T: FromStr<Err = String>>(&self, key: &str) -> Result<Option<T>, Problem> {
-        let read = |text: &str| text.parse().map_err(|error| Problem::request(format!("parameter `{key}`: {error}")));
+        let read = |text: &str| {
+            text.parse().map_err(|error| Problem::request(format!("parameter `{key}`: {error}")))
+        };
         self.text(key).map(read).transpose()
     }
 }

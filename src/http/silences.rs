@@ -55,7 +55,9 @@ pub(super) async fn create(mut call: Call) -> Answer {
     }
     check_length("reason", reason)?;
     if !wanted.matcher.is_object() {
-        return Err(Problem::body("`matcher` is no object: expected such as `{\"model\":\"flights\"}`, or `{}` for all"));
+        return Err(Problem::body(
+            "`matcher` is no object: expected such as `{\"model\":\"flights\"}`, or `{}` for all",
+        ));
     }
     let matcher: Matcher = serde_json::from_value(wanted.matcher)
         .map_err(|error| Problem::body(format!("`matcher` is not what was expected: {error}")))?;
@@ -64,7 +66,9 @@ pub(super) async fn create(mut call: Call) -> Answer {
         let asked = alert.clone();
         let found = call.face.reader.ask(move |reader| reader.alert(&asked)).await?;
         if found.map_err(|error| Problem::of_store(&error))?.is_none() {
-            return Err(Problem::refused(format!("`matcher` names the alert `{alert}`, which does not exist")));
+            return Err(Problem::refused(format!(
+                "`matcher` names the alert `{alert}`, which does not exist"
+            )));
         }
     }
     let matcher = reply::write(&matcher)?;
@@ -127,17 +131,25 @@ fn span(wanted: &Wanted, now: i64) -> Result<(i64, i64), Problem> {
                 duration.parse().map_err(|error| Problem::body(format!("`duration`: {error}")))?;
             starts.saturating_add(duration.micros())
         }
-        _ => return Err(Problem::body("expected either `expires` or `duration`, such as `\"duration\":\"2h\"`")),
+        _ => {
+            return Err(Problem::body(
+                "expected either `expires` or `duration`, such as `\"duration\":\"2h\"`",
+            ));
+        }
     };
     if expires <= starts {
         return Err(Problem::refused("the silence ends before it starts: expected `expires` after `starts`"));
     }
     if expires <= now {
         let expires = Timestamp::from_micros(expires);
-        return Err(Problem::refused(format!("the silence ends at `{expires}`, which is over: expected a later end")));
+        return Err(Problem::refused(format!(
+            "the silence ends at `{expires}`, which is over: expected a later end"
+        )));
     }
     if expires.saturating_sub(starts) > LONGEST || expires.saturating_sub(now) > 2 * LONGEST {
-        return Err(Problem::refused("the silence is too long: expected at most 366 days, within the next two years"));
+        return Err(Problem::refused(
+            "the silence is too long: expected at most 366 days, within the next two years",
+        ));
     }
     Ok((starts, expires))
 }
@@ -146,7 +158,9 @@ fn span(wanted: &Wanted, now: i64) -> Result<(i64, i64), Problem> {
 fn check(matcher: &Matcher, sheet: &Sheet) -> Result<(), Problem> {
     let unknown = |what: &str, name: &str, known: &[&str]| {
         let hint = suggest(name, known.iter().copied());
-        Problem::refused(format!("`matcher` names the {what} `{name}`, which the service does not have: {hint}"))
+        Problem::refused(format!(
+            "`matcher` names the {what} `{name}`, which the service does not have: {hint}"
+        ))
     };
     let models: Vec<_> = match &matcher.model {
         None => sheet.models.iter().collect(),

@@ -78,7 +78,9 @@ fn windows(text: &str) -> Vec<Value> {
     let late = by_window("driftlead_late_rows_total");
     let after = by_window("driftlead_late_after_final_rows_total");
     let delays: BTreeMap<(String, String), Option<f64>> = samples(text, "driftlead_watermark_delay_seconds")
-        .map(|sample| ((sample.label("model").to_owned(), sample.label("window").to_owned()), sample.number()))
+        .map(|sample| {
+            ((sample.label("model").to_owned(), sample.label("window").to_owned()), sample.number())
+        })
         .collect();
     by_window("driftlead_rows_total")
         .iter()

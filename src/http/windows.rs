@@ -31,7 +31,8 @@ pub(super) async fn list(call: Call) -> Answer {
         let page = reader.windows(&filter, cursor.as_deref(), limit)?;
         // A model that was taken away has left its windows.
         let any = WindowFilter { model: filter.model, ..WindowFilter::default() };
-        let is_known = is_at_work || !page.items.is_empty() || !reader.windows(&any, None, 1)?.items.is_empty();
+        let is_known =
+            is_at_work || !page.items.is_empty() || !reader.windows(&any, None, 1)?.items.is_empty();
         Ok((page, is_known))
     };
     let (page, is_known) = call.face.reader.ask(ask).await?.map_err(|error| Problem::of_store(&error))?;

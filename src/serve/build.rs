@@ -28,15 +28,16 @@ struct Vault<'a> {
 }
 
 impl Plan {
-    /// The plan of a service and its models. `environment` has the variables that settings name.
+    /// The plan of a service file and its models. `environment` has the variables that settings name.
     ///
     /// # Errors
     ///
     /// A secret that is missing, a file that cannot be read, a setting that a component refuses.
-    pub fn of(fleet: &Fleet, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+    pub fn of(file: &Path, fleet: &Fleet, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let vault = Vault { environment };
         let service = &fleet.service;
         Ok(Self {
+            file: Some(file.to_owned()),
             store: PathBuf::from(&service.store),
             models: fleet.models.iter().map(|model| model.file.clone()).collect(),
             sources: service.sources.iter().map(|own| vault.source(own)).collect::<Result<_>>()?,

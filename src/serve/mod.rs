@@ -25,6 +25,7 @@ mod watch;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -54,6 +55,7 @@ use self::reader::{ReadPlan, Reader, TimeColumn};
 use self::silence::Silences;
 use self::watch::{Stored, Watch};
 use crate::clock::Clock;
+use crate::config::fleet::Fleet;
 use crate::exit::{Error, Result};
 
 pub use self::engine::End;
@@ -65,7 +67,7 @@ const QUEUE: usize = 8;
 pub struct Service {
     engine: JoinHandle<Result<End>>,
     readers: Vec<JoinHandle<()>>,
-    events: Sender<Event>,
+    commands: Commands,
     /// What the service counts of itself.
     pub counters: Arc<Counters>,
     /// Whether it is alive and ready.
@@ -80,13 +82,18 @@ pub struct Service {
 
 /// Speaks to a service from another thread.
 #[derive(Clone, Debug)]
-pub struct Commands(Sender<Event>);
+pub struct Commands {
+    events: Sender<Event>,
+    /// The service file, and by what the baselines of its models are read.
+    file: Option<PathBuf>,
+    remotes: Arc<Remotes>,
+}
 
 impl Commands {
     /// Asks the service to end with everything committed.
     pub fn stop(&self) {
         // One that has ended needs no asking.
-        drop(self.0.send(Event::Stop));
+        drop(self.events.send(Event::Stop));
     }
 
     /// Notes who has seen an alert; answers whether there is such an alert, once that is committed.
@@ -107,22 +114,28 @@ impl Commands {
         self.ask(|answer| Event::Silence { silence, answer })
     }
 
-    /// Reads the service file `file` and its models again and takes what changed of the models; answers what that was.
-    /// Reading takes as long as a start; the service goes on meanwhile.
+    /// Reads the service file and its models again and takes what changed of the models; answers what that was. Reading
+    /// takes as long as a start; the service goes on meanwhile.
     ///
     /// # Errors
     ///
     /// What is wrong with them, or needs a restart; then nothing has changed.
-    pub fn reload(&self, file: &std::path::Path, remotes: &Arc<Remotes>) -> Result<String> {
-        let fleet = crate::config::fleet::Fleet::load(file)?;
-        let models = fleet.models.iter().map(|own| Model::open(&own.file, remotes)).collect::<Result<_>>()?;
+    pub fn reload(&self) -> Result<String> {
+        let Some(file) = &self.file else {
+            return Err(Error::input(
+                "the service was not started from a file: there is nothing to read again",
+            ));
+        };
+        let fleet = Fleet::load(file)?;
+        let models =
+            fleet.models.iter().map(|own| Model::open(&own.file, &self.remotes)).collect::<Result<_>>()?;
         self.ask(|answer| Event::Reload { models, answer })
     }
 
     fn ask<T>(&self, event: impl FnOnce(event::Sender<Result<T>>) -> Event) -> Result<T> {
         let ended = || Error::run("the service has ended");
         let (answer, answered) = bounded(1);
-        self.0.send(event(answer)).map_err(|_| ended())?;
+        self.events.send(event(answer)).map_err(|_| ended())?;
         answered.recv().map_err(|_| ended())?
     }
 }
@@ -146,6 +159,7 @@ impl Service {
         let counters = Arc::new(Counters::new());
         let health = Arc::new(Health::of(plan.sources.iter().map(|source| source.name.as_str())));
         let (events, inbox) = bounded(QUEUE);
+        let commands = Commands { events: events.clone(), file: plan.file, remotes: remotes.clone() };
 
         let mut working = Vec::new();
         let mut stale = loaded.series.clone();
@@ -276,13 +290,13 @@ impl Service {
             .spawn(move || engine.run())
             .map_err(|error| Error::run("cannot start a thread").because(error))?;
         info!("started");
-        Ok(Self { engine, readers, events, counters, health, reader, outbox, board })
+        Ok(Self { engine, readers, commands, counters, health, reader, outbox, board })
     }
 
     /// What other threads speak to it by.
     #[must_use]
     pub fn commands(&self) -> Commands {
-        Commands(self.events.clone())
+        self.commands.clone()
     }
 
     /// Waits for the end.
@@ -291,8 +305,8 @@ impl Service {
     ///
     /// Why it could not go on. What was committed stays, and the next start goes on from there.
     pub fn wait(self) -> Result<End> {
-        let Self { engine, readers, events, .. } = self;
-        drop(events);
+        let Self { engine, readers, commands, .. } = self;
+        drop(commands);
         let end = engine.join().unwrap_or_else(|_| Err(Error::run("the engine thread has panicked")));
         for reader in readers {
             // The engine is gone, so the thread finds its queue closed.

@@ -110,7 +110,16 @@ impl Model {
             })
             .collect::<Result<_>>()?;
         let baseline_id = baseline.id();
-        Ok(Self { config, baseline: Arc::new(baseline), baseline_id, rules, segments, wanted, prepare, features })
+        Ok(Self {
+            config,
+            baseline: Arc::new(baseline),
+            baseline_id,
+            rules,
+            segments,
+            wanted,
+            prepare,
+            features,
+        })
     }
 
     /// The rows of a chunk that meet the model's condition. `places` finds each wanted column among the chunk's, `time`

@@ -14,6 +14,8 @@ use super::wire::Body;
 
 /// A service to be started.
 pub struct Plan {
+    /// The service file, to be read again by a reload; `None` if there is none.
+    pub file: Option<PathBuf>,
     /// The folder of the store.
     pub store: PathBuf,
     /// The model files.
