@@ -98,6 +98,23 @@ Examples:
   driftlead serve service.yaml
   driftlead serve service.yaml --log-format json --log-level warn")]
     Serve(Serve),
+    /// Show alerts, retry deliveries, test sinks.
+    ///
+    /// Reads the store of a service, running or not. What changes it needs a service that is stopped: a running one is asked
+    /// by its API.
+    #[command(after_help = "\
+Examples:
+  driftlead alerts list service.yaml
+  driftlead alerts list ./state --all
+  driftlead alerts test-sink service.yaml oncall
+  driftlead alerts retry service.yaml --sink oncall")]
+    Alerts(Alerts),
+    /// Check or export the store of a service.
+    #[command(after_help = "\
+Examples:
+  driftlead store check service.yaml
+  driftlead store export ./state exported")]
+    Store(Store),
     /// Show what is in a baseline file.
     ///
     /// For a baseline file: its features with their edges, counts and a histogram of each.
@@ -136,6 +153,80 @@ pub struct Init {
     /// Write the file here, and its schema for editors beside it, instead of to standard output.
     #[arg(short, long, value_name = "MODEL.yaml")]
     pub output: Option<PathBuf>,
+}
+
+/// The words after `driftlead alerts`.
+#[derive(Clone, Debug, Args)]
+pub struct Alerts {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AlertsCommand,
+}
+
+/// What can be done about alerts.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// List the alerts that are open, the newest first.
+    List {
+        /// The service file, or the folder of its store.
+        #[arg(value_name = "SERVICE.yaml")]
+        store: PathBuf,
+        /// Those that are resolved too.
+        #[arg(long)]
+        all: bool,
+        /// Only those of this model.
+        #[arg(long, value_name = "NAME")]
+        model: Option<String>,
+    },
+    /// Try messages again that were given up.
+    Retry {
+        /// The service file, or the folder of its store; the service must not run.
+        #[arg(value_name = "SERVICE.yaml")]
+        store: PathBuf,
+        /// Only those of this sink.
+        #[arg(long, value_name = "SINK")]
+        sink: Option<String>,
+        /// Only this one.
+        #[arg(long, value_name = "KEY", conflicts_with = "sink")]
+        key: Option<String>,
+    },
+    /// Send a test alert to a sink.
+    TestSink {
+        /// The service file.
+        #[arg(value_name = "SERVICE.yaml")]
+        service: PathBuf,
+        /// The sink's name in it.
+        #[arg(value_name = "SINK")]
+        sink: String,
+    },
+}
+
+/// The words after `driftlead store`.
+#[derive(Clone, Debug, Args)]
+pub struct Store {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+/// What can be done with a store.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StoreCommand {
+    /// See whether it is whole.
+    Check {
+        /// The service file, or the folder of its store.
+        #[arg(value_name = "SERVICE.yaml")]
+        store: PathBuf,
+    },
+    /// Write its windows and alerts as Parquet files.
+    Export {
+        /// The service file, or the folder of its store.
+        #[arg(value_name = "SERVICE.yaml")]
+        store: PathBuf,
+        /// The folder to write to.
+        #[arg(value_name = "FOLDER")]
+        output: PathBuf,
+    },
 }
 
 /// The words after `driftlead serve`.

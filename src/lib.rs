@@ -58,6 +58,8 @@ fn dispatch(command: Command) -> exit::Result<u8> {
         Command::Init(args) => commands::init::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Alerts(args) => commands::alerts::run(&args),
+        Command::Store(args) => commands::store::run(&args),
         Command::Demo => commands::demo::run(),
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one a file: each takes what was typed and returns an exit code.
 
+pub mod alerts;
 pub mod baseline;
 pub mod check;
 pub mod completions;
@@ -8,6 +9,7 @@ pub mod init;
 pub mod inspect;
 pub mod serve;
 pub mod spread;
+pub mod store;
 pub mod validate;
 
 use crate::exit::{Error, Result};

@@ -1,0 +1,102 @@
+//! Rows into series, and series into windows that close.
+
+use driftlead_connectors::store;
+use driftlead_engine::accumulate::Split;
+use driftlead_engine::stream::Rows as SeriesRows;
+
+use super::super::chunk::Chunk;
+use super::super::counters::{OfModel, OfReason, OfSource, OfWindow};
+use super::super::fault;
+use super::super::health::SourceHealth;
+use super::super::watch::Bench;
+use super::Engine;
+use super::feed::series_id;
+use crate::exit::Result;
+
+impl Engine {
+    /// Counts a chunk's rows in every model that reads its source.
+    pub(super) fn count(&mut self, chunk: &Chunk) -> Result<()> {
+        let source = chunk.source;
+        self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+        let of = OfSource { source: self.feeds[source].name.clone() };
+        self.counters.records.get_or_create(&of).inc_by(chunk.records);
+        for (reason, count) in chunk.dead_by_reason() {
+            let of = OfReason { source: of.source.clone(), reason: reason.to_owned() };
+            self.counters.bad_records.get_or_create(&of).inc_by(count);
+        }
+        let now = self.clock.now();
+        self.dead[source].add(&chunk.partition, &chunk.dead, now);
+        let partition = self.partition(source, &chunk.partition);
+        partition.position = Some(chunk.position);
+        partition.quiet_since = None;
+        let id = partition.id;
+        self.remember(source, &chunk.partition, id, chunk.position);
+        if let Some(file) = &chunk.file {
+            self.pending.commit.files.retain(|own| (&own.source, &own.path) != (&file.source, &file.path));
+            self.pending.commit.files.push(file.clone());
+        }
+        for at in 0..self.models.len() {
+            if self.models[at].source != source {
+                continue;
+            }
+            self.count_model(at, chunk, id)?;
+            fault::point("chunk_counted");
+            self.close(at, chunk.received)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn count_model(
+        &mut self,
+        at: usize,
+        chunk: &Chunk,
+        partition: store::PartitionId,
+    ) -> Result<()> {
+        let working = &mut self.models[at];
+        let rows = working.model.rows(chunk, &working.places, working.time)?;
+        if rows.excluded > 0 {
+            let of = OfModel { model: working.model.config.model.clone() };
+            self.counters.excluded.get_or_create(&of).inc_by(rows.excluded);
+        }
+        let features = working.model.features(&rows);
+        let splits: Vec<Split<'_>> =
+            rows.segments.iter().map(|own| Split { segments: &own.segments, rows: &own.rows }).collect();
+        let batch = SeriesRows { times: &rows.times, features: &features, failed: &[], splits: &splits };
+        for watch in &mut working.watches {
+            let added = watch.add(series_id(partition), &batch);
+            let of = OfWindow {
+                model: working.model.config.model.clone(),
+                window: working.model.config.windows[watch.window].name.clone(),
+            };
+            self.counters.rows.get_or_create(&of).inc_by(added.counted);
+            if added.late > 0 {
+                self.counters.late_rows.get_or_create(&of).inc_by(added.late);
+            }
+            if added.late_after_final > 0 {
+                self.counters.late_after_final.get_or_create(&of).inc_by(added.late_after_final);
+            }
+        }
+        self.pending.is_dirty = true;
+        Ok(())
+    }
+
+    /// Judges what closed in a model's windows, and notes it for the next commit.
+    pub(super) fn close(&mut self, at: usize, since: i64) -> Result<()> {
+        let now = self.clock.now();
+        let working = &mut self.models[at];
+        let bench = Bench::of(&working.model);
+        let mut all = Vec::new();
+        for watch in &mut working.watches {
+            let closed = watch.close(&bench, now);
+            if !closed.windows.is_empty() || !closed.gaps.is_empty() {
+                all.push((working.model.config.windows[watch.window].name.clone(), closed));
+            }
+        }
+        for (name, closed) in all {
+            self.pending.closing_since.get_or_insert(since);
+            self.note(at, &name, closed, now)?;
+        }
+        fault::point("windows_judged");
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! The sources as the engine sees them, and how far each partition is.
+
+use std::collections::BTreeMap;
+
+use crossbeam_channel::Sender;
+use driftlead_connectors::store::{self, PartitionKey};
+use driftlead_connectors::stream::{Partition, Position};
+use driftlead_engine::stream::PartitionId;
+
+use super::super::reader::Control;
+use super::Engine;
+
+/// A source as the engine sees it.
+pub(in crate::serve) struct Feed {
+    pub(in crate::serve) name: String,
+    pub(in crate::serve) control: Sender<Control>,
+    pub(in crate::serve) partitions: BTreeMap<Partition, PartitionNow>,
+    pub(in crate::serve) has_ended: bool,
+}
+
+impl Feed {
+    /// A source with the partitions that the store knows of.
+    pub(in crate::serve) fn new(name: &str, control: Sender<Control>, loaded: &store::Loaded) -> Self {
+        let own = loaded.partitions.iter().filter(|(key, _)| key.source == name);
+        let partitions = own
+            .map(|(key, state)| {
+                let now = PartitionNow {
+                    id: state.id,
+                    position: Some(state.position),
+                    quiet_since: None,
+                    was_caught_up: false,
+                };
+                (key.partition.clone(), now)
+            })
+            .collect();
+        Self { name: name.to_owned(), control, partitions, has_ended: false }
+    }
+}
+
+/// What is known of a partition.
+#[derive(Debug)]
+pub(in crate::serve) struct PartitionNow {
+    pub(super) id: store::PartitionId,
+    pub(super) position: Option<Position>,
+    /// When it was read to its end, if nothing came since.
+    pub(super) quiet_since: Option<i64>,
+    /// Whether it was ever read to its end.
+    pub(super) was_caught_up: bool,
+}
+
+impl Engine {
+    pub(super) fn partition(&mut self, source: usize, partition: &Partition) -> &mut PartitionNow {
+        let feed = &mut self.feeds[source];
+        let name = &feed.name;
+        let store = self.committer.store();
+        feed.partitions.entry(partition.clone()).or_insert_with(|| {
+            let key = PartitionKey { source: name.clone(), partition: partition.clone() };
+            PartitionNow {
+                id: store.partition(&key),
+                position: None,
+                quiet_since: None,
+                was_caught_up: false,
+            }
+        })
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        source: usize,
+        partition: &Partition,
+        id: store::PartitionId,
+        position: Position,
+    ) {
+        self.pending.is_dirty = true;
+        self.pending.positions.entry(source).or_default().insert(partition.clone(), position);
+        let state = store::PartitionState { id, position, note: Vec::new() };
+        match self.pending.commit.partitions.iter_mut().find(|own| own.id == id) {
+            Some(own) => *own = state,
+            None => self.pending.commit.partitions.push(state),
+        }
+    }
+}
+
+/// Partitions have the same number in the store and in a series.
+pub(super) fn series_id(id: store::PartitionId) -> PartitionId {
+    PartitionId(u32::try_from(id.0).unwrap_or(u32::MAX))
+}

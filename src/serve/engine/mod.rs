@@ -1,0 +1,427 @@
+//! The engine thread: every event, one after the other.
+//!
+//! It owns the series, the alerts and the store. After each event that moves a series it judges what closed, and writes
+//! state when a window closed or the commit interval is over. Between events it waits for the next, or for whatever
+//! falls due first: a commit, a partition that becomes idle, a correction that was held back.
+
+mod count;
+mod feed;
+mod reload;
+mod say;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use driftlead_connectors::store::{self};
+use tracing::{error, info, warn};
+
+pub(super) use self::feed::Feed;
+use self::feed::series_id;
+use super::commit::{Committer, Pending};
+use super::counters::{Counters, OfPartition, OfSink, OfSource, OfWindow};
+use super::dead::DeadLetters;
+use super::event::Event;
+use super::fault;
+use super::health::{Health, SourceHealth};
+use super::model::Model;
+use super::reader::Control;
+use super::silence::Silences;
+use super::watch::Watch;
+use super::wire::Body;
+use crate::clock::Clock;
+use crate::exit::{Error, Result};
+
+/// The engine thread looks around at least so often.
+const TICK: Duration = Duration::from_millis(200);
+/// While chunks wait, closed windows wait so long for company before they are committed, in microseconds.
+const GATHER: i64 = 250_000;
+/// How often the store is swept, in microseconds.
+const SWEEP_EVERY: i64 = 10_000_000;
+/// How long a shutdown waits for the source threads, in microseconds.
+const PATIENCE: i64 = 5_000_000;
+
+/// A model with its windows.
+pub(super) struct Working {
+    pub(super) model: Model,
+    /// The place of its source.
+    pub(super) source: usize,
+    /// Each wanted column's place among the source's.
+    pub(super) places: Vec<usize>,
+    /// Its place among the source's time columns.
+    pub(super) time: usize,
+    pub(super) watches: Vec<Watch>,
+    /// For each sink of the model its name, and whether it wants verdicts and alerts.
+    pub(super) sinks: Vec<Subscription>,
+}
+
+/// What a sink wants.
+#[derive(Clone, Debug)]
+pub(super) struct Subscription {
+    pub(super) sink: String,
+    pub(super) verdicts: bool,
+    pub(super) alerts: bool,
+}
+
+/// Why the engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Somebody asked.
+    Stopped,
+    /// Every source has ended.
+    Exhausted,
+}
+
+/// The state of the engine thread.
+pub(super) struct Engine {
+    pub(super) models: Vec<Working>,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) dead: Vec<DeadLetters>,
+    pub(super) committer: Committer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) commit_every: i64,
+    pub(super) events: Receiver<Event>,
+    pub(super) health: Arc<Health>,
+    pub(super) listener: Option<Sender<Body>>,
+    reader: store::Reader,
+    retention: store::Retention,
+    swept_at: i64,
+    silences: Silences,
+    /// Open alerts by id, as they were last said.
+    open: BTreeMap<String, OpenAlert>,
+    silences_seen_at: i64,
+    pending: Pending,
+    committed_at: i64,
+}
+
+/// The parts of an engine.
+pub(super) struct Parts {
+    pub(super) models: Vec<Working>,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) dead: Vec<DeadLetters>,
+    pub(super) committer: Committer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) commit_every: i64,
+    pub(super) events: Receiver<Event>,
+    pub(super) health: Arc<Health>,
+    /// Who hears of every verdict and alert once it is committed, beside the sinks.
+    pub(super) listener: Option<Sender<Body>>,
+    pub(super) reader: store::Reader,
+    pub(super) retention: store::Retention,
+    pub(super) silences: Silences,
+    pub(super) alerts: Vec<store::Alert>,
+}
+
+/// An alert that is open.
+#[derive(Debug)]
+struct OpenAlert {
+    alert: store::Alert,
+    /// Whether its last message was kept back by a silence.
+    is_kept_back: bool,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Self {
+        let committed_at = parts.clock.now();
+        let Parts {
+            models,
+            feeds,
+            dead,
+            committer,
+            clock,
+            counters,
+            commit_every,
+            events,
+            health,
+            listener,
+            reader,
+            retention,
+            silences,
+            alerts,
+        } = parts;
+        let pending = Pending::default();
+        counters.open_alerts.set(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
+        // Whether the last message went out is the outbox's knowledge: sending it again does nothing under its old key.
+        let open = alerts
+            .into_iter()
+            .map(|alert| (alert.id.clone(), OpenAlert { alert, is_kept_back: true }))
+            .collect();
+        Self {
+            models,
+            feeds,
+            dead,
+            committer,
+            clock,
+            counters,
+            commit_every,
+            events,
+            health,
+            listener,
+            reader,
+            retention,
+            swept_at: committed_at,
+            silences,
+            open,
+            silences_seen_at: committed_at,
+            pending,
+            committed_at,
+        }
+    }
+
+    /// Runs until somebody says stop or all sources have ended.
+    ///
+    /// # Errors
+    ///
+    /// A source that cannot go on, a store that takes no commit. What was committed stays.
+    pub(super) fn run(&mut self) -> Result<End> {
+        // What was changed by the start itself, such as alerts of an old version.
+        self.commit_if(true)?;
+        loop {
+            self.health.beat(self.clock.now());
+            match self.events.recv_timeout(self.nap()) {
+                Ok(Event::Stop) => return self.stop(),
+                Ok(event) => self.take(event)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.stop(),
+            }
+            self.tick()?;
+            if self.feeds.iter().all(|feed| feed.has_ended) {
+                self.commit_if(true)?;
+                return Ok(End::Exhausted);
+            }
+            self.commit_if(false)?;
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Chunk(chunk) => self.count(&chunk),
+            Event::Assigned { source, partition, position } => {
+                self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+                self.partition(source, &partition).position.get_or_insert(position);
+                let id = self.partition(source, &partition).id;
+                self.each_watch(source, |watch| watch.series.assign(series_id(id)))
+            }
+            Event::CaughtUp { source, partition, lag } => {
+                self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+                let now = self.clock.now();
+                let name = self.feeds[source].name.clone();
+                let own = self.partition(source, &partition);
+                if !std::mem::replace(&mut own.was_caught_up, true) {
+                    info!(source = name, %partition, "caught up");
+                }
+                own.quiet_since.get_or_insert(now);
+                for (partition, records) in lag {
+                    let of = OfPartition {
+                        source: self.feeds[source].name.clone(),
+                        topic: partition.topic,
+                        partition: partition.number,
+                    };
+                    self.counters.lag.get_or_create(&of).set(i64::try_from(records).unwrap_or(i64::MAX));
+                }
+                Ok(())
+            }
+            Event::Gap { source, partition, expected, found, reason } => {
+                let name = &self.feeds[source].name;
+                error!(source = name, %partition, expected, found, reason, "records were lost before they were read");
+                self.counters.gaps.get_or_create(&OfSource { source: name.clone() }).inc();
+                Ok(())
+            }
+            Event::Trouble { source, message } => {
+                warn!(
+                    source = self.feeds[source].name,
+                    message, "the source has trouble, and goes on by itself"
+                );
+                self.health.source(&self.feeds[source].name, SourceHealth::Troubled { message });
+                Ok(())
+            }
+            Event::Ended { source } => self.end(source),
+            Event::Failed { source, error } => {
+                // What was read before is not lost, and the person sees why it ends.
+                self.commit_if(true)?;
+                error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
+                Err(error)
+            }
+            Event::Reload { models, answer } => {
+                let changed = self.reload(models)?;
+                drop(answer.send(changed));
+                Ok(())
+            }
+            Event::Acknowledge { alert, acknowledgement, answer } => {
+                let is_known = self.open.contains_key(&alert);
+                if is_known {
+                    self.pending.commit.acknowledged.push((alert, acknowledgement));
+                    self.pending.is_dirty = true;
+                    self.commit_if(true)?;
+                }
+                drop(answer.send(Ok(is_known)));
+                Ok(())
+            }
+            Event::Silence { silence, answer } => {
+                self.pending.commit.silences.retain(|own| own.id != silence.id);
+                self.pending.commit.silences.push(silence.clone());
+                self.pending.is_dirty = true;
+                self.commit_if(true)?;
+                self.silences.put(silence);
+                drop(answer.send(Ok(())));
+                Ok(())
+            }
+            Event::Stop => Ok(()),
+        }
+    }
+
+    /// What falls due by the clock: partitions that became idle, corrections that were held back.
+    fn tick(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        self.break_silence(now);
+        self.sweep(now)?;
+        for at in 0..self.models.len() {
+            let source = self.models[at].source;
+            let mut moved = false;
+            for watch in 0..self.models[at].watches.len() {
+                let window = &self.models[at].model.config.windows[self.models[at].watches[watch].window];
+                let idle = window.idle.micros();
+                let quiet: Vec<store::PartitionId> = self.feeds[source]
+                    .partitions
+                    .values()
+                    .filter(|partition| {
+                        partition.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle)
+                    })
+                    .map(|partition| partition.id)
+                    .collect();
+                let watch = &mut self.models[at].watches[watch];
+                for id in quiet {
+                    moved |= watch.set_idle(series_id(id));
+                }
+                moved |= watch.series.next_deadline().is_some_and(|deadline| deadline <= now);
+            }
+            if moved {
+                self.pending.is_dirty = true;
+                self.close(at, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A source has ended: its partitions hold nothing up any more.
+    fn end(&mut self, source: usize) -> Result<()> {
+        self.feeds[source].has_ended = true;
+        self.pending.is_dirty = true;
+        self.health.source(&self.feeds[source].name, SourceHealth::Ended);
+        info!(source = self.feeds[source].name, "the source has ended");
+        self.each_watch(source, Watch::end)
+    }
+
+    /// Deletes what is beyond its time, a little at once, and looks how the outbox stands.
+    fn sweep(&mut self, now: i64) -> Result<()> {
+        if (0..SWEEP_EVERY).contains(&now.saturating_sub(self.swept_at)) {
+            return Ok(());
+        }
+        let swept = self
+            .committer
+            .store()
+            .sweep(now, &self.retention)
+            .map_err(|error| Error::run(error.to_string()).because(error))?;
+        if swept.too_large {
+            warn!("the store is larger than `retention.size`, and nothing is left that may be deleted");
+        }
+        // More of the same is done after the next events.
+        self.swept_at = if swept.more { self.swept_at } else { now };
+        for sink in self.reader.sinks().map_err(|error| Error::run(error.to_string()))? {
+            let of = OfSink { sink: sink.sink };
+            self.counters.outbox.get_or_create(&of).set(i64::try_from(sink.pending).unwrap_or(i64::MAX));
+        }
+        Ok(())
+    }
+
+    fn each_watch(&mut self, source: usize, mut change: impl FnMut(&mut Watch)) -> Result<()> {
+        for at in 0..self.models.len() {
+            if self.models[at].source == source {
+                self.models[at].watches.iter_mut().for_each(&mut change);
+                let now = self.clock.now();
+                self.close(at, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes state if it is time, or if `now_or_never`.
+    fn commit_if(&mut self, now_or_never: bool) -> Result<()> {
+        if !self.pending.is_dirty {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let age = now.saturating_sub(self.committed_at);
+        let has_closed = !self.pending.commit.windows.is_empty() || !self.pending.commit.alerts.is_empty();
+        let wait =
+            if has_closed && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
+        // A clock that went back must not stop commits.
+        if !now_or_never && (0..wait).contains(&age) {
+            return Ok(());
+        }
+        for working in &mut self.models {
+            for watch in &mut working.watches {
+                watch.stage(&mut self.pending.commit);
+            }
+        }
+        self.committer.commit(&mut self.pending, &mut self.dead)?;
+        for working in &mut self.models {
+            for watch in &mut working.watches {
+                watch.series.mark_clean();
+                let of = OfWindow {
+                    model: working.model.config.model.clone(),
+                    window: working.model.config.windows[watch.window].name.clone(),
+                };
+                if let Some(watermark) = watch.series.watermark().filter(|watermark| *watermark < i64::MAX) {
+                    let delay = now.saturating_sub(watermark) as f64 / 1e6;
+                    self.counters.watermark_delay.get_or_create(&of).set(delay);
+                }
+            }
+        }
+        let pending = std::mem::take(&mut self.pending);
+        if let Some(listener) = &self.listener {
+            for body in pending.heard {
+                // One that has stopped to listen misses nothing that it wanted.
+                drop(listener.send(body));
+            }
+        }
+        for (source, positions) in pending.positions {
+            // A thread that has ended needs no telling.
+            drop(self.feeds[source].control.send(Control::Committed(positions)));
+        }
+        self.committed_at = now;
+        Ok(())
+    }
+
+    /// Ends with everything committed that was read.
+    fn stop(&mut self) -> Result<End> {
+        for feed in &self.feeds {
+            drop(feed.control.send(Control::Stop));
+        }
+        let deadline = self.clock.now().saturating_add(PATIENCE);
+        // Chunks that are under way are counted; the channel closes when the last thread is gone.
+        while self.clock.now() < deadline {
+            match self.events.recv_timeout(TICK) {
+                Ok(Event::Chunk(chunk)) => self.count(&chunk)?,
+                Ok(Event::Ended { source }) => self.feeds[source].has_ended = true,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        fault::point("before_shutdown_commit");
+        self.commit_if(true)?;
+        Ok(End::Stopped)
+    }
+
+    fn nap(&self) -> Duration {
+        if !self.pending.is_dirty {
+            return TICK;
+        }
+        let due = self.committed_at.saturating_add(self.commit_every).saturating_sub(self.clock.now());
+        TICK.min(Duration::from_micros(due.max(1_000).unsigned_abs()))
+    }
+}

@@ -1,0 +1,297 @@
+//! What closed windows and alerts become: rows for the store, messages for the sinks.
+
+use driftlead_connectors::store;
+use driftlead_engine::alert::Change;
+use tracing::info;
+
+use super::super::alerting;
+use super::super::counters::{Counters, OfValue, OfVerdict};
+use super::super::silence::Subject;
+use super::super::watch::{Closed, Watch};
+use super::super::wire::{self, Body, Status};
+use super::{Engine, OpenAlert, Subscription};
+use crate::exit::{Error, Result};
+use crate::report::Verdict;
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
+    /// are resolved as superseded (SEMANTICS S19).
+    pub(in crate::serve) fn retire(&mut self, stale: Vec<store::Series>) -> Result<()> {
+        let now = self.clock.now();
+        for series in stale {
+            info!(
+                model = series.key.model,
+                version = series.key.version,
+                window = series.key.name,
+                "series ended"
+            );
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == series.key.model)
+            else {
+                // A model that is gone may come back.
+                continue;
+            };
+            let changes = match series.track.as_deref().filter(|bytes| !bytes.is_empty()) {
+                Some(bytes) => Watch::superseded(bytes)?,
+                None => Vec::new(),
+            };
+            for change in &changes {
+                self.note_change_of(at, &series.key.version, &series.key.name, change, None, now)?;
+            }
+            self.pending.commit.forgotten_series.push(series.id);
+            self.pending.is_dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Windows, alerts and messages of one closing, as rows for the store.
+    pub(super) fn note(&mut self, at: usize, name: &str, closed: Closed, now: i64) -> Result<()> {
+        self.pending.is_dirty = true;
+        for (place, (window, segment)) in closed.windows.iter().zip(&closed.segments).enumerate() {
+            self.note_window(at, name, window, segment.as_deref(), now)?;
+            // In the order in which they came about.
+            for (change, _) in closed.changes.iter().filter(|(_, at)| *at == Some(place)) {
+                self.note_change(at, name, change, Some(window), now)?;
+            }
+        }
+        for (change, _) in closed.changes.iter().filter(|(_, at)| at.is_none()) {
+            self.note_change(at, name, change, None, now)?;
+        }
+        for gap in closed.gaps {
+            info!(
+                model = self.models[at].model.config.model,
+                window = name,
+                windows = gap.windows,
+                "windows without rows"
+            );
+        }
+        Ok(())
+    }
+
+    /// One window: its row, and its messages.
+    pub(super) fn note_window(
+        &mut self,
+        at: usize,
+        name: &str,
+        window: &crate::report::wire::Window,
+        segment: Option<&str>,
+        now: i64,
+    ) -> Result<()> {
+        let working = &self.models[at];
+        let config = &working.model.config;
+        let model =
+            crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
+        if working
+            .watches
+            .iter()
+            .any(|own| own.is_new && working.model.config.windows[own.window].name == name)
+            && self.is_said(window)?
+        {
+            return Ok(());
+        }
+        let revision = window.arrival.map_or(0, |arrival| arrival.revision);
+        let is_final = window.arrival.is_none_or(|arrival| arrival.is_final);
+        let of = OfVerdict {
+            model: config.model.clone(),
+            window: name.to_owned(),
+            verdict: window.verdict.name().to_owned(),
+        };
+        self.counters.windows.get_or_create(&of).inc();
+        self.pending.commit.windows.push(store::Window {
+            id: window.id.clone(),
+            revision: u32::try_from(revision).unwrap_or(u32::MAX),
+            model: config.model.clone(),
+            version: config.version.clone(),
+            name: name.to_owned(),
+            segment: segment.map(str::to_owned),
+            start: window.start.map(Timestamp::micros),
+            end: window.end.map(Timestamp::micros),
+            verdict: window.verdict.name().to_owned(),
+            is_final,
+            document: json(window)?,
+        });
+        if segment.is_none() {
+            show_values(&self.counters, &config.model, name, window);
+        }
+        let wanted: Vec<&Subscription> = working.sinks.iter().filter(|sink| sink.verdicts).collect();
+        if !wanted.is_empty() || self.listener.is_some() {
+            let verdict = Body::Verdict(wire::Verdict {
+                id: window.id.clone(),
+                revision,
+                time: Timestamp::from_micros(now),
+                model: model.clone(),
+                window: window.clone(),
+            });
+            if self.listener.is_some() {
+                self.pending.heard.push(verdict.clone());
+            }
+            let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: verdict };
+            let body = json(&event)?;
+            for subscription in wanted {
+                self.pending.commit.messages.push(store::Message {
+                    key: driftlead_engine::id::delivery_key(&window.id, revision, &subscription.sink),
+                    sink: subscription.sink.clone(),
+                    lane: Some(window.id.clone()),
+                    body: body.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the store has this window's last word already, or this revision: a series that begins anew over records
+    /// that an earlier one has read says nothing twice (SEMANTICS S15: a committed revision never changes).
+    pub(super) fn is_said(&self, window: &crate::report::wire::Window) -> Result<bool> {
+        let revision = window.arrival.map_or(0, |arrival| arrival.revision);
+        let said = self.reader.revisions(&window.id).map_err(|error| Error::run(error.to_string()))?;
+        Ok(said.first().is_some_and(|last| last.is_final || u64::from(last.revision) >= revision))
+    }
+
+    /// One change of an alert: its row, and its messages.
+    pub(super) fn note_change(
+        &mut self,
+        at: usize,
+        name: &str,
+        change: &Change,
+        window: Option<&crate::report::wire::Window>,
+        now: i64,
+    ) -> Result<()> {
+        let version = self.models[at].model.config.version.clone();
+        self.note_change_of(at, &version, name, change, window, now)
+    }
+
+    pub(super) fn note_change_of(
+        &mut self,
+        at: usize,
+        version: &str,
+        name: &str,
+        change: &Change,
+        window: Option<&crate::report::wire::Window>,
+        now: i64,
+    ) -> Result<()> {
+        let working = &self.models[at];
+        let config = &working.model.config;
+        let model = crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
+        let alert = alerting::message(model, name, change, window, now);
+        let is_over = alert.status == Status::Resolved;
+        let _: i64 = self.counters.open_alerts.inc_by(match alert.status {
+            Status::Open => 1,
+            Status::Update => 0,
+            Status::Resolved => -1,
+        });
+        info!(
+            model = config.model,
+            alert = alert.id,
+            status = alert.status.word(),
+            severity = alert.severity,
+            segment = change.segment.as_deref().unwrap_or(""),
+            "alert"
+        );
+        let revision = alert.revision;
+        if self.listener.is_some() {
+            self.pending.heard.push(Body::Alert(alert.clone()));
+        }
+        let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
+        let document = json(&event)?;
+        let alert = store::Alert {
+            id: change.alert_id.clone(),
+            revision: u32::try_from(revision).unwrap_or(u32::MAX),
+            model: config.model.clone(),
+            version: version.to_owned(),
+            name: name.to_owned(),
+            segment: change.segment.clone(),
+            status: if is_over { store::AlertStatus::Resolved } else { store::AlertStatus::Open },
+            severity: change.severity.name().to_owned(),
+            opened: change.first_window.end,
+            resolved: is_over.then_some(change.window.end),
+            document,
+            acknowledged: None,
+        };
+        self.pending.commit.alerts.push(alert.clone());
+        let is_kept_back = self.is_kept_back(&alert, now);
+        if !is_kept_back {
+            self.send(at, &alert);
+        }
+        if is_over {
+            self.open.remove(&alert.id);
+        } else {
+            self.open.insert(alert.id.clone(), OpenAlert { alert, is_kept_back });
+        }
+        self.pending.is_dirty = true;
+        Ok(())
+    }
+
+    /// An alert as it stands, as a message for each sink that wants it.
+    pub(super) fn send(&mut self, at: usize, alert: &store::Alert) {
+        for subscription in self.models[at].sinks.iter().filter(|sink| sink.alerts) {
+            self.pending.commit.messages.push(store::Message {
+                key: driftlead_engine::id::delivery_key(
+                    &alert.id,
+                    u64::from(alert.revision),
+                    &subscription.sink,
+                ),
+                sink: subscription.sink.clone(),
+                lane: Some(alert.id.clone()),
+                body: alert.document.clone(),
+            });
+        }
+    }
+
+    pub(super) fn is_kept_back(&self, alert: &store::Alert, now: i64) -> bool {
+        let segment = alert.segment.as_deref().and_then(crate::job::segments::pairs_of);
+        let subject = Subject {
+            model: &alert.model,
+            window: &alert.name,
+            segment: segment.as_deref(),
+            alert: &alert.id,
+        };
+        self.silences.keep_back(subject, now)
+    }
+
+    /// Sends what silences that have ended kept back, if it is still open.
+    pub(super) fn break_silence(&mut self, now: i64) {
+        let since = std::mem::replace(&mut self.silences_seen_at, now);
+        if !self.silences.ended_between(since, now) {
+            return;
+        }
+        let kept: Vec<store::Alert> =
+            self.open.values().filter(|open| open.is_kept_back).map(|open| open.alert.clone()).collect();
+        for alert in kept {
+            if self.is_kept_back(&alert, now) {
+                continue;
+            }
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == alert.model) else {
+                continue;
+            };
+            self.send(at, &alert);
+            if let Some(open) = self.open.get_mut(&alert.id) {
+                open.is_kept_back = false;
+            }
+            self.pending.is_dirty = true;
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::run("a result cannot be written as JSON").because(error))
+}
+
+/// The newest value of each metric of the whole.
+fn show_values(counters: &Counters, model: &str, name: &str, window: &crate::report::wire::Window) {
+    for feature in &window.features {
+        if feature.verdict == Verdict::Insufficient {
+            continue;
+        }
+        for (metric, measure) in &feature.metrics.0 {
+            let Some(value) = measure.value else { continue };
+            let of = OfValue {
+                model: model.to_owned(),
+                window: name.to_owned(),
+                feature: feature.name.clone(),
+                metric: metric.to_string(),
+            };
+            counters.set_value(&of, value);
+        }
+    }
+}
