@@ -26,7 +26,7 @@ pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arrow_schema::{DataType, TimeUnit};
@@ -60,6 +60,8 @@ use crate::exit::{Error, Result};
 
 pub use self::engine::End;
 
+/// How long a service that ends waits for its sinks, in microseconds.
+const FAREWELL: i64 = 3_000_000;
 /// Chunks that may wait for the engine: enough to keep it busy, few enough to bound memory.
 const QUEUE: usize = 8;
 
@@ -68,6 +70,7 @@ pub struct Service {
     engine: JoinHandle<Result<End>>,
     readers: Vec<JoinHandle<()>>,
     commands: Commands,
+    clock: Arc<dyn Clock>,
     /// What the service counts of itself.
     pub counters: Arc<Counters>,
     /// Whether it is alive and ready.
@@ -290,7 +293,7 @@ impl Service {
             .spawn(move || engine.run())
             .map_err(|error| Error::run("cannot start a thread").because(error))?;
         info!("started");
-        Ok(Self { engine, readers, commands, counters, health, reader, outbox, board })
+        Ok(Self { engine, readers, commands, clock: clock.clone(), counters, health, reader, outbox, board })
     }
 
     /// What other threads speak to it by.
@@ -299,29 +302,32 @@ impl Service {
         self.commands.clone()
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and then for what the sinks take at once; the rest stays in the outbox for the next start.
     ///
     /// # Errors
     ///
     /// Why it could not go on. What was committed stays, and the next start goes on from there.
     pub fn wait(self) -> Result<End> {
-        let Self { engine, readers, commands, .. } = self;
+        let Self { engine, readers, commands, reader, clock, .. } = self;
         drop(commands);
         let end = engine.join().unwrap_or_else(|_| Err(Error::run("the engine thread has panicked")));
         for reader in readers {
             // The engine is gone, so the thread finds its queue closed.
             drop(reader.join());
         }
+        let deadline = clock.now().saturating_add(FAREWELL);
+        while clock.now() < deadline && is_delivering(&reader, clock.now()) {
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+        }
         end
     }
 }
 
-fn shown(model: &Model) -> ShownModel {
-    ShownModel {
-        config: model.config.clone(),
-        baseline: Arc::clone(&model.baseline),
-        baseline_id: model.baseline_id.clone(),
-    }
+/// Whether some sink has messages that it has not refused to take now.
+fn is_delivering(reader: &Mutex<store::Reader>, now: i64) -> bool {
+    let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+    let sinks = reader.sinks().unwrap_or_default();
+    sinks.iter().any(|sink| sink.pending > 0 && sink.next_attempt.is_some_and(|next| next <= now))
 }
 
 /// The models of a plan with the names of their sources, sorted by name.
