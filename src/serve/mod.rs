@@ -330,6 +330,14 @@ fn is_delivering(reader: &Mutex<store::Reader>, now: i64) -> bool {
     sinks.iter().any(|sink| sink.pending > 0 && sink.next_attempt.is_some_and(|next| next <= now))
 }
 
+fn shown(model: &Model) -> ShownModel {
+    ShownModel {
+        config: model.config.clone(),
+        baseline: Arc::clone(&model.baseline),
+        baseline_id: model.baseline_id.clone(),
+    }
+}
+
 /// The models of a plan with the names of their sources, sorted by name.
 fn open_models(plan: &Plan, remotes: &Arc<Remotes>) -> Result<Vec<(Model, String)>> {
     let mut models: Vec<(Model, String)> = Vec::new();
