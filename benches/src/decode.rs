@@ -124,9 +124,9 @@ impl Kind {
 }
 
 const FIELDS: [(&str, Kind); 15] = [
-    ("event_time", Kind::Long),
-    ("request_id", Kind::Text),
-    ("distance", Kind::Double),
+    ("ts", Kind::Long),
+    ("id", Kind::Text),
+    ("dist", Kind::Double),
     ("delay", Kind::Double),
     ("fare", Kind::Double),
     ("lat", Kind::Double),
@@ -136,13 +136,13 @@ const FIELDS: [(&str, Kind); 15] = [
     ("age", Kind::Long),
     ("origin", Kind::Text),
     ("carrier", Kind::Text),
-    ("channel", Kind::Text),
-    ("is_new", Kind::Bool),
+    ("chan", Kind::Text),
+    ("new", Kind::Bool),
     ("note", Kind::Text),
 ];
 
 /// In every record, in no column.
-const UNUSED: [&str; 2] = ["request_id", "note"];
+const UNUSED: [&str; 2] = ["id", "note"];
 
 enum Value {
     Long(i64),
@@ -156,12 +156,12 @@ struct Row(Vec<Value>);
 impl Row {
     fn random(id: i64, random: &mut Random) -> Self {
         let mut value = |name: &str, kind: Kind| match (name, kind) {
-            ("event_time", _) => Value::Long(1_700_000_000_000 + id),
+            ("ts", _) => Value::Long(1_700_000_000_000 + id),
             (_, Kind::Long) => Value::Long(random.below(90) as i64),
             ("lat" | "lon", _) => Value::Double(random.unit() * 180.0 - 90.0),
             (_, Kind::Double) => Value::Double((random.unit() * 1e5).round() / 100.0),
-            ("request_id", _) => Value::Text(format!("r{:08x}", random.below(1 << 32))),
-            ("note", _) => Value::Text("ok".to_owned()),
+            ("id", _) => Value::Text(format!("{:036x}", random.below(1 << 63))),
+            ("note", _) => Value::Text("checkout".to_owned()),
             (_, Kind::Text) => {
                 Value::Text(["ATL", "JFK", "ZRH", "online", "WN"][random.below(5) as usize].to_owned())
             }

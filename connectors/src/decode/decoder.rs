@@ -78,11 +78,11 @@ pub struct RecordDecoder {
 
 /// The columns that come from payloads.
 enum Payload {
-    Json(json::Objects),
+    Json(Box<json::Objects>),
     Avro(Box<avro::Data>),
     Protobuf(Box<protobuf::Messages>),
     Arrow(arrow::Streams),
-    Csv(csv::Lines),
+    Csv(Box<csv::Lines>),
 }
 
 /// The columns that come from elsewhere in a record.
@@ -129,13 +129,13 @@ impl RecordDecoder {
         let sizes = [inside.len(), keys.len(), in_key.len(), headers.len()];
         let order = places.iter().map(|&(group, at)| sizes[..group].iter().sum::<usize>() + at).collect();
         let payload = match format {
-            Format::Json { framing } => Payload::Json(json::Objects::new(&inside, *framing)?),
+            Format::Json { framing } => Payload::Json(Box::new(json::Objects::new(&inside, *framing)?)),
             Format::Avro(schema) => Payload::Avro(Box::new(avro::Data::new(&inside, schema)?)),
             Format::Protobuf(message) => {
                 Payload::Protobuf(Box::new(protobuf::Messages::new(&inside, message)?))
             }
             Format::Arrow => Payload::Arrow(arrow::Streams::new(&inside)?),
-            Format::Csv(csv) => Payload::Csv(csv::Lines::new(&inside, csv)?),
+            Format::Csv(csv) => Payload::Csv(Box::new(csv::Lines::new(&inside, csv)?)),
         };
         let key_values = if in_key.is_empty() { None } else { Some(json::decoder(&in_key)?) };
         let aside = Aside { keys, key_values, headers, stamps };

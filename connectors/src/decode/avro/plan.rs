@@ -27,9 +27,9 @@ pub(super) enum Step {
     },
     Record {
         slot: Option<usize>,
-        fields: Box<[Step]>,
+        fields: Box<[Self]>,
     },
-    Union(Box<[Step]>),
+    Union(Box<[Self]>),
     /// An array of numbers, for a slot.
     Numbers {
         slot: usize,

@@ -51,11 +51,11 @@ pub(super) enum Kind {
     TimeMillis,
     Timestamp(TimeUnit),
     Decimal { precision: u8, scale: i8, size: Option<usize> },
-    Nullable(Box<Kind>, bool),
-    Union(Vec<Kind>),
-    Array(Box<Kind>),
-    Map(Box<Kind>),
-    Record(Vec<(String, Kind)>),
+    Nullable(Box<Self>, bool),
+    Union(Vec<Self>),
+    Array(Box<Self>),
+    Map(Box<Self>),
+    Record(Vec<(String, Self)>),
 }
 
 /// A random schema: its text, and its kind.
@@ -227,9 +227,9 @@ pub(super) enum Datum {
     Clock,
     Time(i64, TimeUnit),
     Decimal(i128, i32),
-    List(Vec<Datum>),
+    List(Vec<Self>),
     Map,
-    Record(Vec<(String, Datum)>),
+    Record(Vec<(String, Self)>),
 }
 
 impl Kind {
