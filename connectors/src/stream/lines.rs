@@ -100,7 +100,7 @@ impl Source for LineFile {
         while run.ends.len() < RUN && !at_end {
             at_end = !read_line(&mut self.reader, &mut self.open)
                 .map_err(|error| unreadable(&self.path, error))?;
-            if at_end && !(self.ends && !self.open.is_empty()) {
+            if at_end && (!self.ends || self.open.is_empty()) {
                 break;
             }
             self.next += self.open.len() as u64;
