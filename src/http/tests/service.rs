@@ -49,6 +49,7 @@ fn plan(folder: &Path, listener: crossbeam_channel::Sender<Body>) -> Plan {
     std::fs::write(folder.join("baseline.ndjson"), rows(0..4, 1000, 0)).unwrap();
     std::fs::write(folder.join("live.ndjson"), rows(0..5, 1200, 700) + "no row\n").unwrap();
     Plan {
+        file: None,
         store: folder.join("state"),
         models: vec![folder.join("flights.yaml")],
         sources: vec![SourcePlan {
