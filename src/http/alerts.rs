@@ -4,7 +4,7 @@
 //! acknowledged it, which no message tells.
 
 use driftlead_connectors::store::{Acknowledgement, Alert, AlertFilter, AlertStatus};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
@@ -36,7 +36,7 @@ pub(super) async fn one(call: Call) -> Answer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Comment {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     comment: Option<String>,
 }
 
@@ -85,6 +85,11 @@ fn shown(alert: &Alert) -> Result<String, Problem> {
         }),
     };
     reply::write(&document)
+}
+
+/// A text that may be left out, and is no null if it is there.
+pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// Refuses a text that nobody would read to its end.

@@ -7,7 +7,7 @@ use driftlead_engine::id::{self, Field};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::alerts::check_length;
+use super::alerts::{check_length, given};
 use super::problem::Problem;
 use super::reply::{self, Answer};
 use super::route::Call;
@@ -36,11 +36,11 @@ pub(super) async fn list(call: Call) -> Answer {
 struct Wanted {
     matcher: Value,
     reason: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     starts: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     expires: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     duration: Option<String>,
 }
 
@@ -49,11 +49,11 @@ pub(super) async fn create(mut call: Call) -> Answer {
     let wanted: Wanted = call.body()?;
     let now = call.face.clock.now();
     let (starts, expires) = span(&wanted, now)?;
-    let reason = wanted.reason.trim();
+    check_length("reason", &wanted.reason)?;
+    let reason = wanted.reason.trim_matches([' ', '\t', '\r', '\n']);
     if reason.is_empty() {
-        return Err(Problem::body("`reason` is empty: say why, for whoever finds nothing was sent"));
+        return Err(Problem::body("`reason` is empty: say why, for whoever finds that nothing was sent"));
     }
-    check_length("reason", reason)?;
     if !wanted.matcher.is_object() {
         return Err(Problem::body(
             "`matcher` is no object: expected such as `{\"model\":\"flights\"}`, or `{}` for all",
@@ -128,7 +128,7 @@ fn span(wanted: &Wanted, now: i64) -> Result<(i64, i64), Problem> {
         (Some(expires), None) => time("expires", expires)?,
         (None, Some(duration)) => {
             let duration: Duration =
-                duration.parse().map_err(|error| Problem::body(format!("`duration`: {error}")))?;
+                duration.parse().map_err(|error| Problem::refused(format!("`duration`: {error}")))?;
             starts.saturating_add(duration.micros())
         }
         _ => {

@@ -12,13 +12,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
-use driftlead_connectors::decode::{Answer, BlockingRegistry, FieldSpec, Format, Outcome, RecordDecoder};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use driftlead_connectors::decode::{BlockingRegistry, FieldSpec, Format, Outcome, RecordDecoder};
 use driftlead_connectors::source::BatchSize;
 use driftlead_connectors::stream::{
     Event as SourceEvent, Partition, Polled, Position, Record, Source, Stamp,
 };
 use driftlead_engine::digest::sha256_hex;
+use tracing::warn;
 
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
@@ -33,6 +34,8 @@ const CHUNK: BatchSize = BatchSize { rows: 16 * 1024, bytes: 8 << 20 };
 const LINGER: i64 = 100_000;
 /// How long a poll may wait for a first record.
 const WAIT: Duration = Duration::from_millis(50);
+/// How long a registry that does not answer is left alone.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a source is kept alive while the engine has no room.
 const KEEP_ALIVE: Duration = Duration::from_millis(200);
 
@@ -138,12 +141,13 @@ impl Reader {
                     Control::Stop => return Err(Stop::Told),
                 }
             }
-            let mut heard = Heard::new(&self.plan, self.registry.as_ref(), &mut open, self.clock.as_ref());
+            let schemas = Schemas { registry: self.registry.as_ref(), control: &self.control };
+            let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
             let Heard { caught_up, notices, failed, .. } = heard;
             let polled = polled.map_err(|error| from_connectors(&self.plan.name, &error))?;
-            if let Some(error) = failed {
-                return Err(Stop::Failed(error));
+            if let Some(stop) = failed {
+                return Err(stop);
             }
             for notice in notices {
                 // A gap or a new start speaks of what comes after the rows read so far.
@@ -252,30 +256,33 @@ impl Open {
 /// Takes a poll's events into the open chunks.
 struct Heard<'a> {
     plan: &'a ReadPlan,
-    registry: Option<&'a BlockingRegistry>,
+    schemas: Schemas<'a>,
     open: &'a mut BTreeMap<Partition, Open>,
     clock: &'a dyn Clock,
     caught_up: Vec<Partition>,
     notices: Vec<Event>,
-    failed: Option<Error>,
+    failed: Option<Stop>,
 }
 
 impl<'a> Heard<'a> {
     fn new(
         plan: &'a ReadPlan,
-        registry: Option<&'a BlockingRegistry>,
+        schemas: Schemas<'a>,
         open: &'a mut BTreeMap<Partition, Open>,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { plan, registry, open, clock, caught_up: Vec::new(), notices: Vec::new(), failed: None }
+        Self { plan, schemas, open, clock, caught_up: Vec::new(), notices: Vec::new(), failed: None }
     }
 
     fn take(&mut self, event: SourceEvent<'_>) {
         let source = self.plan.source;
         match event {
             SourceEvent::Records { partition, records } => {
-                if let Err(error) = self.records(partition, records) {
-                    self.failed.get_or_insert(error);
+                // After a failure nothing more is taken: what follows is read again.
+                if self.failed.is_none()
+                    && let Err(stop) = self.records(partition, records)
+                {
+                    self.failed = Some(stop);
                 }
             }
             SourceEvent::CaughtUp { partition } => self.caught_up.push(partition.clone()),
@@ -297,7 +304,7 @@ impl<'a> Heard<'a> {
         }
     }
 
-    fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<()> {
+    fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<(), Stop> {
         let now = self.clock.now();
         if !self.open.contains_key(partition) {
             let decoder = RecordDecoder::new(&self.plan.format, &self.plan.fields)
@@ -322,7 +329,7 @@ impl<'a> Heard<'a> {
                 Some(Stamp::Appended(micros)) => micros,
                 _ => now,
             };
-            match decode(&mut open.decoder, record, self.registry)? {
+            match self.schemas.decode(&self.plan.name, &mut open.decoder, record)? {
                 Outcome::Rows(rows) => {
                     let begin = open.arena.len();
                     if self.plan.keep != Keep::Nothing && !self.plan.times.is_empty() {
@@ -339,7 +346,7 @@ impl<'a> Heard<'a> {
                 }),
                 Outcome::Unresolved(id) => {
                     let message = format!("source `{}`: the schema {id} is still unknown", self.plan.name);
-                    return Err(Error::run(message));
+                    return Err(Stop::Failed(Error::run(message)));
                 }
             }
             open.records += 1;
@@ -349,22 +356,45 @@ impl<'a> Heard<'a> {
     }
 }
 
-/// Decodes a record, asking the registry for a schema that is not known yet.
-///
-/// A registry that does not answer holds the partition up: its record may be fine, so it is neither passed over nor set
-/// aside.
-fn decode(
-    decoder: &mut RecordDecoder,
-    record: &Record<'_>,
-    registry: Option<&BlockingRegistry>,
-) -> Result<Outcome> {
-    let outcome = decoder.decode(record);
-    let (Outcome::Unresolved(id), Some(registry)) = (&outcome, registry) else { return Ok(outcome) };
-    let answer: Answer = registry.fetch(*id).map_err(|error| {
-        Error::run(format!("the schema registry does not give schema {id}")).because(error)
-    })?;
-    decoder.resolve(*id, &answer);
-    Ok(decoder.decode(record))
+/// Where schemas come from that records name, and who may end the waiting for one.
+#[derive(Clone, Copy)]
+struct Schemas<'a> {
+    registry: Option<&'a BlockingRegistry>,
+    control: &'a Receiver<Control>,
+}
+
+impl Schemas<'_> {
+    /// Decodes a record, asking the registry for a schema that is not known yet.
+    ///
+    /// A registry that does not answer holds the partition up, however long: its record may be fine, so it is neither
+    /// passed over nor set aside.
+    fn decode(self, source: &str, decoder: &mut RecordDecoder, record: &Record<'_>) -> Result<Outcome, Stop> {
+        let outcome = decoder.decode(record);
+        let (Outcome::Unresolved(id), Some(registry)) = (&outcome, self.registry) else { return Ok(outcome) };
+        let mut has_told = false;
+        loop {
+            match registry.fetch(*id) {
+                Ok(answer) => {
+                    decoder.resolve(*id, &answer);
+                    return Ok(decoder.decode(record));
+                }
+                Err(error) if error.retryable() => {
+                    if !std::mem::replace(&mut has_told, true) {
+                        warn!(source, schema = id, %error, "the schema registry does not answer: waiting for it");
+                    }
+                }
+                Err(error) => {
+                    let message = format!("source `{source}`: the registry does not give schema {id}");
+                    return Err(Stop::Failed(Error::input(message).because(error)));
+                }
+            }
+            // Positions that are shown to others can wait.
+            match self.control.recv_timeout(PATIENCE) {
+                Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
+                Ok(Control::Committed(_)) | Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
 }
 
 fn kept(keep: Keep, payload: &[u8]) -> Kept {

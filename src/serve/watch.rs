@@ -91,7 +91,7 @@ impl Watch {
         let timing = timing(own, grid);
         let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let policy = policy(&model.config, own, grid);
-        let is_new = !stored.as_ref().is_some_and(|stored| !stored.head.is_empty());
+        let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
         let (series, track) = match stored {
             Some(Stored { head, track, slots }) if !head.is_empty() => {
                 let slots = slots.into_iter().map(|slot| {

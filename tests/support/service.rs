@@ -74,6 +74,12 @@ impl Service {
         line["address"].as_str().expect("an address").to_owned()
     }
 
+    /// Asks it to read its settings again.
+    pub(crate) fn hang_up(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::HUP).expect("it runs");
+    }
+
     /// Asks it to end, as a supervisor does, and waits for that.
     pub(crate) fn stop(self) -> (ExitStatus, Vec<String>) {
         let id = rustix::process::Pid::from_child(&self.child);

@@ -27,6 +27,8 @@ use crate::stream::{Event, Partition, Position};
 const HELD: usize = 32 << 20;
 /// The most that one answer should bring of one partition, in bytes: librdkafka's own default.
 const FETCH: usize = 1 << 20;
+/// What librdkafka keeps in memory beside the bytes of a record, in bytes: measured, 238 (docs/decisions/0040).
+const BESIDE: usize = 256;
 
 /// A consumer of a fixed set of partitions.
 pub(super) struct Reader {
@@ -145,15 +147,21 @@ impl Reader {
     }
 }
 
-/// The properties that keep the fetched and unread records of `partitions` partitions below [`HELD`]: a partition is
-/// asked for more while it holds less than its share, and one answer can bring a fetch beyond that.
-fn limits(partitions: usize) -> [(&'static str, String); 3] {
-    let partitions = partitions.max(1);
-    let fetch = (HELD / 2 / partitions).clamp(1 << 10, FETCH);
-    let share = (HELD / partitions).saturating_sub(fetch).max(1 << 10);
+/// The properties that keep the fetched and unread records of `partitions` partitions below [`HELD`].
+///
+/// A partition is asked for more while it holds fewer bytes and fewer records than its limits, and one answer then brings
+/// up to a fetch beyond them. librdkafka counts the records' own bytes only: half of a partition's share is for these, a
+/// quarter for what it keeps beside the records, the rest for what comes with the last fetch (records of 256 bytes and
+/// more; smaller ones take somewhat more).
+fn limits(partitions: usize) -> [(&'static str, String); 4] {
+    let share = HELD / partitions.max(1);
+    let fetch = (share / 8).clamp(1 << 10, FETCH);
+    let bytes = (share / 2).saturating_sub(fetch).max(1 << 10);
+    let records = (share / 4 / BESIDE).max(1);
     [
         ("fetch.message.max.bytes", fetch.to_string()),
-        ("queued.max.messages.kbytes", (share >> 10).to_string()),
+        ("queued.max.messages.kbytes", (bytes >> 10).to_string()),
+        ("queued.min.messages", records.to_string()),
         // A full queue is looked at again after this: by default a second, in which a small queue runs empty.
         ("fetch.queue.backoff.ms", "10".to_owned()),
     ]
@@ -165,12 +173,12 @@ mod tests {
 
     #[test]
     fn the_queues_hold_32_mb_together_however_many_they_are() {
-        for partitions in [0, 1, 2, 7, 16, 17, 100, 1024, 16 << 10] {
-            let [(_, fetch), (_, share), _] = limits(partitions);
-            let (fetch, share) = (fetch.parse::<usize>().unwrap(), share.parse::<usize>().unwrap() << 10);
-            let held = partitions * (fetch + share);
+        for partitions in [0, 1, 2, 4, 7, 16, 17, 100, 1024, 4096] {
+            let [fetch, kilobytes, records, _] =
+                limits(partitions).map(|(_, value)| value.parse::<usize>().unwrap());
+            let held = partitions.max(1) * (fetch + (kilobytes << 10) + records * 256 + fetch);
             assert!(held <= 32 << 20, "{partitions} partitions: {held} bytes");
-            assert!(held >= partitions.min(1) * (31 << 20), "{partitions} partitions: only {held} bytes");
+            assert!(held >= 16 << 20, "{partitions} partitions: only {held} bytes");
         }
     }
 }

@@ -1,1 +1,9 @@
+//! The API as a client meets it: a real store, a real port, and every answer held against `openapi.json`.
 
+mod acting;
+mod asking;
+mod document;
+mod guarding;
+mod schema;
+mod service;
+mod world;
