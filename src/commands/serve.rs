@@ -45,8 +45,15 @@ pub fn run(args: &Serve) -> Result<u8> {
         Ok(text) => info!(text, "SIGHUP"),
         Err(error) => error!(error = error.chain(), "SIGHUP: not reloaded"),
     });
-    let address = runtime.block_on(http::start(&settings, &service, &clock))?;
-    info!(%address, "listening");
+    match runtime.block_on(http::start(&settings, &service, &clock)) {
+        Ok(address) => info!(%address, "listening"),
+        Err(error) => {
+            // What was begun is ended cleanly.
+            service.commands().stop();
+            service.wait()?;
+            return Err(error);
+        }
+    }
     let end = service.wait()?;
     info!(
         end = match end {

@@ -111,6 +111,9 @@ fn append(path: &Path, objects: &[String]) -> std::io::Result<()> {
         text.push_str(object);
         text.push('\n');
     }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_data()

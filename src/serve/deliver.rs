@@ -138,8 +138,12 @@ impl Worker {
             sink::Delivery::Delivered => {
                 self.counters.delivered.get_or_create(&of).inc();
                 self.breaker.succeeded();
-                self.note(delivery, |outbox, key| outbox.delivered(&[key], now));
-                true
+                let noted = self.note(delivery, |outbox, key| outbox.delivered(&[key], now));
+                if !noted {
+                    // Sent again under the same key, but not in a loop.
+                    self.breaker.failed(now, self.route.backoff, &self.route.name, Some(5_000_000));
+                }
+                noted
             }
             sink::Delivery::Retry { after, reason } => {
                 self.counters.sink_errors.get_or_create(&of).inc();
@@ -180,9 +184,11 @@ impl Worker {
         &mut self,
         delivery: &Delivery,
         write: impl FnOnce(&mut Outbox, &str) -> driftlead_connectors::Result<()>,
-    ) {
-        if let Err(error) = write(&mut self.outbox, &delivery.key) {
+    ) -> bool {
+        let written = write(&mut self.outbox, &delivery.key);
+        if let Err(error) = &written {
             warn!(sink = self.route.name, key = delivery.key, %error, "what became of a message cannot be noted");
         }
+        written.is_ok()
     }
 }

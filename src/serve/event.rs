@@ -23,6 +23,8 @@ pub(super) enum Event {
     Trouble { source: usize, message: String },
     /// A source has given all that it ever will.
     Ended { source: usize },
+    /// A source was told to stop, and has.
+    Stopped { source: usize },
     /// A source cannot go on.
     Failed { source: usize, error: Error },
     /// The models' settings were read again: take them, and say what changed.

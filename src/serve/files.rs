@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError};
 use driftlead_connectors::dataset::{Dataset, Object, OpenOptions, Part, ReadOptions, Remotes, Stamp, list};
 use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::store::SeenFile;
@@ -79,7 +79,7 @@ impl FileReader {
         let source = self.plan.source;
         let end = match self.read() {
             Ok(()) => Event::Ended { source },
-            Err(Stop::Told) => return,
+            Err(Stop::Told) => Event::Stopped { source },
             Err(Stop::Failed(error)) => Event::Failed { source, error },
         };
         drop(self.events.send(end));
@@ -90,26 +90,54 @@ impl FileReader {
         let partition = self.partition();
         let position = Position { next: self.next, mark: None };
         self.send(Event::Assigned { source, partition: partition.clone(), position })?;
+        let mut told = None;
         loop {
-            match self.look() {
-                Ok(files) => {
-                    for file in files {
-                        self.file(file)?;
-                    }
+            let trouble = match self.round() {
+                Ok(trouble) => trouble,
+                Err(Stop::Failed(error)) if self.every.is_some() => Some(error.chain()),
+                Err(stop) => return Err(stop),
+            };
+            let Some(every) = self.every else {
+                return match trouble {
+                    None => Ok(()),
+                    Some(message) => Err(Stop::Failed(Error::input(message))),
+                };
+            };
+            match &trouble {
+                None => {
+                    let lag = BTreeMap::new();
+                    self.send(Event::CaughtUp { source, partition: partition.clone(), lag })?;
                 }
-                Err(error) if self.every.is_some() => {
-                    self.send(Event::Trouble { source, message: error.to_string() })?;
+                // The same again is no news.
+                Some(message) if told.as_ref() != Some(message) => {
+                    self.send(Event::Trouble { source, message: message.clone() })?;
                 }
-                Err(error) => return Err(Stop::Failed(error)),
+                Some(_) => {}
             }
-            let Some(every) = self.every else { return Ok(()) };
-            self.send(Event::CaughtUp { source, partition: partition.clone(), lag: BTreeMap::new() })?;
+            told = trouble;
             match self.control.recv_timeout(every) {
                 Ok(Control::Stop) => return Err(Stop::Told),
                 Ok(Control::Committed(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
             }
         }
+    }
+
+    /// Reads what is new. A file that cannot be read is passed over until the next look, and told of; one of which rows
+    /// were handed over has to be read on before any other.
+    fn round(&mut self) -> Result<Option<String>, Stop> {
+        let mut trouble = None;
+        for file in self.look()? {
+            let before = self.next;
+            match self.file(file) {
+                Ok(()) => {}
+                Err(Stop::Failed(error)) if self.next == before => {
+                    trouble.get_or_insert(error.chain());
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(trouble)
     }
 
     /// The files that are not read to their end, in their order.
@@ -232,13 +260,18 @@ impl FileReader {
     }
 
     fn partition(&self) -> Partition {
-        Partition { topic: self.paths.join(","), number: 0 }
+        Self::partition_of(&self.paths)
+    }
+
+    /// The one partition of these paths.
+    pub(super) fn partition_of(paths: &[String]) -> Partition {
+        Partition { topic: paths.join(","), number: 0 }
     }
 
     fn send(&self, event: Event) -> Result<(), Stop> {
         let mut event = event;
         loop {
-            if let Ok(Control::Stop) = self.control.try_recv() {
+            if let Ok(Control::Stop) | Err(TryRecvError::Disconnected) = self.control.try_recv() {
                 return Err(Stop::Told);
             }
             match self.events.send_timeout(event, PATIENCE) {

@@ -249,7 +249,8 @@ impl Service {
             let thread = match source.kind {
                 SourceKind::Files { paths, every } => {
                     let seen = seen_files(&name, &loaded);
-                    let next = positions.values().next().map_or(0, |position| position.next);
+                    let own = FileReader::partition_of(&paths);
+                    let next = positions.get(&own).map_or(0, |position| position.next);
                     let remotes = remotes.clone();
                     let reader =
                         FileReader { plan, paths, every, remotes, seen, next, events, control: told, clock };

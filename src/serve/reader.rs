@@ -7,12 +7,12 @@
 //! A record whose event time is missing, unreadable or too far in the future is set aside here, where its payload still is
 //! (SEMANTICS S14, S17). The decision leaves with the chunk, whose position is committed with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError};
 use driftlead_connectors::decode::{BlockingRegistry, FieldSpec, Format, Outcome, RecordDecoder};
 use driftlead_connectors::source::BatchSize;
 use driftlead_connectors::stream::{
@@ -125,7 +125,7 @@ impl Reader {
         let source = self.plan.source;
         let end = match self.read() {
             Ok(()) => Event::Ended { source },
-            Err(Stop::Told) => return,
+            Err(Stop::Told) => Event::Stopped { source },
             Err(Stop::Failed(error)) => Event::Failed { source, error },
         };
         // An engine that is gone needs no telling.
@@ -135,10 +135,16 @@ impl Reader {
     fn read(&mut self) -> Result<(), Stop> {
         let mut open: BTreeMap<Partition, Open> = BTreeMap::new();
         loop {
-            while let Ok(control) = self.control.try_recv() {
-                match control {
-                    Control::Committed(positions) => self.source.committed(&positions),
-                    Control::Stop => return Err(Stop::Told),
+            loop {
+                match self.control.try_recv() {
+                    Ok(Control::Committed(positions)) => self.source.committed(&positions),
+                    Ok(Control::Stop) => {
+                        // What was read is handed over: not every source can be read again.
+                        self.send_all(&mut open, i64::MAX)?;
+                        return Err(Stop::Told);
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return Err(Stop::Told),
                 }
             }
             let schemas = Schemas { registry: self.registry.as_ref(), control: &self.control };
@@ -187,10 +193,11 @@ impl Reader {
         let Some(position) = open.position.take() else { return Ok(()) };
         let decoded = open.decoder.flush();
         let mut times = Vec::with_capacity(self.plan.times.len());
+        let mut aside = BTreeSet::new();
         for time in &self.plan.times {
             let name = self.plan.fields[time.column].name();
             let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
-            open.set_aside(&mut of_rows, time, name, self.plan.keep);
+            open.set_aside(&mut of_rows, time, name, self.plan.keep, &mut aside);
             times.push(of_rows);
         }
         let chunk = Chunk {
@@ -224,8 +231,16 @@ impl Reader {
 }
 
 impl Open {
-    /// Takes the rows without a usable time out of `times`, and their records to the dead letters.
-    fn set_aside(&mut self, times: &mut [Option<i64>], column: &TimeColumn, name: &str, keep: Keep) {
+    /// Takes the rows without a usable time out of `times`, and their records to the dead letters; `aside` has those that
+    /// went there already.
+    fn set_aside(
+        &mut self,
+        times: &mut [Option<i64>],
+        column: &TimeColumn,
+        name: &str,
+        keep: Keep,
+        aside: &mut BTreeSet<i64>,
+    ) {
         let mut row = 0;
         for held in &self.held {
             let limit = held.arrived.saturating_add(column.future);
@@ -244,7 +259,7 @@ impl Open {
                 *time = None;
             }
             // A record is one dead letter, however many models miss its time.
-            if self.dead.iter().any(|dead| dead.offset == held.offset) {
+            if !aside.insert(held.offset) {
                 continue;
             }
             let payload = kept(keep, &self.arena[held.payload.clone()]);

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use driftlead_connectors::store::Silence;
+use driftlead_connectors::store::{Alert, Silence};
 use serde::{Deserialize, Serialize};
+
+use crate::job::segments::pairs_of;
 
 /// Which alerts a silence keeps back: those that have all of what is named; nothing named is all alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,15 +31,15 @@ pub struct Matcher {
 
 /// An alert as a matcher sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
-    pub(super) model: &'a str,
-    pub(super) window: &'a str,
-    pub(super) segment: Option<&'a [(String, Option<String>)]>,
-    pub(super) alert: &'a str,
+struct Subject<'a> {
+    model: &'a str,
+    window: &'a str,
+    segment: Option<&'a [(String, Option<String>)]>,
+    alert: &'a str,
 }
 
 impl Matcher {
-    pub(super) fn matches(&self, subject: Subject<'_>) -> bool {
+    fn matches(&self, subject: Subject<'_>) -> bool {
         let is = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|wanted| wanted == own);
         let segment = self.segment.as_ref().is_none_or(|wanted| {
             subject.segment.is_some_and(|own| {
@@ -73,10 +75,24 @@ impl Silences {
     }
 
     /// Whether an alert is kept back at `now`.
-    pub(super) fn keep_back(&self, subject: Subject<'_>, now: i64) -> bool {
-        self.0.values().any(|(silence, matcher)| {
-            silence.starts <= now && now < silence.expires && matcher.matches(subject)
-        })
+    pub(super) fn keep_back(&self, alert: &Alert, now: i64) -> bool {
+        self.any(alert, |silence| silence.starts <= now && now < silence.expires)
+    }
+
+    /// Whether some silence, over or not, may have kept an alert back.
+    pub(super) fn may_have_kept_back(&self, alert: &Alert) -> bool {
+        self.any(alert, |_| true)
+    }
+
+    fn any(&self, alert: &Alert, is_meant: impl Fn(&Silence) -> bool) -> bool {
+        let segment = alert.segment.as_deref().and_then(pairs_of);
+        let subject = Subject {
+            model: &alert.model,
+            window: &alert.name,
+            segment: segment.as_deref(),
+            alert: &alert.id,
+        };
+        self.0.values().any(|(silence, matcher)| is_meant(silence) && matcher.matches(subject))
     }
 
     /// Whether a silence ended after `since`, and not after `now`.
@@ -100,11 +116,26 @@ mod tests {
         }
     }
 
+    fn alert(segment: Option<&str>) -> Alert {
+        Alert {
+            id: "a".to_owned(),
+            revision: 0,
+            model: "m".to_owned(),
+            version: "1".to_owned(),
+            name: "default".to_owned(),
+            segment: segment.map(str::to_owned),
+            status: driftlead_connectors::store::AlertStatus::Open,
+            severity: "major".to_owned(),
+            opened: 0,
+            resolved: None,
+            document: "{}".to_owned(),
+            acknowledged: None,
+        }
+    }
+
     #[test]
     fn a_silence_keeps_back_what_has_all_that_it_names_while_it_lasts() {
-        let segment = [("origin".to_owned(), Some("ATL".to_owned()))];
-        let whole = Subject { model: "m", window: "default", segment: None, alert: "a" };
-        let atlanta = Subject { segment: Some(&segment), ..whole };
+        let (whole, atlanta) = (alert(None), alert(Some(r#"{"origin":"ATL"}"#)));
         for (matcher, of_whole, of_atlanta) in [
             ("{}", true, true),
             (r#"{"model":"m"}"#, true, true),
@@ -115,9 +146,10 @@ mod tests {
             (r#"{"moddel":"m"}"#, false, false),
         ] {
             let silences = Silences::of([silence(matcher, 10, 20)]);
-            assert_eq!(silences.keep_back(whole, 10), of_whole, "{matcher}");
-            assert_eq!(silences.keep_back(atlanta, 19), of_atlanta, "{matcher}");
-            assert!(!silences.keep_back(whole, 9) && !silences.keep_back(whole, 20), "{matcher}");
+            assert_eq!(silences.keep_back(&whole, 10), of_whole, "{matcher}");
+            assert_eq!(silences.keep_back(&atlanta, 19), of_atlanta, "{matcher}");
+            assert!(!silences.keep_back(&whole, 9) && !silences.keep_back(&whole, 20), "{matcher}");
+            assert_eq!(silences.may_have_kept_back(&whole), of_whole, "{matcher}");
         }
         let silences = Silences::of([silence("{}", 10, 20)]);
         assert!(
@@ -125,5 +157,6 @@ mod tests {
                 && !silences.ended_between(20, 30)
                 && !silences.ended_between(1, 19)
         );
+        assert!(silences.ended_between(i64::MIN, 25));
     }
 }

@@ -92,24 +92,22 @@ impl Watch {
         let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let policy = policy(&model.config, own, grid);
         let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
-        let (series, track) = match stored {
-            Some(Stored { head, track, slots }) if !head.is_empty() => {
+        let (name, version) = (&model.config.model, &model.config.version);
+        let track =
+            match stored.as_ref().and_then(|stored| stored.track.as_deref()).filter(|own| !own.is_empty()) {
+                Some(bytes) => Track::decode(bytes, policy)?,
+                None => Track::new(name, version, &own.name, policy)?,
+            };
+        let series = match stored.filter(|stored| !stored.head.is_empty()) {
+            Some(Stored { head, slots, .. }) => {
                 let slots = slots.into_iter().map(|slot| {
                     let segment = slot.key.segment.as_deref().map(Into::into);
                     let key = driftlead_engine::accumulate::SlotKey { pane: Some(slot.key.pane), segment };
                     (key, slot.state)
                 });
-                let series = Series::restore(timing, cells, &head, slots)?;
-                let track = match track {
-                    Some(bytes) => Track::decode(&bytes, policy)?,
-                    None => Track::new(&model.config.model, &model.config.version, &own.name, policy)?,
-                };
-                (series, track)
+                Series::restore(timing, cells, &head, slots)?
             }
-            _ => {
-                let track = Track::new(&model.config.model, &model.config.version, &own.name, policy)?;
-                (Series::new(timing, cells), track)
-            }
+            None => Series::new(timing, cells),
         };
         Ok(Self { window, id, series, track, grid, is_new, is_over: false, idle: BTreeSet::new() })
     }
@@ -179,7 +177,10 @@ impl Watch {
         commit.slots.extend(
             self.series.dirty_slots().map(|(key, state)| store::Slot { key: slot(&key, self.id), state }),
         );
-        commit.heads.push((self.id, self.series.head()));
+        // A series whose input is over has said all that it ever will; whatever is read next begins another one, under
+        // the same alerts.
+        let head = if self.is_over { Vec::new() } else { self.series.head() };
+        commit.heads.push((self.id, head));
         commit.tracks.push((self.id, self.track.encode()));
     }
 

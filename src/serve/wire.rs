@@ -71,7 +71,7 @@ pub struct Alert {
     pub first_window: Period,
     /// The window that brought this message.
     pub last_window: WindowRef,
-    /// Why it was resolved: `calm`, `amended` or `superseded`.
+    /// Why it was resolved: `calm`, `amended`, `superseded` or `folded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What moved, the largest share first.

@@ -24,6 +24,11 @@ impl Engine {
             let of = OfReason { source: of.source.clone(), reason: reason.to_owned() };
             self.counters.bad_records.get_or_create(&of).inc_by(count);
         }
+        // Lines of files that could not become rows: told with the file, not kept one by one.
+        for (reason, count) in chunk.decoded.bad_records.counts() {
+            let of = OfReason { source: of.source.clone(), reason: reason.as_str().to_owned() };
+            self.counters.bad_records.get_or_create(&of).inc_by(count);
+        }
         let now = self.clock.now();
         self.dead[source].add(&chunk.partition, &chunk.dead, now);
         let partition = self.partition(source, &chunk.partition);

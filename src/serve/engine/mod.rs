@@ -144,10 +144,14 @@ impl Engine {
         } = parts;
         let pending = Pending::default();
         counters.open_alerts.set(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
-        // Whether the last message went out is the outbox's knowledge: sending it again does nothing under its old key.
+        // Whether a message was kept back before the start is not known: one that a silence may have kept back is sent
+        // again when none does, which under its old key is the same message.
         let open = alerts
             .into_iter()
-            .map(|alert| (alert.id.clone(), OpenAlert { alert, is_kept_back: true }))
+            .map(|alert| {
+                let is_kept_back = silences.may_have_kept_back(&alert);
+                (alert.id.clone(), OpenAlert { alert, is_kept_back })
+            })
             .collect();
         Self {
             models,
@@ -165,7 +169,7 @@ impl Engine {
             swept_at: committed_at,
             silences,
             open,
-            silences_seen_at: committed_at,
+            silences_seen_at: i64::MIN,
             pending,
             committed_at,
         }
@@ -239,6 +243,8 @@ impl Engine {
                 Ok(())
             }
             Event::Ended { source } => self.end(source),
+            // Only after a stop, which waits for it elsewhere.
+            Event::Stopped { .. } => Ok(()),
             Event::Failed { source, error } => {
                 // What was read before is not lost, and the person sees why it ends.
                 self.commit_if(true)?;
@@ -266,6 +272,8 @@ impl Engine {
                 self.pending.is_dirty = true;
                 self.commit_if(true)?;
                 self.silences.put(silence);
+                // One that was lifted has ended before the last look.
+                self.silences_seen_at = i64::MIN;
                 drop(answer.send(Ok(())));
                 Ok(())
             }
@@ -403,10 +411,12 @@ impl Engine {
         }
         let deadline = self.clock.now().saturating_add(PATIENCE);
         // Chunks that are under way are counted; the channel closes when the last thread is gone.
-        while self.clock.now() < deadline {
+        while self.clock.now() < deadline && !self.feeds.iter().all(|feed| feed.has_ended) {
             match self.events.recv_timeout(TICK) {
                 Ok(Event::Chunk(chunk)) => self.count(&chunk)?,
-                Ok(Event::Ended { source }) => self.feeds[source].has_ended = true,
+                Ok(Event::Ended { source } | Event::Stopped { source } | Event::Failed { source, .. }) => {
+                    self.feeds[source].has_ended = true;
+                }
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -6,7 +6,6 @@ use tracing::info;
 
 use super::super::alerting;
 use super::super::counters::{Counters, OfValue, OfVerdict};
-use super::super::silence::Subject;
 use super::super::watch::{Closed, Watch};
 use super::super::wire::{self, Body, Status};
 use super::{Engine, OpenAlert, Subscription};
@@ -208,7 +207,9 @@ impl Engine {
             acknowledged: None,
         };
         self.pending.commit.alerts.push(alert.clone());
-        let is_kept_back = self.is_kept_back(&alert, now);
+        // Who was told of the opening is told of the end, silence or not: else their incident stays open for ever.
+        let was_told = self.open.get(&alert.id).is_some_and(|open| !open.is_kept_back);
+        let is_kept_back = self.is_kept_back(&alert, now) && !(is_over && was_told);
         if !is_kept_back {
             self.send(at, &alert);
         }
@@ -238,14 +239,7 @@ impl Engine {
     }
 
     pub(super) fn is_kept_back(&self, alert: &store::Alert, now: i64) -> bool {
-        let segment = alert.segment.as_deref().and_then(crate::job::segments::pairs_of);
-        let subject = Subject {
-            model: &alert.model,
-            window: &alert.name,
-            segment: segment.as_deref(),
-            alert: &alert.id,
-        };
-        self.silences.keep_back(subject, now)
+        self.silences.keep_back(alert, now)
     }
 
     /// Sends what silences that have ended kept back, if it is still open.
