@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use driftlead_connectors::store::{self, Acknowledgement, Silence};
 
+use tokio::task::spawn_blocking;
+
 use super::auth::Tokens;
 use super::desk::Desk;
+use super::problem::Problem;
 use crate::clock::Clock;
 use crate::exit::Result;
 use crate::serve::board::Board;
@@ -18,6 +21,8 @@ use crate::serve::{self, Service};
 const READERS: usize = 64;
 /// Requests that may wait for the engine, or to change the outbox.
 const WRITERS: usize = 16;
+/// Reloads that may be asked for at a time: one that is under way, and one that sees what was written since.
+const RELOADS: usize = 2;
 
 /// What the API has the engine do. Each call lasts until that is committed.
 pub trait Commands: Debug + Send {
@@ -66,6 +71,8 @@ pub(super) struct Face {
     pub(super) outbox: Desk<store::Outbox>,
     /// Commands to the engine.
     pub(super) commands: Desk<Box<dyn Commands>>,
+    /// Reloads, apart: one reads files and baselines for as long as a start does, and must hold up nothing else.
+    pub(super) reloads: Desk<Box<dyn Commands>>,
     pub(super) counters: Arc<Counters>,
     pub(super) health: Arc<Health>,
     pub(super) board: Arc<Board>,
@@ -78,11 +85,15 @@ pub(super) struct Face {
 impl Face {
     /// The face of a running service.
     pub(super) fn of(service: &Service, tokens: Tokens, clock: &Arc<dyn Clock>) -> Self {
-        let commands: Box<dyn Commands> = Box::new(service.commands());
+        let desk = |line| {
+            let commands: Box<dyn Commands> = Box::new(service.commands());
+            Desk::new(Arc::new(Mutex::new(commands)), line)
+        };
         Self {
             reader: Desk::new(Arc::clone(&service.reader), READERS),
             outbox: Desk::new(Arc::clone(&service.outbox), WRITERS),
-            commands: Desk::new(Arc::new(Mutex::new(commands)), WRITERS),
+            commands: desk(WRITERS),
+            reloads: desk(RELOADS),
             counters: Arc::clone(&service.counters),
             health: Arc::clone(&service.health),
             board: Arc::clone(&service.board),
@@ -90,5 +101,13 @@ impl Face {
             tokens,
             started: clock.now(),
         }
+    }
+
+    /// The OpenMetrics text of all counters. With thousands of series it takes long enough to be written elsewhere than
+    /// on the runtime.
+    pub(super) async fn numbers(&self) -> Result<String, Problem> {
+        let counters = Arc::clone(&self.counters);
+        let text = spawn_blocking(move || counters.text()).await;
+        text.map_err(|error| Problem::internal(&error.to_string()))
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn ready(call: Call) -> Answer {
 /// `GET /metrics`: everything that the service counts, as OpenMetrics.
 pub(super) async fn metrics(call: Call) -> Answer {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(reply::text(StatusCode::OK, kind, call.face.counters.text()))
+    Ok(reply::text(StatusCode::OK, kind, call.face.numbers().await?))
 }
 
 fn probe([fine, not]: [&str; 2], reasons: &[String]) -> axum::response::Response {

@@ -20,7 +20,7 @@ pub(super) async fn status(call: Call) -> Answer {
     let face = &call.face;
     let now = face.clock.now();
     let sinks = face.reader.ask(|reader| reader.sinks()).await?.map_err(|error| Problem::of_store(&error))?;
-    let text = face.counters.text();
+    let text = face.numbers().await?;
     let waits = face.health.waits(now);
     let started = face.started;
     reply::value(&json!({

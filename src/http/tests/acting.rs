@@ -1,8 +1,10 @@
 //! What changes something: who did it, that it is committed, and what is refused.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 
-use super::world::{ADMIN, HOUR, NOW, WRITER, World, id};
+use super::world::{ADMIN, HOUR, NOW, WRITER, World, ask, id};
 use crate::exit::Error;
 
 #[test]
@@ -183,4 +185,22 @@ fn a_reload_says_what_changed_or_what_is_wrong() {
     );
     let ended = reload(Err(Error::run("the service has ended")));
     assert_eq!((ended.status, ended.header("retry-after")), (503, "1"), "{ended:?}");
+}
+
+#[test]
+fn a_reload_that_takes_long_holds_up_nobody() {
+    let world = World::open();
+    let slow = world.reload.lock().unwrap();
+    std::thread::scope(|scope| {
+        let address = world.address;
+        let reload = scope.spawn(move || ask(address, "POST", "/api/v1/reload", &[], None));
+        while !world.reloading.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let noted = world.post(&format!("/api/v1/alerts/{}/acknowledge", id(101)), &json!({}));
+        assert_eq!(noted.status, 200, "{noted:?}");
+        assert!(!reload.is_finished());
+        drop(slow);
+        assert_eq!(reload.join().unwrap().status, 503);
+    });
 }

@@ -170,11 +170,15 @@ fn an_address_that_is_taken_or_open_to_all_is_refused() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let face = || {
         let store = world.store.lock().unwrap();
-        let commands: Box<dyn Commands> = Box::new(Deaf);
+        let desk = || {
+            let commands: Box<dyn Commands> = Box::new(Deaf);
+            Desk::new(Arc::new(Mutex::new(commands)), 1)
+        };
         Face {
             reader: Desk::new(Arc::new(Mutex::new(store.reader().unwrap())), 1),
             outbox: Desk::new(Arc::new(Mutex::new(store.outbox().unwrap())), 1),
-            commands: Desk::new(Arc::new(Mutex::new(commands)), 1),
+            commands: desk(),
+            reloads: desk(),
             counters: Arc::default(),
             health: Arc::default(),
             board: Arc::default(),

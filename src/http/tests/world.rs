@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use driftlead_connectors::dataset::Remotes;
@@ -34,11 +35,12 @@ pub(super) const WRITER: (&str, &str) = ("authorization", "Bearer writer's");
 pub(super) const ADMIN: (&str, &str) = ("authorization", "Bearer admin's");
 
 /// The engine's place in these tests: does to the store what the engine does, and nothing else.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Clerk {
     store: Arc<Mutex<Store>>,
     clock: ManualClock,
     reload: Arc<Mutex<Option<Result<String>>>>,
+    reloading: Arc<AtomicBool>,
 }
 
 impl Clerk {
@@ -64,6 +66,7 @@ impl Commands for Clerk {
     }
 
     fn reload(&self) -> Result<String> {
+        self.reloading.store(true, Ordering::SeqCst);
         self.reload.lock().unwrap().take().unwrap_or_else(|| Err(Error::run("the service has ended")))
     }
 }
@@ -75,8 +78,10 @@ pub(super) struct World {
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) outbox: Outbox,
     pub(super) health: Arc<Health>,
-    /// What the next reload answers.
+    /// What the next reload answers; it waits while this is locked.
     pub(super) reload: Arc<Mutex<Option<Result<String>>>>,
+    /// Whether a reload has begun.
+    pub(super) reloading: Arc<AtomicBool>,
     pub(super) folder: TempDir,
     _runtime: Runtime,
 }
@@ -139,14 +144,23 @@ impl World {
         let (reader, outbox) = (store.reader().unwrap(), store.outbox().unwrap());
         let own_outbox = store.outbox().unwrap();
         let store = Arc::new(Mutex::new(store));
-        let reload = Arc::default();
-        let clerk = Clerk { store: Arc::clone(&store), clock: clock.clone(), reload: Arc::clone(&reload) };
+        let (reload, reloading) = (Arc::default(), Arc::default());
+        let clerk = Clerk {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            reload: Arc::clone(&reload),
+            reloading: Arc::clone(&reloading),
+        };
         let health = Arc::new(Health::of(["flights", "other"]));
-        let commands: Box<dyn Commands> = Box::new(clerk);
+        let desk = |line| {
+            let commands: Box<dyn Commands> = Box::new(clerk.clone());
+            Desk::new(Arc::new(Mutex::new(commands)), line)
+        };
         let face = Face {
             reader: Desk::new(Arc::new(Mutex::new(reader)), 64),
             outbox: Desk::new(Arc::new(Mutex::new(outbox)), 16),
-            commands: Desk::new(Arc::new(Mutex::new(commands)), 16),
+            commands: desk(16),
+            reloads: desk(2),
             counters: Arc::new(counters()),
             health: Arc::clone(&health),
             board: Arc::new(Board::of(Sheet {
@@ -160,7 +174,17 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let address = runtime.block_on(crate::http::serve(any, face)).unwrap();
-        Self { address, clock, store, outbox: own_outbox, health, reload, folder, _runtime: runtime }
+        Self {
+            address,
+            clock,
+            store,
+            outbox: own_outbox,
+            health,
+            reload,
+            reloading,
+            folder,
+            _runtime: runtime,
+        }
     }
 
     /// Asks with a token that may do everything.
