@@ -90,6 +90,8 @@ pub struct Commands {
     /// The service file, and by what the baselines of its models are read.
     file: Option<PathBuf>,
     remotes: Arc<Remotes>,
+    /// Where the settings hang that are in force.
+    board: Arc<Board>,
 }
 
 impl Commands {
@@ -130,9 +132,14 @@ impl Commands {
             ));
         };
         let fleet = Fleet::load(file)?;
-        let models =
+        let mut models: Vec<Model> =
             fleet.models.iter().map(|own| Model::open(&own.file, &self.remotes)).collect::<Result<_>>()?;
-        self.ask(|answer| Event::Reload { models, answer })
+        models.sort_by(|a, b| a.config.model.cmp(&b.config.model));
+        let sheet =
+            Sheet { models: models.iter().map(shown).collect(), sinks: self.board.sheet().sinks.clone() };
+        let changed = self.ask(|answer| Event::Reload { models, answer })?;
+        self.board.put_up(sheet);
+        Ok(changed)
     }
 
     fn ask<T>(&self, event: impl FnOnce(event::Sender<Result<T>>) -> Event) -> Result<T> {
@@ -162,7 +169,6 @@ impl Service {
         let counters = Arc::new(Counters::new());
         let health = Arc::new(Health::of(plan.sources.iter().map(|source| source.name.as_str())));
         let (events, inbox) = bounded(QUEUE);
-        let commands = Commands { events: events.clone(), file: plan.file, remotes: remotes.clone() };
 
         let mut working = Vec::new();
         let mut stale = loaded.series.clone();
@@ -170,6 +176,12 @@ impl Service {
             models: models.iter().map(|(model, _)| shown(model)).collect(),
             sinks: plan.sinks.iter().map(|sink| sink.name.clone()).collect(),
         }));
+        let commands = Commands {
+            events: events.clone(),
+            file: plan.file,
+            remotes: remotes.clone(),
+            board: board.clone(),
+        };
         let mut feeds = Vec::new();
         let mut dead = Vec::new();
         let mut starts = Vec::new();

@@ -69,6 +69,13 @@ impl Engine {
             if keys(model)? != keys(&own.model)? {
                 return restart(format!("the version, baseline or windows of `{name}` changed"));
             }
+            // The source threads hold it.
+            let future = |model: &Model| -> Vec<i64> {
+                model.config.windows.iter().map(|window| window.future.micros()).collect()
+            };
+            if future(model) != future(&own.model) {
+                return restart(format!("`future` of `{name}` changed"));
+            }
             if model.wanted != own.model.wanted
                 || model.config.source != own.model.config.source
                 || model.config.sinks != own.model.config.sinks
