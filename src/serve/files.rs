@@ -19,7 +19,7 @@ use driftlead_connectors::stream::{Partition, Position};
 
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
-use super::reader::{Control, ReadPlan};
+use super::reader::{Control, ReadPlan, Stop};
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
 use crate::job::event_times;
@@ -62,27 +62,11 @@ impl Note {
     }
 }
 
-enum Stop {
-    Told,
-    Failed(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 impl FileReader {
     /// The thread's whole life.
     pub(super) fn run(mut self) {
-        let source = self.plan.source;
-        let end = match self.read() {
-            Ok(()) => Event::Ended { source },
-            Err(Stop::Told) => Event::Stopped { source },
-            Err(Stop::Failed(error)) => Event::Failed { source, error },
-        };
-        drop(self.events.send(end));
+        let end = self.read();
+        drop(self.events.send(Stop::event(self.plan.source, end)));
     }
 
     fn read(&mut self) -> Result<(), Stop> {

@@ -105,8 +105,8 @@ struct Held {
     arrived: i64,
 }
 
-/// Why reading stops.
-enum Stop {
+/// Why reading stops before its end.
+pub(super) enum Stop {
     /// The engine is gone or said so.
     Told,
     /// What no waiting mends.
@@ -119,17 +119,23 @@ impl From<Error> for Stop {
     }
 }
 
+impl Stop {
+    /// How a source thread ended, as the engine hears it.
+    pub(super) fn event(source: usize, end: Result<(), Self>) -> Event {
+        match end {
+            Ok(()) => Event::Ended { source },
+            Err(Self::Told) => Event::Stopped { source },
+            Err(Self::Failed(error)) => Event::Failed { source, error },
+        }
+    }
+}
+
 impl Reader {
     /// The thread's whole life. What ends it is told to the engine.
     pub(super) fn run(mut self) {
-        let source = self.plan.source;
-        let end = match self.read() {
-            Ok(()) => Event::Ended { source },
-            Err(Stop::Told) => Event::Stopped { source },
-            Err(Stop::Failed(error)) => Event::Failed { source, error },
-        };
+        let end = self.read();
         // An engine that is gone needs no telling.
-        drop(self.events.send(end));
+        drop(self.events.send(Stop::event(self.plan.source, end)));
     }
 
     fn read(&mut self) -> Result<(), Stop> {
