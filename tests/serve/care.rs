@@ -44,7 +44,10 @@ fn a_second_service_on_the_store_is_refused_and_a_broken_file_is_explained() {
     running.wait_for("caught up");
     let second = driftlead(&["serve", &folder.path("service.yaml")]);
     assert_eq!(second.code, Some(2), "{second:?}");
-    assert!(second.err.contains("is in use by process") && second.err.contains("stop that one"), "{second:?}");
+    assert!(
+        second.err.contains("is in use by process") && second.err.contains("stop that one"),
+        "{second:?}"
+    );
     let retry = driftlead(&["alerts", "retry", &folder.path("service.yaml")]);
     assert_eq!(retry.code, Some(2), "{retry:?}");
     // Reading is no trouble beside it.
