@@ -98,3 +98,20 @@ fn a_sink_is_tested_and_refusals_are_explained() {
     let nowhere = driftlead(&["alerts", "list", &folder.path("nowhere")]);
     assert!(nowhere.code == Some(2) && nowhere.err.contains("holds no store"), "{nowhere:?}");
 }
+
+#[test]
+fn what_cannot_go_on_ends_with_its_reason_though_another_source_is_quiet() {
+    let folder = Folder::new();
+    let quiet = "{stdin: {}, format: json}";
+    let broken = "{lines: {path: rows.ndjson}, format: json, dead_letter: {file: ./taken}}";
+    service(&folder, &format!("{broken}\n  quiet: {quiet}"), "");
+    // A folder in the place of the dead letters.
+    std::fs::create_dir(folder.path("taken")).expect("a folder");
+    folder.write("rows.ndjson", "no record\n");
+    let (running, input) = Service::with_input(&folder);
+    let (status, log) = running.wait();
+    assert_eq!(status.code(), Some(3), "{log:#?}");
+    let last = log.last().expect("a reason");
+    assert!(last.contains("dead letters of `rows`") && last.contains("taken"), "{log:#?}");
+    drop(input);
+}
