@@ -45,7 +45,7 @@ use self::commit::Committer;
 use self::counters::Counters;
 use self::dead::DeadLetters;
 use self::deliver::{Route, Worker};
-use self::engine::{Engine, Feed, Parts, Subscription, Working};
+use self::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use self::event::Event;
 use self::files::FileReader;
 use self::health::Health;
@@ -284,7 +284,10 @@ impl Service {
         }
 
         let committer = Committer::new(store, clock.clone(), counters.clone(), bells);
-        let mut engine = Engine::new(Parts {
+        let silences = Silences::of(loaded.silences);
+        let open = OpenAlert::all(loaded.alerts, &silences);
+        counters.open_alerts.set(i64::try_from(open.len()).unwrap_or(i64::MAX));
+        let mut engine = Engine {
             models: working,
             feeds,
             dead,
@@ -297,9 +300,10 @@ impl Service {
             listener: plan.listener,
             reader: own_reader,
             retention: plan.retention,
-            silences: Silences::of(loaded.silences),
-            alerts: loaded.alerts,
-        });
+            silences,
+            open,
+            progress: Progress::since(clock.now()),
+        };
         engine.retire(stale)?;
         let engine = std::thread::Builder::new()
             .name("engine".to_owned())

@@ -37,8 +37,12 @@ impl Engine {
         let id = partition.id;
         self.remember(source, &chunk.partition, id, chunk.position);
         if let Some(file) = &chunk.file {
-            self.pending.commit.files.retain(|own| (&own.source, &own.path) != (&file.source, &file.path));
-            self.pending.commit.files.push(file.clone());
+            self.progress
+                .pending
+                .commit
+                .files
+                .retain(|own| (&own.source, &own.path) != (&file.source, &file.path));
+            self.progress.pending.commit.files.push(file.clone());
         }
         for at in 0..self.models.len() {
             if self.models[at].source != source {
@@ -81,7 +85,7 @@ impl Engine {
                 self.counters.late_after_final.get_or_create(&of).inc_by(added.late_after_final);
             }
         }
-        self.pending.is_dirty = true;
+        self.progress.pending.is_dirty = true;
         Ok(())
     }
 
@@ -98,7 +102,7 @@ impl Engine {
             }
         }
         for (name, closed) in all {
-            self.pending.closing_since.get_or_insert(since);
+            self.progress.pending.closing_since.get_or_insert(since);
             self.note(at, &name, closed, now)?;
         }
         fault::point("windows_judged");

@@ -71,12 +71,12 @@ impl Engine {
         id: store::PartitionId,
         position: Position,
     ) {
-        self.pending.is_dirty = true;
-        self.pending.positions.entry(source).or_default().insert(partition.clone(), position);
+        self.progress.pending.is_dirty = true;
+        self.progress.pending.positions.entry(source).or_default().insert(partition.clone(), position);
         let state = store::PartitionState { id, position, note: Vec::new() };
-        match self.pending.commit.partitions.iter_mut().find(|own| own.id == id) {
+        match self.progress.pending.commit.partitions.iter_mut().find(|own| own.id == id) {
             Some(own) => *own = state,
-            None => self.pending.commit.partitions.push(state),
+            None => self.progress.pending.commit.partitions.push(state),
         }
     }
 }

@@ -84,97 +84,54 @@ pub(super) struct Engine {
     pub(super) commit_every: i64,
     pub(super) events: Receiver<Event>,
     pub(super) health: Arc<Health>,
-    pub(super) listener: Option<Sender<Body>>,
-    reader: store::Reader,
-    retention: store::Retention,
-    swept_at: i64,
-    silences: Silences,
-    /// Open alerts by id, as they were last said.
-    open: BTreeMap<String, OpenAlert>,
-    silences_seen_at: i64,
-    pending: Pending,
-    committed_at: i64,
-}
-
-/// The parts of an engine.
-pub(super) struct Parts {
-    pub(super) models: Vec<Working>,
-    pub(super) feeds: Vec<Feed>,
-    pub(super) dead: Vec<DeadLetters>,
-    pub(super) committer: Committer,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) commit_every: i64,
-    pub(super) events: Receiver<Event>,
-    pub(super) health: Arc<Health>,
     /// Who hears of every verdict and alert once it is committed, beside the sinks.
     pub(super) listener: Option<Sender<Body>>,
     pub(super) reader: store::Reader,
     pub(super) retention: store::Retention,
     pub(super) silences: Silences,
-    pub(super) alerts: Vec<store::Alert>,
+    /// Open alerts by id, as they were last said.
+    pub(super) open: BTreeMap<String, OpenAlert>,
+    pub(super) progress: Progress,
+}
+
+/// How far an engine is.
+pub(super) struct Progress {
+    swept_at: i64,
+    silences_seen_at: i64,
+    committed_at: i64,
+    pending: Pending,
+}
+
+impl Progress {
+    /// That of an engine that starts `now`.
+    pub(super) fn since(now: i64) -> Self {
+        Self { swept_at: now, silences_seen_at: i64::MIN, committed_at: now, pending: Pending::default() }
+    }
 }
 
 /// An alert that is open.
 #[derive(Debug)]
-struct OpenAlert {
+pub(super) struct OpenAlert {
     alert: store::Alert,
     /// Whether its last message was kept back by a silence.
     is_kept_back: bool,
 }
 
-impl Engine {
-    pub(super) fn new(parts: Parts) -> Self {
-        let committed_at = parts.clock.now();
-        let Parts {
-            models,
-            feeds,
-            dead,
-            committer,
-            clock,
-            counters,
-            commit_every,
-            events,
-            health,
-            listener,
-            reader,
-            retention,
-            silences,
-            alerts,
-        } = parts;
-        let pending = Pending::default();
-        counters.open_alerts.set(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
-        // Whether a message was kept back before the start is not known: one that a silence may have kept back is sent
-        // again when none does, which under its old key is the same message.
-        let open = alerts
-            .into_iter()
-            .map(|alert| {
-                let is_kept_back = silences.may_have_kept_back(&alert);
-                (alert.id.clone(), OpenAlert { alert, is_kept_back })
-            })
-            .collect();
-        Self {
-            models,
-            feeds,
-            dead,
-            committer,
-            clock,
-            counters,
-            commit_every,
-            events,
-            health,
-            listener,
-            reader,
-            retention,
-            swept_at: committed_at,
-            silences,
-            open,
-            silences_seen_at: i64::MIN,
-            pending,
-            committed_at,
-        }
+impl OpenAlert {
+    /// The alerts that were open at the last commit, by id.
+    ///
+    /// Whether a message was kept back before the start is not known: one that a silence may have kept back is sent again
+    /// when none does, which under its old key is the same message.
+    pub(super) fn all(alerts: Vec<store::Alert>, silences: &Silences) -> BTreeMap<String, Self> {
+        let with_id = |alert: store::Alert| {
+            let is_kept_back = silences.may_have_kept_back(&alert);
+            (alert.id.clone(), Self { alert, is_kept_back })
+        };
+        alerts.into_iter().map(with_id).collect()
     }
+}
 
+impl Engine {
     /// Runs until somebody says stop or all sources have ended.
     ///
     /// # Errors
@@ -259,21 +216,21 @@ impl Engine {
             Event::Acknowledge { alert, acknowledgement, answer } => {
                 let is_known = self.open.contains_key(&alert);
                 if is_known {
-                    self.pending.commit.acknowledged.push((alert, acknowledgement));
-                    self.pending.is_dirty = true;
+                    self.progress.pending.commit.acknowledged.push((alert, acknowledgement));
+                    self.progress.pending.is_dirty = true;
                     self.commit_if(true)?;
                 }
                 drop(answer.send(Ok(is_known)));
                 Ok(())
             }
             Event::Silence { silence, answer } => {
-                self.pending.commit.silences.retain(|own| own.id != silence.id);
-                self.pending.commit.silences.push(silence.clone());
-                self.pending.is_dirty = true;
+                self.progress.pending.commit.silences.retain(|own| own.id != silence.id);
+                self.progress.pending.commit.silences.push(silence.clone());
+                self.progress.pending.is_dirty = true;
                 self.commit_if(true)?;
                 self.silences.put(silence);
                 // One that was lifted has ended before the last look.
-                self.silences_seen_at = i64::MIN;
+                self.progress.silences_seen_at = i64::MIN;
                 drop(answer.send(Ok(())));
                 Ok(())
             }
@@ -307,7 +264,7 @@ impl Engine {
                 moved |= watch.series.next_deadline().is_some_and(|deadline| deadline <= now);
             }
             if moved {
-                self.pending.is_dirty = true;
+                self.progress.pending.is_dirty = true;
                 self.close(at, now)?;
             }
         }
@@ -317,7 +274,7 @@ impl Engine {
     /// A source has ended: its partitions hold nothing up any more.
     fn end(&mut self, source: usize) -> Result<()> {
         self.feeds[source].has_ended = true;
-        self.pending.is_dirty = true;
+        self.progress.pending.is_dirty = true;
         self.health.source(&self.feeds[source].name, SourceHealth::Ended);
         info!(source = self.feeds[source].name, "the source has ended");
         self.each_watch(source, Watch::end)
@@ -325,7 +282,7 @@ impl Engine {
 
     /// Deletes what is beyond its time, a little at once, and looks how the outbox stands.
     fn sweep(&mut self, now: i64) -> Result<()> {
-        if (0..SWEEP_EVERY).contains(&now.saturating_sub(self.swept_at)) {
+        if (0..SWEEP_EVERY).contains(&now.saturating_sub(self.progress.swept_at)) {
             return Ok(());
         }
         let swept = self
@@ -337,7 +294,7 @@ impl Engine {
             warn!("the store is larger than `retention.size`, and nothing is left that may be deleted");
         }
         // More of the same is done after the next events.
-        self.swept_at = if swept.more { self.swept_at } else { now };
+        self.progress.swept_at = if swept.more { self.progress.swept_at } else { now };
         for sink in self.reader.sinks().map_err(|error| Error::run(error.to_string()))? {
             let of = OfSink { sink: sink.sink };
             self.counters.outbox.get_or_create(&of).set(i64::try_from(sink.pending).unwrap_or(i64::MAX));
@@ -358,12 +315,13 @@ impl Engine {
 
     /// Writes state if it is time, or if `now_or_never`.
     fn commit_if(&mut self, now_or_never: bool) -> Result<()> {
-        if !self.pending.is_dirty {
+        if !self.progress.pending.is_dirty {
             return Ok(());
         }
         let now = self.clock.now();
-        let age = now.saturating_sub(self.committed_at);
-        let has_closed = !self.pending.commit.windows.is_empty() || !self.pending.commit.alerts.is_empty();
+        let age = now.saturating_sub(self.progress.committed_at);
+        let has_closed = !self.progress.pending.commit.windows.is_empty()
+            || !self.progress.pending.commit.alerts.is_empty();
         let wait =
             if has_closed && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
         // A clock that went back must not stop commits.
@@ -372,10 +330,10 @@ impl Engine {
         }
         for working in &mut self.models {
             for watch in &mut working.watches {
-                watch.stage(&mut self.pending.commit);
+                watch.stage(&mut self.progress.pending.commit);
             }
         }
-        self.committer.commit(&mut self.pending, &mut self.dead)?;
+        self.committer.commit(&mut self.progress.pending, &mut self.dead)?;
         for working in &mut self.models {
             for watch in &mut working.watches {
                 watch.series.mark_clean();
@@ -389,7 +347,7 @@ impl Engine {
                 }
             }
         }
-        let pending = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut self.progress.pending);
         if let Some(listener) = &self.listener {
             for body in pending.heard {
                 // One that has stopped to listen misses nothing that it wanted.
@@ -400,7 +358,7 @@ impl Engine {
             // A thread that has ended needs no telling.
             drop(self.feeds[source].control.send(Control::Committed(positions)));
         }
-        self.committed_at = now;
+        self.progress.committed_at = now;
         Ok(())
     }
 
@@ -428,10 +386,11 @@ impl Engine {
     }
 
     fn nap(&self) -> Duration {
-        if !self.pending.is_dirty {
+        if !self.progress.pending.is_dirty {
             return TICK;
         }
-        let due = self.committed_at.saturating_add(self.commit_every).saturating_sub(self.clock.now());
+        let due =
+            self.progress.committed_at.saturating_add(self.commit_every).saturating_sub(self.clock.now());
         TICK.min(Duration::from_micros(due.max(1_000).unsigned_abs()))
     }
 }

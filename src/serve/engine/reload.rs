@@ -39,7 +39,7 @@ impl Engine {
             let now = self.clock.now();
             self.close(at, now)?;
         }
-        self.pending.is_dirty = true;
+        self.progress.pending.is_dirty = true;
         self.commit_if(true)?;
         let text = match changed.as_slice() {
             [] => "nothing changed".to_owned(),

@@ -37,15 +37,15 @@ impl Engine {
             for change in &changes {
                 self.note_change_of(at, &series.key.version, &series.key.name, change, None, now)?;
             }
-            self.pending.commit.forgotten_series.push(series.id);
-            self.pending.is_dirty = true;
+            self.progress.pending.commit.forgotten_series.push(series.id);
+            self.progress.pending.is_dirty = true;
         }
         Ok(())
     }
 
     /// Windows, alerts and messages of one closing, as rows for the store.
     pub(super) fn note(&mut self, at: usize, name: &str, closed: Closed, now: i64) -> Result<()> {
-        self.pending.is_dirty = true;
+        self.progress.pending.is_dirty = true;
         for (place, (window, segment)) in closed.windows.iter().zip(&closed.segments).enumerate() {
             self.note_window(at, name, window, segment.as_deref(), now)?;
             // In the order in which they came about.
@@ -96,7 +96,7 @@ impl Engine {
             verdict: window.verdict.name().to_owned(),
         };
         self.counters.windows.get_or_create(&of).inc();
-        self.pending.commit.windows.push(store::Window {
+        self.progress.pending.commit.windows.push(store::Window {
             id: window.id.clone(),
             revision: u32::try_from(revision).unwrap_or(u32::MAX),
             model: config.model.clone(),
@@ -122,12 +122,12 @@ impl Engine {
                 window: window.clone(),
             });
             if self.listener.is_some() {
-                self.pending.heard.push(verdict.clone());
+                self.progress.pending.heard.push(verdict.clone());
             }
             let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: verdict };
             let body = json(&event)?;
             for subscription in wanted {
-                self.pending.commit.messages.push(store::Message {
+                self.progress.pending.commit.messages.push(store::Message {
                     key: driftlead_engine::id::delivery_key(&window.id, revision, &subscription.sink),
                     sink: subscription.sink.clone(),
                     lane: Some(window.id.clone()),
@@ -188,7 +188,7 @@ impl Engine {
         );
         let revision = alert.revision;
         if self.listener.is_some() {
-            self.pending.heard.push(Body::Alert(alert.clone()));
+            self.progress.pending.heard.push(Body::Alert(alert.clone()));
         }
         let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
         let document = json(&event)?;
@@ -206,7 +206,7 @@ impl Engine {
             document,
             acknowledged: None,
         };
-        self.pending.commit.alerts.push(alert.clone());
+        self.progress.pending.commit.alerts.push(alert.clone());
         // Who was told of the opening is told of the end, silence or not: else their incident stays open for ever.
         let was_told = self.open.get(&alert.id).is_some_and(|open| !open.is_kept_back);
         let is_kept_back = self.is_kept_back(&alert, now) && !(is_over && was_told);
@@ -218,14 +218,14 @@ impl Engine {
         } else {
             self.open.insert(alert.id.clone(), OpenAlert { alert, is_kept_back });
         }
-        self.pending.is_dirty = true;
+        self.progress.pending.is_dirty = true;
         Ok(())
     }
 
     /// An alert as it stands, as a message for each sink that wants it.
     pub(super) fn send(&mut self, at: usize, alert: &store::Alert) {
         for subscription in self.models[at].sinks.iter().filter(|sink| sink.alerts) {
-            self.pending.commit.messages.push(store::Message {
+            self.progress.pending.commit.messages.push(store::Message {
                 key: driftlead_engine::id::delivery_key(
                     &alert.id,
                     u64::from(alert.revision),
@@ -244,7 +244,7 @@ impl Engine {
 
     /// Sends what silences that have ended kept back, if it is still open.
     pub(super) fn break_silence(&mut self, now: i64) {
-        let since = std::mem::replace(&mut self.silences_seen_at, now);
+        let since = std::mem::replace(&mut self.progress.silences_seen_at, now);
         if !self.silences.ended_between(since, now) {
             return;
         }
@@ -261,7 +261,7 @@ impl Engine {
             if let Some(open) = self.open.get_mut(&alert.id) {
                 open.is_kept_back = false;
             }
-            self.pending.is_dirty = true;
+            self.progress.pending.is_dirty = true;
         }
     }
 }
