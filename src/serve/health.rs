@@ -48,13 +48,12 @@ impl Health {
         self.inner().went_round = Some(now);
     }
 
-    /// A source is so.
-    pub(crate) fn source(&self, name: &str, health: SourceHealth) {
+    /// A source is so; answers how it was before.
+    pub(crate) fn source(&self, name: &str, health: SourceHealth) -> SourceHealth {
         let mut inner = self.inner();
-        if let Some(own) = inner.sources.get_mut(name)
-            && *own != health
-        {
-            *own = health;
+        match inner.sources.get_mut(name) {
+            Some(own) if *own != health => std::mem::replace(own, health),
+            _ => health,
         }
     }
 
@@ -110,7 +109,8 @@ mod tests {
         let health = Health::of(["a", "b"]);
         assert_eq!(health.waits(0).len(), 3);
         health.beat(5);
-        health.source("a", SourceHealth::Reading);
+        assert_eq!(health.source("a", SourceHealth::Reading), SourceHealth::Starting);
+        assert_eq!(health.source("a", SourceHealth::Reading), SourceHealth::Reading);
         health.source("b", SourceHealth::Troubled { message: "no broker".to_owned() });
         assert_eq!(health.waits(5), ["source `b`: no broker"]);
         health.source("b", SourceHealth::Ended);

@@ -56,6 +56,11 @@ impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // A broker that cannot be reached is said by the error below, once; here it is said at every attempt.
+        if facility == "FAIL" {
+            tracing::debug!(target: "librdkafka", facility, message);
+            return;
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert

@@ -7,7 +7,6 @@ use driftlead_engine::stream::Rows as SeriesRows;
 use super::super::chunk::Chunk;
 use super::super::counters::{OfModel, OfReason, OfSource, OfWindow};
 use super::super::fault;
-use super::super::health::SourceHealth;
 use super::super::watch::Bench;
 use super::Engine;
 use super::feed::series_id;
@@ -17,7 +16,7 @@ impl Engine {
     /// Counts a chunk's rows in every model that reads its source.
     pub(super) fn count(&mut self, chunk: &Chunk) -> Result<()> {
         let source = chunk.source;
-        self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+        self.reads(source);
         let of = OfSource { source: self.feeds[source].name.clone() };
         self.counters.records.get_or_create(&of).inc_by(chunk.records);
         for (reason, count) in chunk.dead_by_reason() {

@@ -1,14 +1,19 @@
 //! The sources as the engine sees them, and how far each partition is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crossbeam_channel::Sender;
 use driftlead_connectors::store::{self, PartitionKey};
 use driftlead_connectors::stream::{Partition, Position};
 use driftlead_engine::stream::PartitionId;
+use tracing::{info, warn};
 
+use super::super::health::SourceHealth;
 use super::super::reader::Control;
 use super::Engine;
+
+/// So many different troubles are said before a source is read again; the newest of all stands in `/readyz`.
+const SAID: usize = 32;
 
 /// A source as the engine sees it.
 pub(in crate::serve) struct Feed {
@@ -16,6 +21,8 @@ pub(in crate::serve) struct Feed {
     pub(in crate::serve) control: Sender<Control>,
     pub(in crate::serve) partitions: BTreeMap<Partition, PartitionNow>,
     pub(in crate::serve) has_ended: bool,
+    /// Its troubles that were said since it was last read.
+    pub(super) troubles: BTreeSet<String>,
 }
 
 impl Feed {
@@ -33,7 +40,7 @@ impl Feed {
                 (key.partition.clone(), now)
             })
             .collect();
-        Self { name: name.to_owned(), control, partitions, has_ended: false }
+        Self { name: name.to_owned(), control, partitions, has_ended: false, troubles: BTreeSet::new() }
     }
 }
 
@@ -49,6 +56,24 @@ pub(in crate::serve) struct PartitionNow {
 }
 
 impl Engine {
+    /// A source is being read.
+    pub(super) fn reads(&mut self, source: usize) {
+        let feed = &mut self.feeds[source];
+        if let SourceHealth::Troubled { .. } = self.health.source(&feed.name, SourceHealth::Reading) {
+            info!(source = feed.name, "the source is read again");
+            feed.troubles.clear();
+        }
+    }
+
+    /// A source has trouble; each is said once until it is read again.
+    pub(super) fn trouble(&mut self, source: usize, message: String) {
+        let feed = &mut self.feeds[source];
+        if feed.troubles.len() < SAID && feed.troubles.insert(message.clone()) {
+            warn!(source = feed.name, message, "the source has trouble, and goes on by itself");
+        }
+        self.health.source(&feed.name, SourceHealth::Troubled { message });
+    }
+
     pub(super) fn partition(&mut self, source: usize, partition: &Partition) -> &mut PartitionNow {
         let feed = &mut self.feeds[source];
         let name = &feed.name;

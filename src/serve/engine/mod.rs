@@ -161,13 +161,13 @@ impl Engine {
         match event {
             Event::Chunk(chunk) => self.count(&chunk),
             Event::Assigned { source, partition, position } => {
-                self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+                self.reads(source);
                 self.partition(source, &partition).position.get_or_insert(position);
                 let id = self.partition(source, &partition).id;
                 self.each_watch(source, |watch| watch.series.assign(series_id(id)))
             }
             Event::CaughtUp { source, partition, lag } => {
-                self.health.source(&self.feeds[source].name, SourceHealth::Reading);
+                self.reads(source);
                 let now = self.clock.now();
                 let name = self.feeds[source].name.clone();
                 let own = self.partition(source, &partition);
@@ -192,11 +192,7 @@ impl Engine {
                 Ok(())
             }
             Event::Trouble { source, message } => {
-                warn!(
-                    source = self.feeds[source].name,
-                    message, "the source has trouble, and goes on by itself"
-                );
-                self.health.source(&self.feeds[source].name, SourceHealth::Troubled { message });
+                self.trouble(source, message);
                 Ok(())
             }
             Event::Ended { source } => self.end(source),

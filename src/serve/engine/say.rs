@@ -183,7 +183,7 @@ impl Engine {
             alert = alert.id,
             status = alert.status.word(),
             severity = alert.severity,
-            segment = change.segment.as_deref().unwrap_or(""),
+            segment = change.segment.as_deref(),
             "alert"
         );
         let revision = alert.revision;
