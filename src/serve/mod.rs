@@ -16,6 +16,8 @@ mod event;
 pub mod fault;
 mod files;
 pub mod health;
+#[cfg(feature = "kafka")]
+mod identity;
 mod model;
 pub mod plan;
 mod reader;

@@ -1,7 +1,9 @@
 //! The service, driven from outside as people and power cuts drive it.
 
+mod begin;
 mod care;
 mod crash;
+mod entra;
 mod rows;
 mod same;
 mod sinks;
