@@ -4,6 +4,7 @@ mod begin;
 mod care;
 mod crash;
 mod entra;
+mod reload;
 mod rows;
 mod same;
 mod sinks;

@@ -213,8 +213,8 @@ impl Engine {
                 error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
                 Err(error)
             }
-            Event::Reload { models, answer } => {
-                let changed = self.reload(models)?;
+            Event::Reload { models, settings, answer } => {
+                let changed = self.reload(models, settings)?;
                 drop(answer.send(changed));
                 Ok(())
             }
