@@ -8,6 +8,7 @@
 pub mod baseline_file;
 pub mod dataset;
 pub mod decode;
+pub mod entra;
 pub mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -18,8 +19,10 @@ pub mod store;
 pub mod stream;
 pub mod tabular;
 
+mod http;
 mod location;
 mod remote;
 mod suggest;
 
 pub use error::{Error, ErrorKind, Result};
+pub use http::{ClientFiles, Tls};

@@ -2,9 +2,14 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "support/tls.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod authority;
 #[path = "support/stub.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod stub;
+#[path = "webhook/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 

@@ -37,6 +37,7 @@ pub fn run(args: &Serve) -> Result<u8> {
     let remotes = Arc::new(Remotes::default());
     let service = Service::start(plan, &remotes, &clock, runtime.handle())?;
     let commands = service.commands();
+    commands.hold(fleet.service, settings.tokens.clone());
     interrupt::on_request({
         let commands = commands.clone();
         move || commands.stop()

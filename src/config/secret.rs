@@ -77,8 +77,8 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A value of a service's file that is a secret, or may hold one.
-#[derive(Clone, PartialEq, Eq)]
+/// A value of a service's file that is a secret, or may hold one. Equal if it says the same, wherever it stands.
+#[derive(Clone)]
 pub struct Setting {
     from: From,
     place: Place,
@@ -91,6 +91,14 @@ enum From {
     /// The content of a file, without the line break at its end.
     File(PathBuf),
 }
+
+impl PartialEq for Setting {
+    fn eq(&self, other: &Self) -> bool {
+        self.from == other.from
+    }
+}
+
+impl Eq for Setting {}
 
 impl Setting {
     /// The setting that `node` spells: text, or `{file: PATH}` relative to `folder`. `None` if it has another shape.

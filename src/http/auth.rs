@@ -4,6 +4,8 @@
 //! constant time, so that neither its bytes nor which entry it is like can be measured. Without tokens everybody may do
 //! everything, which is why other addresses than loopback are refused then.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -41,9 +43,9 @@ pub struct Token {
     pub sha256: [u8; 32],
 }
 
-/// All tokens of a service.
+/// All tokens of a service. Clones are the same tokens: what replaces them, replaces them for all.
 #[derive(Clone, Debug, Default)]
-pub struct Tokens(Vec<Token>);
+pub struct Tokens(Arc<RwLock<Arc<Vec<Token>>>>);
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +66,23 @@ impl Tokens {
     /// These tokens; none lets everybody do everything.
     #[must_use]
     pub fn new(tokens: Vec<Token>) -> Self {
-        Self(tokens)
+        Self(Arc::new(RwLock::new(Arc::new(tokens))))
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.now().is_empty()
+    }
+
+    /// Takes those of `others` instead of these, for whoever asks from now on.
+    pub fn replace(&self, others: Self) {
+        let others = others.now();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
+    }
+
+    fn now(&self) -> Arc<Vec<Token>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whose request this is, if its `Authorization` header permits `needed`.
@@ -78,15 +90,16 @@ impl Tokens {
     /// # Errors
     ///
     /// [`Refusal`].
-    pub fn admit(&self, header: Option<&str>, needed: Scope) -> Result<&str, Refusal> {
-        if self.0.is_empty() {
-            return Ok(ANYBODY);
+    pub fn admit(&self, header: Option<&str>, needed: Scope) -> Result<String, Refusal> {
+        let tokens = self.now();
+        if tokens.is_empty() {
+            return Ok(ANYBODY.to_owned());
         }
         let shown = header.and_then(bearer).ok_or(Refusal::Unknown)?;
         let digest: [u8; 32] = Sha256::digest(shown.as_bytes()).into();
         // Every entry is compared, whether one before it matched or not.
         let mut found = None;
-        for token in &self.0 {
+        for token in tokens.iter() {
             if bool::from(token.sha256.ct_eq(&digest)) {
                 found = Some(token);
             }
@@ -94,7 +107,7 @@ impl Tokens {
         match found {
             None => Err(Refusal::Unknown),
             Some(token) if token.scope < needed => Err(Refusal::Forbidden { needed }),
-            Some(token) => Ok(&token.name),
+            Some(token) => Ok(token.name.clone()),
         }
     }
 }
@@ -122,8 +135,8 @@ mod tests {
     #[test]
     fn a_token_permits_its_scope_and_those_below() {
         let tokens = tokens();
-        assert_eq!(tokens.admit(Some("Bearer r"), Scope::Read), Ok("grafana"));
-        assert_eq!(tokens.admit(Some("bearer  a "), Scope::Write), Ok("ops"));
+        assert_eq!(tokens.admit(Some("Bearer r"), Scope::Read), Ok("grafana".to_owned()));
+        assert_eq!(tokens.admit(Some("bearer  a "), Scope::Write), Ok("ops".to_owned()));
         let forbidden = Err(Refusal::Forbidden { needed: Scope::Write });
         assert_eq!(tokens.admit(Some("Bearer r"), Scope::Write), forbidden);
     }
@@ -135,6 +148,16 @@ mod tests {
         {
             assert_eq!(tokens().admit(header, Scope::Read), Err(Refusal::Unknown), "{header:?}");
         }
-        assert_eq!(Tokens::default().admit(None, Scope::Admin), Ok(ANYBODY));
+        assert_eq!(Tokens::default().admit(None, Scope::Admin), Ok(ANYBODY.to_owned()));
+    }
+
+    #[test]
+    fn tokens_are_replaced_for_all_who_hold_them() {
+        let (held, mut others) = (tokens(), Vec::new());
+        let clone = held.clone();
+        others.push(Token { name: "new".to_owned(), scope: Scope::Read, sha256: Sha256::digest("n").into() });
+        held.replace(Tokens::new(others));
+        assert_eq!(clone.admit(Some("Bearer n"), Scope::Read), Ok("new".to_owned()));
+        assert_eq!(clone.admit(Some("Bearer r"), Scope::Read), Err(Refusal::Unknown));
     }
 }

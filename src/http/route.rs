@@ -204,7 +204,7 @@ async fn admit(face: Arc<Face>, route: &Route, request: Request) -> Result<Call,
         Some(scope) => {
             let shown = parts.headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
             let admitted = face.tokens.admit(shown, scope);
-            admitted.map_err(|refusal| Problem::of_refusal(refusal, parts.uri.path()))?.to_owned()
+            admitted.map_err(|refusal| Problem::of_refusal(refusal, parts.uri.path()))?
         }
     };
     let path = path_of(route, &mut parts).await?;

@@ -12,6 +12,7 @@ use driftlead_connectors::decode::{
 };
 use driftlead_connectors::sink::{self, FileSink, Key, StdoutSink, Webhook, WebhookSettings};
 use driftlead_connectors::store::Retention;
+use driftlead_connectors::{ClientFiles, Tls};
 
 use super::plan::{DeadPlace, Keep, Plan, SinkPlan, SourceKind, SourcePlan};
 use super::template::Template;
@@ -176,10 +177,6 @@ impl Vault<'_> {
     }
 
     fn registry(&self, own: &file::Registry, name: &str) -> Result<RegistryOptions> {
-        if own.tls != file::Tls::default() {
-            let message = format!("`{name}`: `tls` of a schema registry is not built yet: leave it out");
-            return Err(Error::input(message));
-        }
         let mut options = RegistryOptions::new(self.text(&own.url, name)?);
         options.auth = match &own.login {
             None => Auth::None,
@@ -189,6 +186,7 @@ impl Vault<'_> {
             Some(file::Login::Bearer(token)) => Auth::Bearer(self.text(token, name)?),
         };
         options.headers = Headers(self.headers(&own.headers, name)?);
+        options.tls = tls(&own.tls);
         Ok(options)
     }
 
@@ -219,10 +217,6 @@ impl Vault<'_> {
     }
 
     fn webhook(&self, own: &file::Webhook, name: &str) -> Result<Webhook> {
-        if own.tls.client.is_some() {
-            let message = format!("`{name}`: client certificates are not built yet: leave out `tls.client`");
-            return Err(Error::input(message));
-        }
         let key = match &own.secret {
             None => None,
             Some(secret) => Some(
@@ -234,7 +228,7 @@ impl Vault<'_> {
             url: self.text(&own.url, name)?,
             key,
             headers: self.headers(&own.headers, name)?,
-            tls: sink::Tls { ca_file: own.tls.ca.as_ref().map(PathBuf::from), accept_any: own.tls.insecure },
+            tls: tls(&own.tls),
             allow_private_redirects: own.allow_private,
             timeout: std_duration(own.timeout),
         };
@@ -264,7 +258,12 @@ impl Vault<'_> {
         name: &str,
         cluster: &file::Cluster,
     ) -> Result<driftlead_connectors::kafka::Connection> {
-        use driftlead_connectors::kafka::{Connection, Preset};
+        use std::sync::Arc;
+
+        use driftlead_connectors::entra::Entra;
+        use driftlead_connectors::kafka::{Connection, Preset, kafka_endpoint};
+
+        use crate::clock::{Clock as _, SystemClock};
 
         let mut connection = Connection::default();
         match &cluster.access {
@@ -276,6 +275,18 @@ impl Vault<'_> {
             file::Access::EventHubs { connection_string } => {
                 let connection_string = Some(self.text(connection_string, name)?);
                 connection.preset = Some(Preset::EventHubs { connection_string });
+            }
+            file::Access::Namespace { host, entra } => {
+                connection.brokers = kafka_endpoint(host);
+                connection.preset = Some(Preset::EventHubs { connection_string: None });
+                let identity =
+                    super::identity::identity(entra, name, |own| self.open(own, name), self.environment)?;
+                let resource = format!("https://{}", host.split(':').next().unwrap_or(host));
+                // By the clock by which librdkafka takes a token for ended.
+                let now = Arc::new(|| SystemClock.now().div_euclid(1_000));
+                let tokens = Entra::new(identity, resource, now)
+                    .map_err(|error| Error::input(format!("`{name}`: `entra`: {error}")))?;
+                connection.tokens = Some(Arc::new(tokens));
             }
         }
         for (key, value) in &cluster.properties {
@@ -302,11 +313,8 @@ impl Vault<'_> {
         let start = match start {
             file::Start::Earliest => Start::Beginning,
             file::Start::Latest => Start::End,
-            file::Start::At(_) => {
-                let message =
-                    format!("`{name}`: `start` at a time is not built yet: use `earliest` or `latest`");
-                return Err(Error::input(message));
-            }
+            // Kafka counts in milliseconds: the first that is not before it.
+            file::Start::At(micros) => Start::Time(micros.div_euclid(1_000) + i64::from(micros % 1_000 != 0)),
         };
         let connection = self.connection(name, cluster)?;
         Ok(SourceKind::Kafka { settings: Box::new(KafkaSettings { connection, topics, headers }), start })
@@ -360,6 +368,16 @@ fn place(own: &file::Where, name: &str) -> Result<Place> {
         file::Where::Header(header) => Place::Header(header.clone()),
         file::Where::Key => Place::Key(None),
     })
+}
+
+fn tls(own: &file::Tls) -> Tls {
+    let client = own.client.as_ref();
+    Tls {
+        ca_file: own.ca.as_ref().map(PathBuf::from),
+        client: client
+            .map(|(certificate, key)| ClientFiles { certificate: certificate.into(), key: key.into() }),
+        accept_any: own.insecure,
+    }
 }
 
 fn time_unit(unit: file::Unit) -> TimeUnit {

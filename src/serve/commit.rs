@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use driftlead_connectors::store::{Commit, Store};
 use driftlead_connectors::stream::{Partition, Position};
-use tokio::sync::Notify;
 
 use super::counters::Counters;
 use super::dead::DeadLetters;
 use super::fault;
+use super::plan::SinkPlan;
+use super::sinks::{SinkChanges, Sinks};
 use super::wire::Body;
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
@@ -41,22 +42,29 @@ pub(super) struct Committer {
     store: Store,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
-    bells: Vec<Arc<Notify>>,
+    sinks: Sinks,
 }
 
 impl Committer {
-    pub(super) fn new(
-        store: Store,
-        clock: Arc<dyn Clock>,
-        counters: Arc<Counters>,
-        bells: Vec<Arc<Notify>>,
-    ) -> Self {
-        Self { store, clock, counters, bells }
+    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, counters: Arc<Counters>, sinks: Sinks) -> Self {
+        Self { store, clock, counters, sinks }
     }
 
     /// The store, for ids and reading.
     pub(super) fn store(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// From now on these are the sinks; `others` have other settings than before.
+    ///
+    /// # Errors
+    ///
+    /// The store gives no connection for a new one; then nothing has changed.
+    pub(super) fn put_sinks(&mut self, plans: Vec<SinkPlan>, others: &[String]) -> Result<SinkChanges> {
+        let Self { store, sinks, .. } = self;
+        let is_other = |name: &str| others.iter().any(|other| other == name);
+        let outbox = || store.outbox().map_err(|error| Error::run(error.to_string()).because(error));
+        sinks.put(plans, is_other, outbox)
     }
 
     /// Writes all of `pending`, or fails and leaves the store as it was; then what was pending is still to be written.
@@ -89,7 +97,7 @@ impl Committer {
         }
         if !pending.commit.messages.is_empty() {
             // A worker that is busy finds the permit when it is done.
-            self.bells.iter().for_each(|bell| bell.notify_one());
+            self.sinks.ring();
         }
         Ok(())
     }

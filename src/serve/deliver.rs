@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::counters::{Counters, OfSink};
 use super::fault;
+use super::sinks::{Order, Orders};
 use super::template::Template;
 use crate::clock::Clock;
 
@@ -41,7 +42,9 @@ pub(super) struct Worker {
     pub(super) outbox: Outbox,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) counters: Arc<Counters>,
-    /// Rung after each commit that wrote messages.
+    /// What a reload wants of it.
+    pub(super) orders: Arc<Orders>,
+    /// Rung after each commit that wrote messages, and after each order.
     pub(super) bell: Arc<Notify>,
     pub(super) breaker: Breaker,
 }
@@ -56,9 +59,14 @@ pub(super) enum Round {
 }
 
 impl Worker {
-    /// Delivers until the runtime ends it.
+    /// Delivers until it is told to end, or the runtime ends it.
     pub(super) async fn run(mut self) {
         loop {
+            match self.orders.take() {
+                Some(Order::End) => return,
+                Some(Order::Swap { route, is_other }) => self.swap(*route, is_other),
+                None => {}
+            }
             // Rung while the round ran: the permit is kept.
             let round = self.round().await;
             let Round::Until(until) = round else { continue };
@@ -73,6 +81,14 @@ impl Worker {
                 () = self.bell.notified() => {}
                 () = tokio::time::sleep(nap) => {}
             }
+        }
+    }
+
+    /// Delivers so from now on. Another address is another wall, or none.
+    fn swap(&mut self, route: Route, is_other: bool) {
+        self.route = route;
+        if is_other {
+            self.breaker = Breaker::default();
         }
     }
 
@@ -97,6 +113,10 @@ impl Worker {
         for delivery in &due {
             if !self.attempt(delivery).await {
                 // The rest of the batch would meet the same wall.
+                break;
+            }
+            if self.orders.is_there() {
+                // The rest is delivered as the new settings say.
                 break;
             }
         }

@@ -16,10 +16,14 @@ mod event;
 pub mod fault;
 mod files;
 pub mod health;
+#[cfg(feature = "kafka")]
+mod identity;
 mod model;
 pub mod plan;
 mod reader;
+mod reload;
 pub mod silence;
+mod sinks;
 pub mod template;
 mod watch;
 pub mod wire;
@@ -33,18 +37,15 @@ use arrow_schema::{DataType, TimeUnit};
 use crossbeam_channel::{Sender, bounded, unbounded};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_connectors::decode::{FieldSpec, Place, Pointer, Registry};
-use driftlead_connectors::retry::{Backoff, Breaker};
 use driftlead_connectors::store::{self, Loaded, SeenFile, Store};
 use driftlead_connectors::stream::{LineFile, LinePipe, Partition, Position, Source};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use self::board::{Board, Sheet, ShownModel};
 use self::commit::Committer;
 use self::counters::Counters;
 use self::dead::DeadLetters;
-use self::deliver::{Route, Worker};
 use self::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use self::event::Event;
 use self::files::FileReader;
@@ -52,10 +53,11 @@ use self::health::Health;
 use self::model::Model;
 use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
 use self::reader::{ReadPlan, Reader, TimeColumn};
+use self::reload::InForce;
 use self::silence::Silences;
+use self::sinks::Sinks;
 use self::watch::{Stored, Watch};
 use crate::clock::Clock;
-use crate::config::fleet::Fleet;
 use crate::exit::{Error, Result};
 
 pub use self::engine::End;
@@ -92,6 +94,7 @@ pub struct Commands {
     remotes: Arc<Remotes>,
     /// Where the settings hang that are in force.
     board: Arc<Board>,
+    held: Arc<Mutex<Option<InForce>>>,
 }
 
 impl Commands {
@@ -117,29 +120,6 @@ impl Commands {
     /// As [`Commands::acknowledge`].
     pub fn silence(&self, silence: store::Silence) -> Result<()> {
         self.ask(|answer| Event::Silence { silence, answer })
-    }
-
-    /// Reads the service file and its models again and takes what changed of the models; answers what that was. Reading
-    /// takes as long as a start; the service goes on meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with them, or needs a restart; then nothing has changed.
-    pub fn reload(&self) -> Result<String> {
-        let Some(file) = &self.file else {
-            return Err(Error::input(
-                "the service was not started from a file: there is nothing to read again",
-            ));
-        };
-        let fleet = Fleet::load(file)?;
-        let mut models: Vec<Model> =
-            fleet.models.iter().map(|own| Model::open(&own.file, &self.remotes)).collect::<Result<_>>()?;
-        models.sort_by(|a, b| a.config.model.cmp(&b.config.model));
-        let sheet =
-            Sheet { models: models.iter().map(shown).collect(), sinks: self.board.sheet().sinks.clone() };
-        let changed = self.ask(|answer| Event::Reload { models, answer })?;
-        self.board.put_up(sheet);
-        Ok(changed)
     }
 
     fn ask<T>(&self, event: impl FnOnce(event::Sender<Result<T>>) -> Event) -> Result<T> {
@@ -181,6 +161,7 @@ impl Service {
             file: plan.file,
             remotes: remotes.clone(),
             board: board.clone(),
+            held: Arc::default(),
         };
         let mut feeds = Vec::new();
         let mut dead = Vec::new();
@@ -214,25 +195,8 @@ impl Service {
         let reader = Arc::new(Mutex::new(store.reader().map_err(|error| from_store(&error))?));
         let outbox = Arc::new(Mutex::new(store.outbox().map_err(|error| from_store(&error))?));
         let own_reader = store.reader().map_err(|error| from_store(&error))?;
-        let bells: Vec<Arc<Notify>> = plan.sinks.iter().map(|_| Arc::new(Notify::new())).collect();
-        for (sink, bell) in plan.sinks.into_iter().zip(&bells) {
-            let outbox = store.outbox().map_err(|error| from_store(&error))?;
-            let worker = Worker {
-                route: Route {
-                    name: sink.name,
-                    sink: sink.sink,
-                    template: sink.template,
-                    max_age: micros(sink.max_age),
-                    backoff: Backoff::default(),
-                },
-                outbox,
-                clock: clock.clone(),
-                counters: counters.clone(),
-                bell: bell.clone(),
-                breaker: Breaker::default(),
-            };
-            runtime.spawn(worker.run());
-        }
+        let mut sinks = Sinks::new(runtime, clock, &counters);
+        sinks.put(plan.sinks, |_| false, || store.outbox().map_err(|error| from_store(&error)))?;
 
         let mut readers = Vec::new();
         for (at, source, reading) in starts {
@@ -283,7 +247,7 @@ impl Service {
             readers.push(thread.map_err(|error| Error::run("cannot start a thread").because(error))?);
         }
 
-        let committer = Committer::new(store, clock.clone(), counters.clone(), bells);
+        let committer = Committer::new(store, clock.clone(), counters.clone(), sinks);
         let silences = Silences::of(loaded.silences);
         let open = OpenAlert::all(loaded.alerts, &silences);
         counters.open_alerts.set(i64::try_from(open.len()).unwrap_or(i64::MAX));

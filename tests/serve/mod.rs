@@ -1,7 +1,10 @@
 //! The service, driven from outside as people and power cuts drive it.
 
+mod begin;
 mod care;
 mod crash;
+mod entra;
+mod reload;
 mod rows;
 mod same;
 mod sinks;

@@ -32,7 +32,7 @@ pub enum Preset {
     /// Azure Event Hubs, whose load balancer silently drops connections that are idle for four minutes.
     EventHubs {
         /// `Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…`, whole, as the portal shows it. Without it tokens
-        /// are asked for (OAUTHBEARER).
+        /// are asked for (OAUTHBEARER), and the brokers have to be named.
         connection_string: Option<String>,
     },
 }
@@ -161,12 +161,18 @@ fn namespace(connection_string: &str) -> Result<String> {
         .map(|host| host.trim_end_matches('/'))
         .find(|host| !host.is_empty());
     match host {
-        Some(host) if connection_string.contains("SharedAccessKey=") => Ok(format!("{host}:9093")),
+        Some(host) if connection_string.contains("SharedAccessKey=") => Ok(kafka_endpoint(host)),
         _ => Err(Error::misconfigured(
             "the connection string of Event Hubs is not one: expected \
              `Endpoint=sb://NAMESPACE/;SharedAccessKeyName=…;SharedAccessKey=…`, whole, as the portal shows it",
         )),
     }
+}
+
+/// The Kafka endpoint of the namespace at `host`: port 9093, unless it names another, as a local stand-in does.
+#[must_use]
+pub fn kafka_endpoint(host: &str) -> String {
+    if host.contains(':') { host.to_owned() } else { format!("{host}:9093") }
 }
 
 /// Whether what a property holds may be shown.
@@ -253,6 +259,8 @@ mod tests {
             ..Connection::default()
         };
         assert_eq!(preset(STRING).bootstrap().unwrap(), "ns.servicebus.windows.net:9093");
+        let local = "Endpoint=sb://127.0.0.1:1234/;SharedAccessKeyName=all;SharedAccessKey=x";
+        assert_eq!(preset(local).bootstrap().unwrap(), "127.0.0.1:1234");
         for wrong in ["", "a2V5c2VjcmV0", "Endpoint=sb://;SharedAccessKey=x", "Endpoint=sb://ns.example/"] {
             let message = preset(wrong).bootstrap().unwrap_err().to_string();
             assert!(message.contains("Endpoint=sb://NAMESPACE/") && !message.contains("a2V5"), "{message}");

@@ -71,8 +71,12 @@ impl Ledger {
         plans
     }
 
-    /// Where a partition begins of which nothing is held. One that is new was not there when somebody asked for the end.
+    /// Where a partition begins of which nothing is held. One that is new was not there when somebody asked for the end;
+    /// a time means the same whenever somebody asks.
     fn start_of(&self, partition: &Partition) -> Start {
+        if matches!(self.start, Start::Time(_)) {
+            return self.start;
+        }
         let new_partition = self.known.contains(&partition.topic);
         let new_topic = !self.wanted.names(&partition.topic) && !self.known.is_empty();
         if new_partition || new_topic { Start::Beginning } else { self.start }
@@ -87,14 +91,18 @@ fn held_by(lane: &Lane) -> Held {
 mod tests {
     use super::*;
 
-    const LOG: Option<Bounds> = Some(Bounds { low: 100, high: 200 });
+    const LOG: Option<Bounds> = Some(Bounds { low: 100, high: 200, since: 150 });
 
     fn ledger(stored: &[(&str, i32, i64)], topics: &[&str]) -> Ledger {
+        ledger_from(stored, topics, Start::End)
+    }
+
+    fn ledger_from(stored: &[(&str, i32, i64)], topics: &[&str], start: Start) -> Ledger {
         let wanted = Wanted::parse(&topics.iter().map(|&t| t.to_owned()).collect::<Vec<_>>()).unwrap();
         let positions = stored
             .iter()
             .map(|&(topic, number, next)| (partition(topic, number), Position { next, mark: Some(7) }));
-        Ledger::new(&positions.collect(), Start::End, Arc::new(wanted))
+        Ledger::new(&positions.collect(), start, Arc::new(wanted))
     }
 
     fn partition(topic: &str, number: i32) -> Partition {
@@ -123,6 +131,13 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_where_everything_begins_that_was_never_read() {
+        let stored = ledger_from(&[("a", 0, 120)], &["a", "^b.*"], Start::Time(7));
+        assert_eq!(begins(&stored, "a", 0), 120, "what is stored wins");
+        assert_eq!([begins(&stored, "a", 1), begins(&stored, "b1", 0)], [150, 150]);
+    }
+
+    #[test]
     fn without_bounds_nothing_begins() {
         let ledger = ledger(&[("a", 0, 150)], &["a"]);
         let found = BTreeMap::from([(partition("a", 0), None), (partition("a", 1), LOG)]);
@@ -133,7 +148,7 @@ mod tests {
     #[test]
     fn a_position_before_every_log_is_its_beginning() {
         let ledger = ledger(&[("a", 0, -5)], &["a"]);
-        let found = BTreeMap::from([(partition("a", 0), Some(Bounds { low: 0, high: 0 }))]);
+        let found = BTreeMap::from([(partition("a", 0), Some(Bounds { low: 0, high: 0, since: 0 }))]);
         assert_eq!(ledger.plans(&found, &[])[&partition("a", 0)].gap, None);
     }
 }

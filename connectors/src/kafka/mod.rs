@@ -29,7 +29,7 @@ mod survey;
 mod token;
 mod waker;
 
-pub use connection::{Connection, Preset};
+pub use connection::{Connection, Preset, kafka_endpoint};
 pub use plan::Start;
 pub use producer::{Flushed, KafkaProducer, Ticket};
 pub use source::{KafkaSettings, KafkaSource};

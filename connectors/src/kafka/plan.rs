@@ -2,7 +2,7 @@
 //!
 //! | held | log | goes on |
 //! |---|---|---|
-//! | nothing | | at the beginning or the end, as the caller says |
+//! | nothing | | at the beginning, the end or a time, as the caller says |
 //! | a position within | | there, after the record before it was compared with the mark |
 //! | a position before the beginning | records were deleted | at the beginning: a gap |
 //! | a position beyond the end | made anew, or truncated | at the beginning: a gap |
@@ -21,6 +21,9 @@ pub enum Start {
     Beginning,
     /// After the newest record there is. A partition that appears later is read from its beginning all the same.
     End,
+    /// At the first record whose own timestamp is this or later, in milliseconds since the epoch; after the newest one
+    /// where none is. The same for partitions that appear later.
+    Time(i64),
 }
 
 /// What is held of a partition that was read before.
@@ -36,6 +39,8 @@ pub(super) struct Held {
 pub(super) struct Bounds {
     pub(super) low: i64,
     pub(super) high: i64,
+    /// The first offset of the caller's time or later; `high` if none is, or the caller asks for no time.
+    pub(super) since: i64,
 }
 
 /// Where to go on.
@@ -63,10 +68,12 @@ pub(super) fn plan(held: Option<Held>, log: Bounds, start: Start) -> Plan {
         return match start {
             Start::Beginning => at(log.low, None),
             Start::End => at(log.high, None),
+            // What retention has deleted since the log was asked is not there to begin with.
+            Start::Time(_) => at(log.since.max(log.low), None),
         };
     };
     let next = position.next;
-    let Bounds { low, high } = log;
+    let Bounds { low, high, .. } = log;
     let lost = |reason: String| at(low, Some((next, reason)));
     if other {
         lost(format!("the record before offset {next} is not the one that was read: the topic was made anew"))
@@ -85,7 +92,7 @@ pub(super) fn plan(held: Option<Held>, log: Bounds, start: Start) -> Plan {
 mod tests {
     use super::*;
 
-    const LOG: Bounds = Bounds { low: 100, high: 200 };
+    const LOG: Bounds = Bounds { low: 100, high: 200, since: 150 };
 
     fn held(next: i64, mark: Option<u64>) -> Option<Held> {
         Some(Held { position: Position { next, mark }, other: false })
@@ -93,7 +100,7 @@ mod tests {
 
     #[test]
     fn nothing_held_begins_where_the_caller_says() {
-        for (start, next) in [(Start::Beginning, 100), (Start::End, 200)] {
+        for (start, next) in [(Start::Beginning, 100), (Start::End, 200), (Start::Time(7), 150)] {
             let plan = plan(None, LOG, start);
             assert_eq!(plan, Plan { position: Position { next, mark: None }, check: false, gap: None });
         }
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_empty_log_is_no_gap_at_its_end() {
-        let empty = Bounds { low: 0, high: 0 };
+        let empty = Bounds { low: 0, high: 0, since: 0 };
         assert_eq!(plan(held(0, None), empty, Start::End).gap, None);
         assert!(plan(held(1, Some(7)), empty, Start::End).gap.is_some());
     }

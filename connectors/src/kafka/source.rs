@@ -115,6 +115,7 @@ impl KafkaSource {
         let scout = Scout::start(
             Arc::new(client),
             Arc::clone(&wanted),
+            start,
             brokers.clone(),
             refresh,
             Arc::clone(&waker),

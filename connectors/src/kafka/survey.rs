@@ -17,7 +17,7 @@ use regex::Regex;
 
 use super::explain;
 use super::native::Client;
-use super::plan::Bounds;
+use super::plan::{Bounds, Start};
 use super::waker::Waker;
 use crate::error::{Error, Result};
 
@@ -102,10 +102,11 @@ pub(super) struct Scout {
 }
 
 impl Scout {
-    /// Looks now, and then again and again; `waker` rings when something was seen.
+    /// Looks now, and then again and again; `waker` rings when something was seen. Of `start` a time is looked for.
     pub(super) fn start(
         client: Arc<Client>,
         wanted: Arc<Wanted>,
+        start: Start,
         brokers: String,
         refresh: Duration,
         waker: Arc<Waker>,
@@ -114,7 +115,7 @@ impl Scout {
         let (asks, asked) = mpsc::channel();
         let thread = {
             let (latest, client) = (Arc::clone(&latest), Arc::clone(&client));
-            let look = move || look(&client, &wanted, &brokers);
+            let look = move || look(&client, &wanted, start, &brokers);
             std::thread::Builder::new()
                 .name("kafka-survey".to_owned())
                 .spawn(move || watch(look, &asked, refresh, &latest, &waker))
@@ -183,7 +184,7 @@ fn is_complete(survey: &Survey) -> bool {
 }
 
 /// Asks the cluster.
-fn look(client: &Client, wanted: &Wanted, brokers: &str) -> Result<Survey> {
+fn look(client: &Client, wanted: &Wanted, start: Start, brokers: &str) -> Result<Survey> {
     let mut survey = Survey::new();
     let explain = |e: &KafkaError, what: &str| explain::request(e.rdkafka_error_code(), what, brokers);
     if wanted.patterns.is_empty() && wanted.names.len() <= FEW {
@@ -206,11 +207,30 @@ fn look(client: &Client, wanted: &Wanted, brokers: &str) -> Result<Survey> {
         (Ok(lows), Ok(highs)) => (lows, highs),
         (Err(e), _) | (_, Err(e)) => return Err(explain(&e, "where the logs begin and end")),
     };
+    // After the ends, so that a record that is written between the two questions lies at or beyond the answer.
+    let since = match start {
+        Start::Time(millis) => {
+            // Below zero are librdkafka's words for the ends of a log.
+            let found = ends(client, &survey, Offset::Offset(millis.max(0)))
+                .map_err(|e| explain(&e, "which records are of the time in `start`"))?;
+            Some(found)
+        }
+        Start::Beginning | Start::End => None,
+    };
     for (topic, seen) in &mut survey {
         let Seen::There(partitions) = seen else { continue };
         for (number, bounds) in partitions {
             let key = (topic.clone(), *number);
-            *bounds = lows.get(&key).zip(highs.get(&key)).map(|(&low, &high)| Bounds { low, high });
+            let end = |told: &BTreeMap<_, Option<i64>>| told.get(&key).copied().flatten();
+            let (Some(low), Some(high)) = (end(&lows), end(&highs)) else {
+                *bounds = None;
+                continue;
+            };
+            let since = match &since {
+                None => Some(high),
+                Some(since) => since.get(&key).map(|first| first.unwrap_or(high)),
+            };
+            *bounds = since.map(|since| Bounds { low, high, since });
         }
     }
     Ok(survey)
@@ -225,14 +245,19 @@ fn see(topic: &MetadataTopic) -> Seen {
             topic
                 .partitions()
                 .iter()
-                .map(|p| (p.id(), (p.leader() >= 0).then_some(Bounds { low: 0, high: 0 })))
+                .map(|p| (p.id(), (p.leader() >= 0).then_some(Bounds { low: 0, high: 0, since: 0 })))
                 .collect(),
         ),
     }
 }
 
-/// The first or the last offset of every partition that has a leader. One that does not answer is left out.
-fn ends(client: &Client, survey: &Survey, end: Offset) -> Result<BTreeMap<(String, i32), i64>, KafkaError> {
+/// The first or the last offset of every partition that has a leader, or the first one of a time or later (`Offset` of
+/// milliseconds since the epoch), which may be nowhere. One that does not answer is left out.
+fn ends(
+    client: &Client,
+    survey: &Survey,
+    end: Offset,
+) -> Result<BTreeMap<(String, i32), Option<i64>>, KafkaError> {
     let mut list = TopicPartitionList::new();
     for (topic, seen) in survey {
         let Seen::There(partitions) = seen else { continue };
@@ -244,13 +269,15 @@ fn ends(client: &Client, survey: &Survey, end: Offset) -> Result<BTreeMap<(Strin
         return Ok(BTreeMap::new());
     }
     let answer = client.offsets_for_times(list, PATIENCE)?;
-    let told =
-        answer.elements().into_iter().filter_map(|element| match (element.error(), element.offset()) {
-            (Ok(()), Offset::Offset(offset)) => {
-                Some(((element.topic().to_owned(), element.partition()), offset))
-            }
-            _ => None,
-        });
+    let told = answer.elements().into_iter().filter_map(|element| {
+        let offset = match (element.error(), element.offset()) {
+            (Ok(()), Offset::Offset(offset)) => Some(offset),
+            // Nothing is of that time or later.
+            (Ok(()), Offset::End) => None,
+            _ => return None,
+        };
+        Some(((element.topic().to_owned(), element.partition()), offset))
+    });
     Ok(told.collect())
 }
 
@@ -312,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_look_that_left_something_open_is_repeated() {
-        let whole = Some(Bounds { low: 0, high: 1 });
+        let whole = Some(Bounds { low: 0, high: 1, since: 1 });
         let survey = |seen| Survey::from([("t".to_owned(), seen)]);
         assert!(is_complete(&survey(Seen::There(BTreeMap::from([(0, whole), (1, whole)])))));
         assert!(!is_complete(&survey(Seen::There(BTreeMap::from([(0, whole), (1, None)])))));

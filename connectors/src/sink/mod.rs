@@ -20,7 +20,8 @@ pub use self::file::{FileSink, StdoutSink};
 #[cfg(feature = "kafka")]
 pub use self::kafka::KafkaSink;
 pub use self::signature::{Key, sign};
-pub use self::webhook::{Tls, Webhook, WebhookSettings};
+pub use self::webhook::{Webhook, WebhookSettings};
+pub use crate::http::Tls;
 
 /// One message on its way to one sink.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,22 +2,22 @@
 //!
 //! The address a person wrote is asked as it is, private or not: it is theirs. A redirect is the receiver's idea, so it is
 //! followed only with the method kept (307, 308), at most three times, never from `https` to `http`, without
-//! the custom headers once the host changes (they hold credentials), and to public addresses alone unless the settings
+//! the custom headers and the client's certificate once the host changes (they are credentials), and to public addresses alone unless the settings
 //! allow others: every address to which its name resolves is checked at the moment of connecting.
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect};
+use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 
 use super::signature::{Key, sign};
 use super::{Delivery, Message, is_private, retry_after, verdict_of_status};
 use crate::error::{Error, Result};
+use crate::http::{Clients, Tls, explain};
 
 /// Redirects followed in one attempt.
 const MAX_REDIRECTS: usize = 3;
@@ -34,7 +34,7 @@ pub struct WebhookSettings {
     pub key: Option<Key>,
     /// Headers sent besides; values may be secrets.
     pub headers: Vec<(String, String)>,
-    /// How the other side's certificate is checked.
+    /// How the other side's certificate is checked, and which one is shown to it.
     pub tls: Tls,
     /// Whether a redirect may lead to a private address.
     pub allow_private_redirects: bool,
@@ -42,22 +42,15 @@ pub struct WebhookSettings {
     pub timeout: Duration,
 }
 
-/// How a certificate is checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// A file of PEM certificates that are trusted besides the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Whether any certificate will do: for tests only.
-    pub accept_any: bool,
-}
-
 /// A sink by HTTP POST.
 pub struct Webhook {
     url: Url,
     key: Option<Key>,
     headers: HeaderMap,
-    direct: Client,
-    redirected: Client,
+    /// For the address that the settings name.
+    direct: Clients,
+    /// For other hosts, which a redirect names.
+    redirected: Clients,
     allow_private: bool,
 }
 
@@ -99,24 +92,27 @@ impl Webhook {
             value.set_sensitive(true);
             headers.insert(header, value);
         }
+        let (timeout, allow_private) = (settings.timeout, settings.allow_private_redirects);
         Ok(Self {
             url,
             key: settings.key.clone(),
             headers,
-            direct: build(client(settings)?)?,
-            redirected: build(if settings.allow_private_redirects {
-                client(settings)?
-            } else {
-                client(settings)?.dns_resolver(Arc::new(PublicOnly)).no_proxy()
+            direct: Clients::new(settings.tls.clone(), move || client(timeout))?,
+            redirected: Clients::new(settings.tls.anonymous(), move || {
+                if allow_private {
+                    client(timeout)
+                } else {
+                    client(timeout).dns_resolver(Arc::new(PublicOnly)).no_proxy()
+                }
             })?,
-            allow_private: settings.allow_private_redirects,
+            allow_private,
         })
     }
 
     pub(super) async fn deliver(&self, message: &Message, now: i64) -> Delivery {
         let mut url = self.url.clone();
-        for hop in 0..=MAX_REDIRECTS {
-            let response = match self.post(&url, hop > 0, message, now).await {
+        for _ in 0..=MAX_REDIRECTS {
+            let response = match self.post(&url, message, now).await {
                 Ok(response) => response,
                 Err(error) => return Delivery::Retry { after: None, reason: explain(&error) },
             };
@@ -135,15 +131,11 @@ impl Webhook {
         Delivery::Refused { reason: format!("more than {MAX_REDIRECTS} redirects") }
     }
 
-    async fn post(
-        &self,
-        url: &Url,
-        is_redirect: bool,
-        message: &Message,
-        now: i64,
-    ) -> reqwest::Result<Response> {
-        let client = if is_redirect { &self.redirected } else { &self.direct };
-        let mut request = client
+    async fn post(&self, url: &Url, message: &Message, now: i64) -> reqwest::Result<Response> {
+        let is_own = url.origin() == self.url.origin();
+        let clients = if is_own { &self.direct } else { &self.redirected };
+        let mut request = clients
+            .current()
             .post(url.clone())
             .header(CONTENT_TYPE, &message.content_type)
             .header("webhook-id", &message.key)
@@ -152,7 +144,7 @@ impl Webhook {
         if let Some(key) = &self.key {
             request = request.header("webhook-signature", sign(key, &message.key, now, &message.body));
         }
-        if url.origin() == self.url.origin() {
+        if is_own {
             request = request.headers(self.headers.clone());
         }
         request.body(message.body.clone()).send().await
@@ -201,30 +193,12 @@ const RESERVED: [&str; 8] = [
     "webhook-timestamp",
 ];
 
-fn client(settings: &WebhookSettings) -> Result<ClientBuilder> {
-    let mut builder = Client::builder()
+fn client(timeout: Duration) -> ClientBuilder {
+    Client::builder()
         .user_agent(concat!("driftlead/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
-        .connect_timeout(settings.timeout.min(Duration::from_secs(10)))
-        .timeout(settings.timeout);
-    if let Some(file) = &settings.tls.ca_file {
-        let name = file.display();
-        let pem = std::fs::read(file).map_err(|error| {
-            Error::misconfigured(format!("cannot read the certificates in `{name}`")).with_source(error)
-        })?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| {
-            Error::misconfigured(format!("`{name}` holds no PEM certificates")).with_source(error)
-        })?;
-        if certificates.is_empty() {
-            return Err(Error::misconfigured(format!("`{name}` holds no PEM certificates")));
-        }
-        builder = builder.tls_certs_merge(certificates);
-    }
-    Ok(builder.tls_danger_accept_invalid_certs(settings.tls.accept_any))
-}
-
-fn build(builder: ClientBuilder) -> Result<Client> {
-    builder.build().map_err(|error| Error::misconfigured("cannot set up HTTP").with_source(error))
+        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .timeout(timeout)
 }
 
 /// Resolves names to public addresses only.
@@ -245,26 +219,6 @@ impl Resolve for PublicOnly {
 
 fn refusal(host: &str) -> String {
     format!("a redirect to the private address of `{host}`: set `allow_private` if that is meant")
-}
-
-/// What went wrong, without the address, which may be a secret.
-fn explain(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "cannot connect"
-    } else {
-        "the request failed"
-    };
-    let mut root: &dyn std::error::Error = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    if std::ptr::eq(root, error as &dyn std::error::Error) {
-        what.to_owned()
-    } else {
-        format!("{what}: {root}")
-    }
 }
 
 /// The beginning of an answer as text; an answer that breaks off is as good as its beginning.

@@ -231,6 +231,46 @@ fn aborted_transactions_are_not_seen_and_leave_no_doubt() {
     assert!(watcher.positions[&only].next < high, "offsets have gaps where transactions end");
 }
 
+/// A partition begins with its first record of the time or later, and at its end if it has none.
+#[test]
+fn a_time_is_where_partitions_begin_that_were_never_read() {
+    let broker = broker();
+    let topic = broker.topic("since", 4);
+    let millis = 1_000_000_000_000;
+    // One before and after the time, one wholly after it, one wholly before it, and an empty one.
+    broker.produce(&topic, 0, &numbered("m", 0..100));
+    broker.produce(&topic, 1, &numbered("n", 60..70));
+    broker.produce(&topic, 2, &numbered("o", 0..40));
+    let mut watcher =
+        Watcher::open(&settings(broker, &[&topic]), &Positions::new(), Start::Time(millis + 50));
+    watcher.until_caught_up(&topic, 4);
+    let begun: Vec<_> = watcher.assigned.iter().map(|(partition, next)| (partition.number, *next)).collect();
+    assert_eq!(begun, [(0, 50), (1, 0), (2, 40), (3, 0)]);
+    assert_eq!(watcher.payloads(&partition(&topic, 0)), texts(&numbered("m", 50..100)));
+    assert_eq!(watcher.payloads(&partition(&topic, 1)), texts(&numbered("n", 60..70)));
+    assert!(watcher.of_partition(&partition(&topic, 2)).is_empty());
+    // From its end on everything is read, also what says that it is older.
+    broker.produce(&topic, 2, &numbered("old", 1..2));
+    watcher.until_records(&partition(&topic, 2), 1);
+
+    // A partition that is added later begins at the time as well.
+    broker.grow_topic(&topic, 5);
+    broker.produce(&topic, 4, &numbered("p", 45..55));
+    let newest = |w: &Watcher| w.payloads(&partition(&topic, 4)).last().is_some_and(|last| last == "p-54");
+    watcher.until("the newest of the added partition", newest);
+    let late = watcher.payloads(&partition(&topic, 4));
+    let all = texts(&numbered("p", 45..55));
+    assert!(late == all[5..] || late == all, "{late:?}: it may have been found when it was empty");
+
+    // What is stored wins, and is no gap.
+    let mut positions = watcher.positions.clone();
+    drop(watcher);
+    positions.insert(partition(&topic, 0), driftlead_connectors::stream::Position { next: 10, mark: None });
+    let mut again = Watcher::open(&settings(broker, &[&topic]), &positions, Start::Time(millis + 50));
+    again.until_records(&partition(&topic, 0), 90);
+    assert!(again.gaps.is_empty() && again.troubles.is_empty(), "{:?} {:?}", again.gaps, again.troubles);
+}
+
 #[test]
 fn new_partitions_are_found_and_read_from_their_beginning() {
     let broker = broker();

@@ -41,6 +41,71 @@ fn event_hubs(connection_string: Option<&str>) -> Connection {
     connection
 }
 
+/// The listener with passwords over TLS; `properties` win.
+fn over_tls(user: &str, mechanism: &str, password: &str, properties: &[(&str, &str)]) -> Connection {
+    let mut own = vec![
+        ("security.protocol", "SASL_SSL"),
+        ("sasl.mechanism", mechanism),
+        ("sasl.username", user),
+        ("sasl.password", password),
+    ];
+    own.extend(properties);
+    Connection { brokers: broker().tls().to_owned(), ..connection(&own) }
+}
+
+#[test]
+fn the_right_password_opens_over_tls() {
+    let topic = broker().topic("tls", 1);
+    broker().produce(&topic, 0, &numbered("m", 0..10));
+    let trusts = [("ssl.ca.location", broker().authority())];
+    let scram = over_tls(SCRAM_USER, "SCRAM-SHA-256", SCRAM_PASSWORD, &trusts);
+    // The preset brings the rest of what Event Hubs want.
+    let mut preset = Connection { brokers: broker().tls().to_owned(), ..connection(&trusts) };
+    preset.preset = Some(Preset::EventHubs { connection_string: Some(PASSWORD.to_owned()) });
+    for connection in [scram, over_tls(USER, "PLAIN", PASSWORD, &trusts), preset] {
+        let mut watcher = watch(connection.clone(), &topic);
+        watcher.until_records(&partition(&topic, 0), 10);
+        assert!(watcher.troubles.is_empty(), "{:?}", watcher.troubles);
+
+        let mut producer = KafkaProducer::open(&connection).unwrap();
+        let written = broker().topic("tls-written", 1);
+        producer.send(&written, None, Some(b"m"), &[]).unwrap();
+        let flushed = producer.flush(Duration::from_secs(60));
+        assert!(flushed.outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{flushed:?}");
+        assert_eq!((flushed.outcomes.len(), flushed.pending), (1, 0));
+    }
+}
+
+#[test]
+fn what_is_wrong_over_tls_is_said() {
+    let topic = broker().topic("tls", 1);
+    let fails = |connection: Connection| {
+        let error = watch(connection, &topic).failure();
+        let message = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{message}");
+        assert!(message.contains(broker().tls()) && !message.contains("-secret"), "{message}");
+        message
+    };
+    let trusts = [("ssl.ca.location", broker().authority())];
+    let message = fails(over_tls(SCRAM_USER, "SCRAM-SHA-256", "wrong-secret", &trusts));
+    assert!(message.starts_with("authentication failed") && message.contains("password"), "{message}");
+    let message = fails(over_tls(USER, "PLAIN", "wrong-secret", &trusts));
+    assert!(message.starts_with("authentication failed"), "{message}");
+
+    // Nobody of the system's authorities has signed it.
+    let message = fails(over_tls(SCRAM_USER, "SCRAM-SHA-256", SCRAM_PASSWORD, &[]));
+    assert!(message.contains("is not trusted") && message.contains("`ssl.ca.location`"), "{message}");
+    // Trust in nobody's name is for tests, but possible.
+    let mut blind = over_tls(
+        SCRAM_USER,
+        "SCRAM-SHA-256",
+        SCRAM_PASSWORD,
+        &[("enable.ssl.certificate.verification", "false")],
+    );
+    blind.properties.insert("topic.metadata.refresh.interval.ms".to_owned(), "100".to_owned());
+    watch(blind, &topic).until_caught_up(&topic, 1);
+}
+
 #[test]
 fn the_right_password_opens() {
     let topic = broker().topic("secured", 1);

@@ -38,6 +38,8 @@ pub(crate) struct Broker {
     running: Option<Running>,
     bootstrap: String,
     secured: String,
+    tls: String,
+    authority: String,
     topics: AtomicUsize,
 }
 
@@ -89,6 +91,8 @@ impl Broker {
             running: None,
             bootstrap: String::new(),
             secured: String::new(),
+            tls: String::new(),
+            authority: String::new(),
             topics: AtomicUsize::new(0),
         };
         broker.restart();
@@ -112,11 +116,13 @@ impl Broker {
         let lifeline = script.stdin.take();
         let output = BufReader::new(script.stdout.take().unwrap());
         self.running = Some(Running { script, lifeline });
-        let mut missing = 3;
+        let mut missing = 5;
         for line in output.lines().map(Result::unwrap) {
             match line.split_once(": ").unwrap() {
                 ("bootstrap", address) => address.clone_into(&mut self.bootstrap),
                 ("sasl", address) => address.clone_into(&mut self.secured),
+                ("tls", address) => address.clone_into(&mut self.tls),
+                ("authority", file) => file.clone_into(&mut self.authority),
                 _ => {}
             }
             missing -= 1;
@@ -137,6 +143,16 @@ impl Broker {
     /// Where it listens and asks for passwords, `127.0.0.1:PORT`.
     pub(crate) fn secured(&self) -> &str {
         &self.secured
+    }
+
+    /// Where it listens by TLS and asks for passwords, `127.0.0.1:PORT`.
+    pub(crate) fn tls(&self) -> &str {
+        &self.tls
+    }
+
+    /// The file with the authority that has signed its certificate.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// A name that no other test of this broker uses.

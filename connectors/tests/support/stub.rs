@@ -150,7 +150,9 @@ fn read(stream: &TcpStream) -> Option<Request> {
         let (name, value) = line.split_once(':')?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
+    // A request without a body says nothing of its length.
+    let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse());
+    let length = length.transpose().ok()?.unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request { method, target, headers, body })

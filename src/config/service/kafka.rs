@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use super::entra::{self, Entra};
 use super::{has, place_of};
+use crate::config::label;
 use crate::config::node::Node;
 use crate::config::problem::Problem;
 use crate::config::secret::Setting;
@@ -27,6 +29,13 @@ pub enum Access {
         /// The connection string.
         connection_string: Setting,
     },
+    /// A namespace of Event Hubs that knows its clients by Entra.
+    Namespace {
+        /// Its host; with a port, if it is not Azure's.
+        host: String,
+        /// By which identity it is used.
+        entra: Entra,
+    },
 }
 
 /// Properties that have a key of their own, or would lose or repeat rows, and what to do instead.
@@ -45,6 +54,7 @@ impl Cluster {
         let access: &[Setting] = match &self.access {
             Access::Brokers(brokers) => brokers,
             Access::EventHubs { connection_string } => std::slice::from_ref(connection_string),
+            Access::Namespace { entra, .. } => entra.secret.as_slice(),
         };
         access.iter().chain(self.properties.iter().map(|(_, setting)| setting))
     }
@@ -59,15 +69,22 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> C
         .filter_map(|node| Setting::read(node, folder))
         .collect();
     let connection = super::setting(node, "connection_string", folder);
+    let namespace = namespace(node, folder, problems);
     let mut refuse = |key: &str, message: &str| problems.push(Problem::new(place_of(node, key), message));
     if has(node, "preset") {
         if has(node, "brokers") {
-            refuse("brokers", "the connection string names the brokers: leave out either it or `brokers`");
+            refuse(
+                "brokers",
+                "the connection string or namespace names the brokers: leave out either it or `brokers`",
+            );
         }
-        if !has(node, "connection_string") {
-            let message = "`preset: event_hubs` needs a connection string: write `connection_string: \"${EVENT_HUBS}\"`";
+        if !has(node, "connection_string") && !has(node, "namespace") {
+            let message = "`preset: event_hubs` needs a connection string: write `connection_string: \"${EVENT_HUBS}\"`, \
+                           or `namespace` and `entra`";
             refuse("preset", message);
         }
+    } else if has(node, "namespace") {
+        refuse("namespace", "a namespace is Event Hubs': write `preset: event_hubs` beside it");
     } else if has(node, "connection_string") {
         refuse(
             "connection_string",
@@ -78,11 +95,59 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> C
             "`brokers` are missing: write such as `brokers: \"127.0.0.1:9092\"`, or `preset: event_hubs`";
         problems.push(Problem::new(node.place, message));
     }
-    let access = match connection {
-        Some(connection_string) => Access::EventHubs { connection_string },
-        None => Access::Brokers(brokers),
+    let access = match (connection, namespace) {
+        (Some(connection_string), _) => Access::EventHubs { connection_string },
+        (None, Some(namespace)) => namespace,
+        (None, None) => Access::Brokers(brokers),
     };
     Cluster { access, properties: properties(node, folder, problems) }
+}
+
+/// A namespace that is used by an identity of Entra.
+fn namespace(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Option<Access> {
+    let entra = entra::read(node, folder, problems);
+    let host = label(node, "namespace");
+    let mut refuse = |key: &str, message: String| problems.push(Problem::new(place_of(node, key), message));
+    if has(node, "connection_string") && has(node, "namespace") {
+        refuse(
+            "namespace",
+            "the connection string names the namespace: leave out either it or `namespace`".to_owned(),
+        );
+    }
+    match (host, entra) {
+        (Some(host), Some(entra)) => {
+            if !host.contains(['.', ':']) || host.contains(['/', ' ', ',', '@']) {
+                let name = host.split('.').next().unwrap_or_default();
+                refuse(
+                    "namespace",
+                    format!(
+                        "`{host}` is not the host of a namespace: write all of it, such as \
+                         `{}.servicebus.windows.net`",
+                        if name.is_empty() || name.contains(['/', ' ', ',', '@', ':']) {
+                            "orders"
+                        } else {
+                            name
+                        }
+                    ),
+                );
+            }
+            Some(Access::Namespace { host, entra })
+        }
+        (Some(_), None) => {
+            if !has(node, "connection_string") {
+                refuse(
+                    "namespace",
+                    "a namespace without a connection string needs `entra: {}` beside it".to_owned(),
+                );
+            }
+            None
+        }
+        (None, Some(_)) => {
+            refuse("entra", "`entra` needs the host of a `namespace` beside it".to_owned());
+            None
+        }
+        (None, None) => None,
+    }
 }
 
 fn properties(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Vec<(String, Setting)> {

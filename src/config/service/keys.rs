@@ -189,6 +189,8 @@ static KAFKA_SOURCE: Record = Record {
         ),
         PRESET,
         CONNECTION,
+        NAMESPACE,
+        ENTRA,
         KAFKA_PROPERTIES,
     ],
     one_of: &[&["topics", "pattern"]],
@@ -206,7 +208,7 @@ const PRESET: Key = optional(
     Shape::Choice(&PRESETS),
     "none",
     "event_hubs",
-    "Settings for a service that speaks Kafka: `event_hubs` needs `connection_string`",
+    "Settings for a service that speaks Kafka: `event_hubs` needs `connection_string`, or `namespace` and `entra`",
 );
 const CONNECTION: Key = optional(
     "connection_string",
@@ -215,6 +217,51 @@ const CONNECTION: Key = optional(
     "\"${EVENT_HUBS}\"",
     "The connection string of an Event Hubs namespace",
 );
+const NAMESPACE: Key = optional(
+    "namespace",
+    Shape::Text,
+    "",
+    "orders.servicebus.windows.net",
+    "The host of an Event Hubs namespace, in place of a connection string",
+);
+const ENTRA: Key = optional(
+    "entra",
+    Shape::Record(&ENTRA_KEYS),
+    "",
+    "{}",
+    "By which identity of Microsoft Entra the namespace is used; `{}` for the one of the environment",
+);
+
+static ENTRA_KEYS: Record = Record {
+    name: "an identity of Entra",
+    keys: &[
+        optional("tenant", Shape::Label, "", "contoso.onmicrosoft.com", "The directory: an id or a domain"),
+        optional(
+            "client",
+            Shape::Label,
+            "",
+            "11111111-2222-3333-4444-555555555555",
+            "The id of the application, or of one of the machine's identities",
+        ),
+        optional("secret", Shape::Secret, "", "\"${ENTRA_SECRET}\"", "The application's secret"),
+        optional(
+            "token_file",
+            Shape::Text,
+            "",
+            "/var/run/secrets/azure/tokens/azure-identity-token",
+            "The file with the workload's own token, in place of a secret",
+        ),
+        optional(
+            "authority",
+            Shape::Text,
+            "https://login.microsoftonline.com",
+            "https://login.microsoftonline.us",
+            "The address of Entra, which national clouds have of their own",
+        ),
+    ],
+    one_of: &[],
+};
+
 const KAFKA_PROPERTIES: Key = optional(
     "properties",
     PROPERTIES,
@@ -507,6 +554,8 @@ static KAFKA_SINK: Record = Record {
         required("topic", Shape::Label, "drift", "The topic"),
         PRESET,
         CONNECTION,
+        NAMESPACE,
+        ENTRA,
         KAFKA_PROPERTIES,
         SEND,
         MAX_AGE,

@@ -4,6 +4,7 @@
 //! [`keys`], and what comes out is a [`Service`], resolved and free of YAML. Nothing is opened on the way, and no secret
 //! is fetched: a file can be checked where neither the models nor the environment of the service are.
 
+mod entra;
 mod format;
 mod kafka;
 pub mod keys;
@@ -20,6 +21,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use self::entra::Entra;
 pub use self::format::{Csv, Format, Login, Registry};
 pub use self::kafka::{Access, Cluster};
 pub use self::record::{Aside, DeadLetter, Payload, Time, Unit, Where};

@@ -244,6 +244,28 @@ fn what_cannot_be_is_refused_with_a_way_out() {
             "leave out either it or `brokers`",
         ),
         (kafka("preset: event_hubs"), "needs a connection string"),
+        (kafka("preset: event_hubs, namespace: ns.example.net"), "needs `entra: {}` beside it"),
+        (
+            kafka("preset: event_hubs, connection_string: \"${A}\", entra: {}"),
+            "needs the host of a `namespace`",
+        ),
+        (
+            kafka("preset: event_hubs, namespace: orders, entra: {}"),
+            "such as `orders.servicebus.windows.net`",
+        ),
+        (kafka("namespace: ns.example.net, entra: {}"), "write `preset: event_hubs` beside it"),
+        (
+            kafka("preset: event_hubs, namespace: a.b, entra: {}, connection_string: \"${A}\""),
+            "leave out either it or `namespace`",
+        ),
+        (
+            kafka("preset: event_hubs, namespace: a.b, entra: {secret: plain}"),
+            "a secret never stands in a file",
+        ),
+        (
+            kafka("preset: event_hubs, namespace: a.b, entra: {secret: \"${A}\", token_file: t}"),
+            "by its `secret` or by a `token_file`",
+        ),
         (kafka("brokers: \"a:1\", connection_string: \"${A}\""), "write `preset: event_hubs` beside it"),
         (kafka("start: latest"), "`brokers` are missing"),
         (kafka("brokers: \"a:1\", start: yesterday"), "or `earliest` or `latest`"),

@@ -208,6 +208,7 @@ fn describe_cluster(cluster: &Cluster) -> String {
         Access::EventHubs { connection_string } => {
             format!("Event Hubs, connection string {}", connection_string.describe())
         }
+        Access::Namespace { host, entra } => format!("Event Hubs, namespace {host}, {}", entra.describe()),
     }
 }
 

@@ -162,8 +162,13 @@ impl Engine {
             Event::Chunk(chunk) => self.count(&chunk),
             Event::Assigned { source, partition, position } => {
                 self.reads(source);
-                self.partition(source, &partition).position.get_or_insert(position);
-                let id = self.partition(source, &partition).id;
+                let name = self.feeds[source].name.clone();
+                let own = self.partition(source, &partition);
+                if own.position.is_none() {
+                    info!(source = name, %partition, offset = position.next, "begun, as it was never read");
+                }
+                own.position.get_or_insert(position);
+                let id = own.id;
                 self.each_watch(source, |watch| watch.series.assign(series_id(id)))
             }
             Event::CaughtUp { source, partition, lag } => {
@@ -204,8 +209,8 @@ impl Engine {
                 error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
                 Err(error)
             }
-            Event::Reload { models, answer } => {
-                let changed = self.reload(models)?;
+            Event::Reload { models, settings, answer } => {
+                let changed = self.reload(models, settings)?;
                 drop(answer.send(changed));
                 Ok(())
             }

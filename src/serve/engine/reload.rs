@@ -4,23 +4,43 @@ use driftlead_connectors::store;
 use tracing::info;
 
 use super::super::model::Model;
+use super::super::reload::Settings;
+use super::super::subscriptions;
 use super::super::watch::Watch;
-use super::Engine;
+use super::{Engine, Subscription};
 use crate::exit::{Error, Result};
 
 impl Engine {
-    /// Takes new settings for the models that run, all or none. What would make another series of a model (its baseline,
+    /// Takes new settings for the models that run and the service, all or none; answers what changed. What would make another series of a model (its baseline,
     /// version, windows, columns, sources) needs a restart, which loses nothing; the inner error says so.
     ///
     /// # Errors
     ///
     /// The state cannot be committed.
-    pub(super) fn reload(&mut self, models: Vec<Model>) -> Result<Result<String>> {
-        if let Err(refusal) = self.reloadable(&models) {
+    pub(super) fn reload(
+        &mut self,
+        models: Vec<Model>,
+        settings: Option<Settings>,
+    ) -> Result<Result<Vec<String>>> {
+        if let Err(refusal) = self.reloadable(&models, settings.is_some()) {
             return Ok(Err(refusal));
         }
+        let mut said = Vec::new();
+        let mut subscribed: Vec<Option<Vec<Subscription>>> = models.iter().map(|_| None).collect();
+        if let Some(settings) = settings {
+            for (model, own) in models.iter().zip(&mut subscribed) {
+                match subscriptions(model, &settings.sinks) {
+                    Ok(sinks) => *own = Some(sinks),
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            match self.take_settings(settings) {
+                Ok(of_sinks) => said = of_sinks,
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
         let mut changed = Vec::new();
-        for model in models {
+        for (model, sinks) in models.into_iter().zip(subscribed) {
             let Some(working) =
                 self.models.iter_mut().find(|own| own.model.config.model == model.config.model)
             else {
@@ -30,6 +50,9 @@ impl Engine {
                 changed.push(format!("`{}`", model.config.model));
             }
             working.model = model;
+            if let Some(sinks) = sinks {
+                working.sinks = sinks;
+            }
             for watch in &mut working.watches {
                 watch.retime(&working.model)?;
             }
@@ -41,15 +64,39 @@ impl Engine {
         }
         self.progress.pending.is_dirty = true;
         self.commit_if(true)?;
-        let text = match changed.as_slice() {
-            [] => "nothing changed".to_owned(),
-            changed => format!("new settings for {}", changed.join(", ")),
-        };
-        info!(text, "reloaded");
-        Ok(Ok(text))
+        if !changed.is_empty() {
+            said.insert(0, format!("new settings for {}", changed.join(", ")));
+        }
+        info!(said = said.join("; "), "reloaded");
+        Ok(Ok(said))
     }
 
-    pub(super) fn reloadable(&self, models: &[Model]) -> Result<()> {
+    /// Takes the sinks, the retention and how often to commit; answers how the sinks changed.
+    fn take_settings(&mut self, settings: Settings) -> Result<Vec<String>> {
+        let Settings { sinks, others, retention, commit_every } = settings;
+        let changes = self.committer.put_sinks(sinks, &others)?;
+        self.retention = retention;
+        self.commit_every = i64::try_from(commit_every.as_micros()).unwrap_or(i64::MAX);
+        let waiting = match changes.ended.as_slice() {
+            [] => Vec::new(),
+            // How many is said for people; a store that cannot be read now has been told of elsewhere.
+            _ => self.reader.sinks().unwrap_or_default(),
+        };
+        let ended = changes.ended.iter().map(|name| {
+            let pending = waiting.iter().find(|own| own.sink == *name).map_or(0, |own| own.pending);
+            match pending {
+                0 => format!("the sink `{name}` has ended"),
+                n => format!(
+                    "the sink `{name}` has ended, and {n} of its messages wait in the store for one of that name"
+                ),
+            }
+        });
+        let begun = changes.begun.iter().map(|name| format!("the sink `{name}` has begun"));
+        let others = others.iter().map(|name| format!("the sink `{name}` has new settings"));
+        Ok(begun.chain(others).chain(ended).collect())
+    }
+
+    pub(super) fn reloadable(&self, models: &[Model], with_sinks: bool) -> Result<()> {
         let restart = |what: String| {
             Err(Error::input(format!(
                 "{what}: restart the service for that, which loses nothing; nothing has changed"
@@ -78,12 +125,13 @@ impl Engine {
             }
             if model.wanted != own.model.wanted
                 || model.config.source != own.model.config.source
-                || model.config.sinks != own.model.config.sinks
+                || (!with_sinks && model.config.sinks != own.model.config.sinks)
                 || model.config.segments != own.model.config.segments
                 || model.config.filter != own.model.config.filter
                 || model.config.derive != own.model.config.derive
             {
-                return restart(format!("the rows, columns, source or sinks of `{name}` changed"));
+                let sinks = if with_sinks { " or source" } else { ", source or sinks" };
+                return restart(format!("the rows, columns{sinks} of `{name}` changed"));
             }
         }
         Ok(())

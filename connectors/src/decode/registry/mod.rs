@@ -9,6 +9,7 @@ mod options;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -20,6 +21,7 @@ use url::Url;
 pub use self::options::{Auth, Headers, RegistryOptions};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Clients, explain};
 
 /// What a registry says of an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct SchemaText {
 /// An asynchronous client.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    client: reqwest::Client,
+    clients: Arc<Clients>,
     base: Url,
 }
 
@@ -52,9 +54,9 @@ impl Registry {
     /// A client; asks nothing yet.
     ///
     /// # Errors
-    /// Misconfigured, if the address is no HTTP URL or a header cannot be sent.
+    /// Misconfigured, if the address is no HTTP URL, a header cannot be sent, or a certificate cannot be used.
     pub fn new(options: &RegistryOptions) -> Result<Self> {
-        let RegistryOptions { url, auth, headers, timeout } = options;
+        let RegistryOptions { url, auth, headers, tls, timeout } = options;
         let refuse = |reason: &str| {
             Error::misconfigured(format!(
                 "schema registry `{url}`: {reason}: expected an address such as `https://registry.example.org`"
@@ -96,13 +98,12 @@ impl Registry {
             sent.insert(AUTHORIZATION, secret(&authorization).ok_or_else(refuse)?);
         }
         // Credentials follow no redirect.
-        let client = reqwest::Client::builder()
-            .default_headers(sent)
-            .timeout(*timeout)
-            .redirect(Policy::none())
-            .build()
-            .map_err(|error| Error::misconfigured("cannot make an HTTP client").with_source(error))?;
-        Ok(Self { client, base })
+        let timeout = *timeout;
+        let clients = Clients::new(tls.clone(), move || {
+            reqwest::Client::builder().default_headers(sent.clone()).timeout(timeout).redirect(Policy::none())
+        })
+        .map_err(|error| Error::new(error.kind(), format!("schema registry `{base}`: {error}")))?;
+        Ok(Self { clients: Arc::new(clients), base })
     }
 
     /// The schema of an id, with all that it refers to.
@@ -175,10 +176,14 @@ impl Registry {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
         let silent = |error: reqwest::Error| {
-            Error::unavailable(format!("schema registry `{}` does not answer: is it running?", self.base))
-                .with_source(error.without_url())
+            let why = explain(&error);
+            Error::unavailable(format!(
+                "schema registry `{}` does not answer: is it running? ({why})",
+                self.base
+            ))
+            .with_source(error.without_url())
         };
-        let mut response = self.client.get(url).send().await.map_err(silent)?;
+        let mut response = self.clients.current().get(url).send().await.map_err(silent)?;
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(silent)? {

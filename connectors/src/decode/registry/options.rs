@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::http::Tls;
+
 /// Who asks.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Auth {
@@ -38,17 +40,20 @@ pub struct RegistryOptions {
     pub auth: Auth,
     /// Further headers, sent with every request. Their values may be secret too.
     pub headers: Headers,
+    /// How its certificate is checked, and which one is shown to it.
+    pub tls: Tls,
     /// How long one request may take.
     pub timeout: Duration,
 }
 
 impl RegistryOptions {
-    /// No authentication, no headers, 10 seconds.
+    /// No authentication, no headers, the system's authorities, 10 seconds.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             auth: Auth::None,
             headers: Headers(Vec::new()),
+            tls: Tls::default(),
             timeout: Duration::from_secs(10),
         }
     }
