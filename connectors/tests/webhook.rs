@@ -39,7 +39,7 @@ fn message() -> Message {
 }
 
 fn deliver(settings: &WebhookSettings) -> Delivery {
-    let sink = Sink::Webhook(Webhook::new(settings).expect("settings"));
+    let sink = Sink::Webhook(Box::new(Webhook::new(settings).expect("settings")));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
     runtime.block_on(sink.deliver(&message(), NOW))
 }

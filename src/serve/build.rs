@@ -202,7 +202,7 @@ impl Vault<'_> {
             file::Target::Stdout => sink::Sink::Stdout(StdoutSink),
             file::Target::Webhook(webhook) => {
                 template = self.template(&webhook.template, name)?;
-                sink::Sink::Webhook(self.webhook(webhook, name)?)
+                sink::Sink::Webhook(Box::new(self.webhook(webhook, name)?))
             }
             file::Target::Kafka { cluster, topic } => self.kafka_sink(name, cluster, topic)?,
         };

@@ -59,7 +59,7 @@ pub enum Delivery {
 #[derive(Debug)]
 pub enum Sink {
     /// An HTTP endpoint.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     /// A file that grows by a line a message.
     File(FileSink),
     /// Standard output, a line a message.

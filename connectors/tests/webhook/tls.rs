@@ -123,7 +123,8 @@ fn certificates_that_change_are_used_from_the_next_message_on() {
     put(&alice.certificate, &own.certificate);
     put(&alice.key, &own.key);
     let tls = Tls { ca_file: Some(authority.certificate()), client: Some(own.clone()), accept_any: false };
-    let sink = driftlead_connectors::sink::Sink::Webhook(Webhook::new(&with_tls(&server, tls)).unwrap());
+    let sink =
+        driftlead_connectors::sink::Sink::Webhook(Box::new(Webhook::new(&with_tls(&server, tls)).unwrap()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
     let deliver = || {
         assert_eq!(runtime.block_on(sink.deliver(&message(), crate::NOW)), Delivery::Delivered);

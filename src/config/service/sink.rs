@@ -31,7 +31,7 @@ pub enum Target {
     /// A topic.
     Kafka {
         /// How it is reached.
-        cluster: Cluster,
+        cluster: Box<Cluster>,
         /// Its name.
         topic: String,
     },
@@ -158,7 +158,10 @@ fn sink(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> O
     let own = node.child(name)?;
     let target = match name {
         "webhook" => Target::Webhook(Box::new(webhook(own, folder, problems)?)),
-        "kafka" => Target::Kafka { cluster: kafka::read(own, folder, problems), topic: label(own, "topic")? },
+        "kafka" => Target::Kafka {
+            cluster: Box::new(kafka::read(own, folder, problems)),
+            topic: label(own, "topic")?,
+        },
         "file" => Target::File(file(own, folder, problems)?),
         _ => Target::Stdout,
     };

@@ -36,7 +36,7 @@ pub enum Input {
     /// Topics of Kafka or Event Hubs.
     Kafka {
         /// How they are reached.
-        cluster: Cluster,
+        cluster: Box<Cluster>,
         /// Which they are.
         topics: Topics,
         /// Where a topic is begun that was never read.
@@ -159,7 +159,7 @@ fn source(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) ->
 /// `None` if the file names none, which is in the list of problems.
 fn input(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Option<Input> {
     if let Some(node) = node.child("kafka").filter(|_| has(node, "kafka")) {
-        let cluster = kafka::read(node, folder, problems);
+        let cluster = Box::new(kafka::read(node, folder, problems));
         return Some(Input::Kafka { cluster, topics: topics(node, problems), start: start(node, problems) });
     }
     if let Some(node) = node.child("files") {
