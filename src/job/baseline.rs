@@ -17,6 +17,7 @@ use super::columns::{self, Columns, EXCLUDED};
 use super::input::{Input, Preparation, from_connectors};
 use super::read::{Piece, Reading};
 use super::segments::{Segments, split_texts};
+use super::volume::{self, StoredVolume};
 use super::windows::{Bounds, Plan};
 use crate::config::problem::suggest;
 use crate::config::{Config, Cut, Window};
@@ -143,6 +144,7 @@ pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Resul
     let mut baseline = counter.freeze().map_err(|error| Error::input(error.to_string()))?;
     let segments = split(&input, config, &mut baseline)?;
     calibrate(&input, config, &mut baseline)?;
+    volume::count(&input, config, &mut baseline)?;
 
     let mut skipped = columns.skipped;
     skipped.extend(
@@ -360,6 +362,7 @@ const MODEL_KEY: &str = "driftlead.model";
 const SEGMENTS_KEY: &str = "driftlead.segments";
 const SKIPPED_KEY: &str = "driftlead.skipped";
 const ERRORS_KEY: &str = "driftlead.errors";
+const VOLUMES_KEY: &str = "driftlead.volumes";
 
 /// Looks at the place of a baseline file to be written, before its rows are read.
 ///
@@ -410,6 +413,7 @@ pub fn write(
         ),
         (SKIPPED_KEY.to_owned(), json(&loaded.skipped)?),
         (ERRORS_KEY.to_owned(), json(&loaded.failed)?),
+        (VOLUMES_KEY.to_owned(), json(&volume::stored(baseline))?),
     ]);
     baseline_file::write(location, replaces, &rows, &metadata, remotes)
         .map_err(|error| from_connectors(&error))
@@ -453,6 +457,9 @@ pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded
     let by_segment: BTreeMap<String, u64> =
         serde_json::from_str(metadata.get(SEGMENTS_KEY).map_or("{}", String::as_str))
             .map_err(|_| damaged("its segments are not JSON"))?;
+    let volumes = || -> Result<Vec<StoredVolume>> {
+        serde_json::from_str(list(VOLUMES_KEY)).map_err(|_| damaged("its volumes are not JSON"))
+    };
     let rows = number(ROWS_KEY)?;
     let of = |features| {
         let mut baseline = Baseline::new(rows, features, Vec::new(), Vec::new());
@@ -483,6 +490,7 @@ pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded
         }
         baseline = of(kept);
     }
+    volume::restore(&mut baseline, volumes()?);
     let segments = Segments::stored(&config.segments, baseline.segments().keys())?;
     Ok(Loaded { excluded_rows: number(EXCLUDED_KEY)?, baseline, segments, skipped, failed, rows_read: 0 })
 }

@@ -25,6 +25,7 @@ mod prune;
 mod read;
 pub mod segments;
 mod time;
+mod volume;
 pub mod windows;
 
 pub(crate) use self::baseline::raw_schema;

@@ -79,12 +79,14 @@ impl Watch {
         })
     }
 
-    /// A series as the store has it, or a new one.
+    /// A series as the store has it, or a new one. `seen` is the newest event time of what the source gave before a new
+    /// one: it begins at the next border between panes (decision 0033).
     pub(super) fn open(
         model: &Model,
         window: usize,
         id: store::SeriesId,
         stored: Option<Stored>,
+        seen: Option<i64>,
     ) -> Result<Self> {
         let own = &model.config.windows[window];
         let grid = grid(own)?;
@@ -107,7 +109,13 @@ impl Watch {
                 });
                 Series::restore(timing, cells, &head, slots)?
             }
-            None => Series::new(timing, cells),
+            None => {
+                let mut series = Series::new(timing, cells);
+                if let Some(seen) = seen {
+                    series.begin_after(seen);
+                }
+                series
+            }
         };
         Ok(Self { window, id, series, track, grid, is_new, is_over: false, idle: BTreeSet::new() })
     }
@@ -142,7 +150,10 @@ impl Watch {
             let judge = judge.get_or_insert_with(|| {
                 Judge::new(bench.config, bench.baseline, bench.baseline_id, own, bench.rules)
             });
-            let windows = judge.windows(self.series.accumulator(), Some((self.grid, index)), arrival);
+            let is_complete = !arrival.partial
+                && !span.may_lack_its_beginning(None, self.series.oldest(), own.out_of_orderness.micros());
+            let at = Some((self.grid, index));
+            let windows = judge.windows(self.series.accumulator(), at, arrival, is_complete);
             self.follow(&mut closed, windows, index, span);
         }
         closed
@@ -214,8 +225,10 @@ impl Watch {
         revision: u32,
         late_rows: u64,
     ) -> wire::Arrival {
-        let partial =
-            self.is_over && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
+        let is_cut = self.series.begins().is_some_and(|begins| span.start < begins);
+        let partial = is_cut
+            || self.is_over
+                && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
         wire::Arrival { late_rows, revision: u64::from(revision), is_final: phase == Phase::Final, partial }
     }
 }

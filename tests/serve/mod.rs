@@ -2,9 +2,11 @@
 
 mod care;
 mod crash;
+mod freshness;
 mod rows;
 mod same;
 mod sinks;
+mod volume;
 
 use crate::support::folder::Folder;
 
