@@ -41,6 +41,8 @@ pub struct Loaded {
     pub excluded_rows: u64,
     /// Rows read to build it; none if it came from a file.
     pub rows_read: u64,
+    /// What else its file says of where it came from, by key.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The baseline of `config` from `paths`: a baseline file if it is one, else built from the rows.
@@ -157,7 +159,8 @@ pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Resul
         .map(|own| Failed { name: own.name.clone(), reason: own.reason.clone() })
         .collect();
     let rows_read = baseline.rows() + excluded_rows;
-    Ok(Loaded { baseline, segments, skipped, failed, excluded_rows, rows_read })
+    let labels = BTreeMap::new();
+    Ok(Loaded { baseline, segments, skipped, failed, excluded_rows, rows_read, labels })
 }
 
 /// Reads the seeded sample and draws the cuts (SEMANTICS S5).
@@ -396,7 +399,7 @@ pub fn write(
             rows.push(super::feature_row::feature_row(feature, Some(segment), state, Vec::new()));
         }
     }
-    let metadata = BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         (ROWS_KEY.to_owned(), baseline.rows().to_string()),
         (EXCLUDED_KEY.to_owned(), loaded.excluded_rows.to_string()),
         (ID_KEY.to_owned(), baseline.id()),
@@ -415,6 +418,7 @@ pub fn write(
         (ERRORS_KEY.to_owned(), json(&loaded.failed)?),
         (VOLUMES_KEY.to_owned(), json(&volume::stored(baseline))?),
     ]);
+    metadata.extend(loaded.labels.clone());
     baseline_file::write(location, replaces, &rows, &metadata, remotes)
         .map_err(|error| from_connectors(&error))
 }
@@ -492,7 +496,9 @@ pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded
     }
     volume::restore(&mut baseline, volumes()?);
     let segments = Segments::stored(&config.segments, baseline.segments().keys())?;
-    Ok(Loaded { excluded_rows: number(EXCLUDED_KEY)?, baseline, segments, skipped, failed, rows_read: 0 })
+    let labels = BTreeMap::new();
+    let excluded_rows = number(EXCLUDED_KEY)?;
+    Ok(Loaded { excluded_rows, baseline, segments, skipped, failed, rows_read: 0, labels })
 }
 
 /// Holds a stored baseline to what the model file says of its features by now.

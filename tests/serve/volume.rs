@@ -8,6 +8,7 @@ use super::rows::{self, BEGIN, Row};
 use super::same::{assert_same, checked, end_of};
 use super::service;
 use crate::support::folder::Folder;
+use crate::support::program::{driftlead, json};
 use crate::support::service::{Service, eventually, stored_windows};
 
 const MINUTE: i64 = 60_000_000;
@@ -121,4 +122,99 @@ fn a_new_version_begins_at_the_next_border_and_alerts_of_no_part_before() {
     assert_eq!(opened.len(), 1, "{opened:?}");
     assert_eq!(opened[0]["model"]["version"], "2");
     assert_eq!(opened[0]["first_window"]["start"], "2001-01-01T01:40:00.000000Z", "{}", opened[0]);
+}
+
+/// The metrics of a report that say how far two sets of counts are apart, each of which is 0 only if all shares are equal.
+const DISTANCES: [&str; 3] = ["js", "linf", "ks"];
+
+#[test]
+fn a_baseline_from_the_store_has_the_counts_of_the_rows_that_were_seen() {
+    let folder = Folder::new();
+    service(&folder, "{stdin: {}, format: json}", "");
+    let rows = rows::rows(12_000, 6, 0, 51);
+    let (running, mut input) = Service::with_input(&folder);
+    for row in &rows {
+        writeln!(input, "{}", row.json).expect("it reads");
+    }
+    drop(input);
+    let (status, log) = running.wait();
+    assert!(status.success(), "{status}: {log:#?}");
+
+    let made = driftlead(&[
+        "baseline",
+        "--from-store",
+        &folder.path("service.yaml"),
+        "--model",
+        "rows",
+        "--since",
+        "2001-01-01T02:55:00Z",
+        "--until",
+        "2001-01-01T06:00:00Z",
+        "--output",
+        &folder.path("seen.parquet"),
+    ]);
+    assert_eq!((made.code, made.err.as_str()), (Some(0), ""), "{made:?}");
+    let span = "made of 18 panes from 2001-01-01T03:00:00.000000Z to 2001-01-01T06:00:00.000000Z";
+    assert!(made.out.contains(span), "{}", made.out);
+    assert!(made.out.contains("`c`") && made.out.contains("stay new"), "{}", made.out);
+
+    // The same rows against it: of every feature and segment all cells hold the same share, of the same number of rows.
+    let last: Vec<Row> = rows.iter().filter(|row| row.time >= BEGIN + 180 * MINUTE).cloned().collect();
+    let data = rows::file(&folder, "last.ndjson", &last);
+    let model = super::MODEL
+        .replace("baseline: baseline.parquet", "baseline: seen.parquet")
+        .replace("version: \"1\"", "version: \"2\"")
+        .lines()
+        .filter(|line| {
+            !["time:", "window:", "alert:", "source:", "sinks:"].iter().any(|key| line.starts_with(key))
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let model = folder.write("seen.yaml", model + "\n");
+    let report: serde_json::Value = serde_json::from_str(&json(&[&model, &data])).expect("JSON");
+    assert_eq!(report["baseline"]["rows"].as_u64(), Some(last.len() as u64));
+    let windows = report["windows"].as_array().expect("windows");
+    assert!(windows.len() >= 4, "the whole and its segments");
+    let mut compared = 0;
+    for window in windows {
+        for feature in window["features"].as_array().expect("features") {
+            for (name, metric) in feature["metrics"].as_object().expect("metrics") {
+                let is_rate = name == "null_rate" || name == "type_error_rate" || name == "nan_rate";
+                if DISTANCES.contains(&name.as_str()) && metric["n"].as_u64() > Some(0) {
+                    assert_eq!(metric["n"], metric["n_baseline"], "{feature}");
+                    // A segment's own column has one value in it, and so nothing to compare.
+                    let Some(value) = metric["value"].as_f64() else { continue };
+                    assert!(value < 1e-6, "{name} of {feature}");
+                    compared += 1;
+                } else if is_rate && !metric["value"].is_null() {
+                    assert_eq!(metric["value"], metric["baseline"], "{name} of {feature}");
+                }
+            }
+        }
+    }
+    assert!(compared > 20, "{compared}");
+    // On the same cells as before, and it says where it came from.
+    let (old, new) = (folder.path("old.parquet"), folder.path("seen.parquet"));
+    let built = driftlead(&["baseline", &folder.path("model.yaml"), "--output", &old]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let cells = |file: &str| -> Vec<String> {
+        let shown = driftlead(&["inspect", file]);
+        assert_eq!(shown.code, Some(0), "{shown:?}");
+        shown.out.lines().filter(|line| line.starts_with("  cells ")).map(str::to_owned).collect()
+    };
+    assert_eq!(cells(&old), cells(&new));
+    let shown = driftlead(&["inspect", &new]).out;
+    assert!(shown.contains("2001-01-01T03:00:00.000000Z/2001-01-01T06:00:00.000000Z"), "{shown}");
+    assert!(shown.contains("design effect"), "{shown}");
+
+    for (args, message) in [
+        (["--since", "2001-02-01"], "has no counts of the model `rows`"),
+        (["--model", "row"], "has no model `row`: did you mean `rows`"),
+    ] {
+        let refused =
+            driftlead(&[&["baseline", "--from-store", &folder.path("service.yaml")], &args[..]].concat());
+        assert!(refused.code == Some(2) && refused.err.contains(message), "{refused:?}");
+    }
+    let refused = driftlead(&["baseline", "--from-store", &folder.path("state")]);
+    assert!(refused.code == Some(2) && refused.err.contains("MODEL.yaml --from-store"), "{refused:?}");
 }

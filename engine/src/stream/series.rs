@@ -179,6 +179,18 @@ impl Series {
         panes.into_iter().flat_map(|pane| self.panes.remove(pane)).collect()
     }
 
+    /// As [`release`](Self::release), with the last bytes of each slot, for whoever keeps counts beyond their windows.
+    #[must_use]
+    pub fn release_with_states(&mut self) -> Vec<(SlotKey, Vec<u8>)> {
+        let panes = self.agenda.release();
+        let mut released = Vec::new();
+        for pane in panes {
+            released.extend(self.panes.slots_of(pane));
+            drop(self.panes.remove(pane));
+        }
+        released
+    }
+
     /// The slots that took rows since [`mark_clean`](Self::mark_clean), each as bytes of its own: what has to be stored
     /// beside [`head`](Self::head).
     pub fn dirty_slots(&self) -> impl Iterator<Item = (SlotKey, Vec<u8>)> {

@@ -87,7 +87,7 @@ fn the_file_has_the_settings_that_safety_needs() {
         ("foreign_keys", 1),
         ("auto_vacuum", 2),
         ("page_size", 16_384),
-        ("user_version", 1),
+        ("user_version", i64::try_from(schema::STEPS.len()).unwrap()),
     ] {
         assert_eq!(ask(pragma), rusqlite::types::Value::Integer(expected), "{pragma}");
     }
@@ -207,7 +207,7 @@ fn an_older_store_is_brought_to_the_next_version() {
         assert_eq!(Model::read(&store), before);
         let version: i64 =
             store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version, 2);
+        assert_eq!(version, i64::try_from(steps.len()).unwrap());
         let keys: bool = store.connection.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();
         assert!(keys, "foreign keys are watched again");
         let rows: i64 = store
