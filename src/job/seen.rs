@@ -222,12 +222,12 @@ fn calibrate(config: &Config, slots: &Slots, old: &Baseline, baseline: &mut Base
             let span = whole.pane_span(Pane(pane));
             span.start >= first.start && span.end <= last.end
         };
-        for at in 0..places.len() {
+        for (at, place) in places.iter().enumerate() {
             let own = &baseline.features()[at];
             let state = |panes: &Vec<&Whole>| -> Option<FeatureState> {
                 let mut sum = FeatureState::empty(own.cells());
                 for pane in panes {
-                    sum.merge(pane.slot.features.get(places[at])?.as_ref().ok()?).ok()?;
+                    sum.merge(pane.slot.features.get(*place)?.as_ref().ok()?).ok()?;
                 }
                 Some(sum)
             };
