@@ -41,20 +41,20 @@ impl Engine {
     /// The state cannot be committed.
     pub(super) fn look_at_freshness(&mut self, now: i64) -> Result<()> {
         for at in 0..self.models.len() {
-            // What has ended is not late.
-            let Some(look) = self.look(at, now).filter(|_| !self.feeds[self.models[at].source].has_ended)
-            else {
-                continue;
-            };
+            let look = self.look(at, now);
             let config = &self.models[at].model.config;
-            let of = OfModel { model: config.model.clone() };
-            self.counters.freshness.get_or_create(&of).set(look.age);
             let is_own = |own: &store::Alert| own.model == config.model && own.name == NAME;
             let open = self.open.values().map(|open| &open.alert).find(|own| is_own(own)).cloned();
+            if let Some(open) = open.as_ref().filter(|open| open.version != config.version) {
+                let newest = look.map_or(open.opened, |look| look.newest);
+                self.end_silence(at, open, alert::Reason::Superseded, newest, now)?;
+                continue;
+            }
+            // What has ended is not late.
+            let Some(look) = look.filter(|_| !self.feeds[self.models[at].source].has_ended) else { continue };
+            let of = OfModel { model: config.model.clone() };
+            self.counters.freshness.get_or_create(&of).set(look.age);
             match open {
-                Some(open) if open.version != config.version => {
-                    self.end_silence(at, &open, alert::Reason::Superseded, look.newest, now)?;
-                }
                 Some(open) if look.level < Verdict::Warn => {
                     self.end_silence(at, &open, alert::Reason::Calm, look.newest, now)?;
                 }
