@@ -38,6 +38,16 @@ fn s21_an_unusual_number_of_rows_is_told_by_check_and_serve_alike() {
     assert_same(&folder, &rows, i64::MAX);
 
     let windows = checked(&folder, &rows);
+    // A frozen baseline knows as much.
+    let built =
+        driftlead(&["baseline", &folder.path("model.yaml"), "--output", &folder.path("frozen.parquet")]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let frozen = folder.path("frozen.parquet");
+    let report = json(&[&folder.path("model.yaml"), &folder.path("all.ndjson"), "--baseline", &frozen]);
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    for window in report["windows"].as_array().expect("windows") {
+        assert_eq!(Some(window), windows.get(window["id"].as_str().expect("an id")));
+    }
     let mut whole: Vec<&serde_json::Value> =
         windows.values().filter(|window| window["segment"].is_null()).collect();
     whole.sort_by_key(|window| end_of(window));
@@ -57,6 +67,34 @@ fn s21_an_unusual_number_of_rows_is_told_by_check_and_serve_alike() {
     let segments = windows.values().filter(|window| !window["segment"].is_null());
     assert!(segments.clone().count() > 18);
     assert!(segments.into_iter().all(|window| window["metrics"].get("row_count").is_none()));
+}
+
+/// Ten times the rows of the baseline in every window: `warn` for ever, and no reason to keep an alert open.
+#[test]
+fn an_alert_ends_when_its_features_are_calm_however_many_rows_come() {
+    let folder = Folder::new();
+    service(&folder, "{stdin: {}, format: json}", "");
+    // An hour of calm, one of drift, two of calm.
+    let calm = rows::rows(16_000, 8, 0, 62).into_iter();
+    let calm = calm.filter(|row| (BEGIN + 120 * MINUTE..BEGIN + 240 * MINUTE).contains(&row.time));
+    let rows: Vec<Row> = rows::rows(4_000, 2, 0, 61).into_iter().chain(calm).collect();
+    let (running, mut input) = Service::with_input(&folder);
+    for row in &rows {
+        writeln!(input, "{}", row.json).expect("it reads");
+    }
+    drop(input);
+    let (status, log) = running.wait();
+    assert!(status.success(), "{status}: {log:#?}");
+    let events = std::fs::read_to_string(folder.path("events.ndjson")).expect("events");
+    let events: Vec<serde_json::Value> =
+        events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let is_whole = |event: &&serde_json::Value| event["type"] == "alert" && event["segment"].is_null();
+    let last = events.iter().rfind(is_whole).expect("an alert");
+    assert_eq!((&last["status"], &last["reason"]), (&"resolved".into(), &"calm".into()), "{last}");
+    let windows =
+        events.iter().filter(|event| event["type"] == "verdict" && event["window"]["segment"].is_null());
+    let warned = windows.filter(|event| event["window"]["metrics"]["row_count"]["verdict"] == "warn").count();
+    assert!(warned > 20, "{warned}");
 }
 
 #[test]
