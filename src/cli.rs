@@ -250,8 +250,21 @@ pub struct Serve {
 #[derive(Clone, Debug, Args)]
 pub struct Baseline {
     /// The model file.
-    #[arg(value_name = "MODEL.yaml")]
-    pub model: PathBuf,
+    #[arg(value_name = "MODEL.yaml", required_unless_present = "from_store")]
+    pub model: Option<PathBuf>,
+    /// Make it from what `driftlead serve` has counted, on the cells of the model's present baseline, instead of from rows:
+    /// the store's folder, or the service file.
+    #[arg(long, value_name = "DIR | SERVICE.yaml")]
+    pub from_store: Option<PathBuf>,
+    /// With a service file, the name of the model whose file it names.
+    #[arg(long = "model", value_name = "NAME", requires = "from_store", conflicts_with = "model")]
+    pub name: Option<String>,
+    /// With --from-store: only panes that begin at this time or later (UTC unless it has a zone).
+    #[arg(long, value_name = "TIME", requires = "from_store")]
+    pub since: Option<Timestamp>,
+    /// With --from-store: only panes that end at this time or earlier.
+    #[arg(long, value_name = "TIME", requires = "from_store")]
+    pub until: Option<Timestamp>,
     /// The file to write; by default MODEL.baseline.parquet beside the model file.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -45,10 +45,12 @@ pub enum Metric {
     TypeErrorRate,
     /// Rows in the window, of the window as a whole.
     RowCount,
+    /// The clock less the newest event time, in seconds, of the model as a whole; of a running service only (SEMANTICS S21).
+    Freshness,
 }
 
 /// Every metric, in the order of reports.
-pub const ALL: [Metric; 18] = [
+pub const ALL: [Metric; 19] = [
     Metric::Psi,
     Metric::Kl,
     Metric::Js,
@@ -67,6 +69,7 @@ pub const ALL: [Metric; 18] = [
     Metric::OutOfRangeRate,
     Metric::TypeErrorRate,
     Metric::RowCount,
+    Metric::Freshness,
 ];
 
 impl Metric {
@@ -92,6 +95,7 @@ impl Metric {
             Self::OutOfRangeRate => "out_of_range_rate",
             Self::TypeErrorRate => "type_error_rate",
             Self::RowCount => "row_count",
+            Self::Freshness => "freshness",
         }
     }
 
@@ -121,7 +125,8 @@ impl Metric {
             | Self::Wasserstein
             | Self::WassersteinNormalized
             | Self::Chi2
-            | Self::RowCount => (0.0, f64::INFINITY),
+            | Self::RowCount
+            | Self::Freshness => (0.0, f64::INFINITY),
         }
     }
 
@@ -147,7 +152,10 @@ impl Metric {
     /// Whether the metric comes with a p-value; a rule on the p-value of another could never fire.
     #[must_use]
     pub fn has_p_value(self) -> bool {
-        !matches!(self, Self::Tvd | Self::Linf | Self::Wasserstein | Self::WassersteinNormalized)
+        !matches!(
+            self,
+            Self::Tvd | Self::Linf | Self::Wasserstein | Self::WassersteinNormalized | Self::Freshness
+        )
     }
 
     /// Whether every row of the window enters the metric, or only the rows that carry a value (neither null nor
@@ -157,8 +165,14 @@ impl Metric {
         matches!(self, Self::NullRate | Self::NanRate | Self::TypeErrorRate | Self::RowCount)
     }
 
-    /// Whether the metric can be computed for features of `kind`. `row_count` belongs to a window, not to a feature,
-    /// and applies to none.
+    /// Whether the metric belongs to no feature: `row_count` is a window's, `freshness` a model's.
+    #[must_use]
+    pub fn is_of_no_feature(self) -> bool {
+        matches!(self, Self::RowCount | Self::Freshness)
+    }
+
+    /// Whether the metric can be computed for features of `kind`. `row_count` and `freshness` belong to no feature, and
+    /// apply to none.
     #[must_use]
     pub fn applies_to(self, kind: Kind) -> bool {
         match self {
@@ -174,7 +188,7 @@ impl Metric {
             | Self::SdShift
             | Self::OutOfRangeRate => kind == Kind::Numeric,
             Self::NewCategoryRate => kind == Kind::Categorical,
-            Self::RowCount => false,
+            Self::RowCount | Self::Freshness => false,
         }
     }
 
@@ -203,10 +217,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_but_the_window_s_applies_to_a_kind() {
+    fn every_metric_of_a_feature_applies_to_a_kind() {
         for metric in ALL {
             let n_kinds = Kind::ALL.into_iter().filter(|kind| metric.applies_to(*kind)).count();
-            assert_eq!(n_kinds == 0, metric == Metric::RowCount, "{metric}");
+            assert_eq!(n_kinds == 0, metric.is_of_no_feature(), "{metric}");
         }
         assert!(Metric::Ks.applies_to(Kind::Numeric) && !Metric::Ks.applies_to(Kind::Categorical));
         assert!(!Metric::NewCategoryRate.applies_to(Kind::Numeric));

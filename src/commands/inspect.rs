@@ -47,6 +47,9 @@ fn text(location: &str, rows: &[FeatureRow], metadata: &BTreeMap<String, String>
         known("driftlead.baseline_id"),
         known("driftlead.model")
     );
+    if let (Some(source), Some(span)) = (metadata.get("driftlead.source"), metadata.get("driftlead.span")) {
+        let _ = writeln!(out, "from {source}, {span}, on the cells of {}", known("driftlead.cells_of"));
+    }
     for row in whole {
         let segments =
             rows.iter().filter(|other| other.segment.is_some() && other.feature == row.feature).count();

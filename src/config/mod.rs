@@ -33,6 +33,7 @@ pub use self::origin::Origin;
 pub use self::problem::{Place, Problem, Problems};
 pub use self::quorum::Quorum;
 pub use self::rule::{Rule, problem as rule_problem};
+pub(crate) use self::window::FRESHNESS;
 pub use self::window::{Alert, Cut, Window};
 
 use self::node::{Node, Value};

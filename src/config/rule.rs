@@ -107,6 +107,7 @@ fn place_of(error: &RuleError, node: &Node) -> Place {
         RuleError::PValueAbove { .. } => under(&["drift", "warn"]),
         RuleError::SmallIsGood { .. } => under(&["below"]),
         RuleError::FeaturesOnWindow { .. } => under(&["features"]),
+        RuleError::SegmentsOnModel { .. } => under(&["segments"]),
         RuleError::EmptyList { list, .. } | RuleError::Repeated { list, .. } => under(&[list]),
         _ => node.place,
     }
@@ -114,7 +115,7 @@ fn place_of(error: &RuleError, node: &Node) -> Place {
 
 /// Features that the file leaves out, and metrics that a feature's declared kind does not have.
 fn check_features(node: &Node, metric: Metric, features: &Features, problems: &mut Vec<Problem>) {
-    let Some(at) = node.child("features").filter(|_| metric != Metric::RowCount) else { return };
+    let Some(at) = node.child("features").filter(|_| !metric.is_of_no_feature()) else { return };
     let items = match &at.value {
         Value::List(items) => items.as_slice(),
         _ => std::slice::from_ref(at),

@@ -9,6 +9,9 @@ use super::problem::Problem;
 use super::quorum::Quorum;
 use super::{count, label};
 
+/// What stands in the place of a window's name in alerts on silence.
+pub(crate) const FRESHNESS: &str = "freshness";
+
 /// The longest chain of overlapping windows; each row belongs to so many.
 const MAX_OVERLAP: i64 = 10_000;
 
@@ -112,6 +115,10 @@ pub(super) fn read(root: &Node, has_time: bool, problems: &mut Vec<Problem>) -> 
     }
     let mut windows: Vec<Window> = Vec::new();
     for (key, node) in several.map(Node::entries).unwrap_or_default() {
+        if key.name == FRESHNESS {
+            let message = "`freshness` is what alerts on silence are called: give the window another name";
+            problems.push(Problem::new(key.place, message));
+        }
         windows.push(window(&key.name, node, has_time, problems));
         let is_cut = node.child("length").is_some() || !matches!(node.value, Value::Map(_));
         if !is_cut {

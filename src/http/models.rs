@@ -9,6 +9,7 @@ use driftlead_connectors::store::{AlertFilter, AlertStatus, Reader, Segments, St
 use driftlead_engine::policy::{Bounds, Gate, Rule};
 use serde_json::{Map, Value, json};
 
+use super::exposition::samples;
 use super::problem::Problem;
 use super::reply::{self, Answer};
 use super::route::Call;
@@ -33,11 +34,12 @@ pub(super) async fn list(call: Call) -> Answer {
         Ok((open, newest))
     };
     let (open, newest) = call.face.reader.ask(ask).await?.map_err(|error| Problem::of_store(&error))?;
+    let text = call.face.numbers().await?;
     let items: Vec<Value> = sheet
         .models
         .iter()
         .zip(&newest)
-        .map(|(model, newest)| Value::Object(summary(model, newest, &open)))
+        .map(|(model, newest)| Value::Object(summary(model, newest, &open, &text)))
         .collect();
     reply::value(&json!({"items": items}))
 }
@@ -50,7 +52,7 @@ pub(super) async fn one(call: Call) -> Answer {
     let (asked, names) = wanted(&model.config);
     let ask = move |reader: &mut Reader| Ok((open_alerts(reader)?, newest(reader, &asked, &names)?));
     let (open, newest) = call.face.reader.ask(ask).await?.map_err(|error| Problem::of_store(&error))?;
-    let mut answer = summary(model, &newest, &open);
+    let mut answer = summary(model, &newest, &open, &call.face.numbers().await?);
     answer.extend(settings(model));
     reply::value(&answer)
 }
@@ -96,6 +98,7 @@ fn summary(
     model: &ShownModel,
     newest: &[Option<StoredWindow>],
     open: &BTreeMap<String, u64>,
+    numbers: &str,
 ) -> Map<String, Value> {
     let config = &model.config;
     let windows: Vec<Value> = config
@@ -108,11 +111,16 @@ fn summary(
             Value::Object(shown)
         })
         .collect();
+    // As of the engine's last look; null before the first row.
+    let freshness = samples(numbers, "driftlead_freshness_seconds")
+        .find(|sample| sample.label("model") == config.model)
+        .and_then(|sample| sample.number());
     let shown = json!({
         "name": config.model,
         "version": config.version,
         "source": config.source,
         "baseline": {"id": model.baseline_id, "rows": model.baseline.rows()},
+        "freshness_seconds": freshness,
         "open_alerts": open.get(&config.model).copied().unwrap_or(0),
         "windows": windows,
     });

@@ -17,6 +17,7 @@ use super::columns::{self, Columns, EXCLUDED};
 use super::input::{Input, Preparation, from_connectors};
 use super::read::{Piece, Reading};
 use super::segments::{Segments, split_texts};
+use super::volume::{self, StoredVolume};
 use super::windows::{Bounds, Plan};
 use crate::config::problem::suggest;
 use crate::config::{Config, Cut, Window};
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub excluded_rows: u64,
     /// Rows read to build it; none if it came from a file.
     pub rows_read: u64,
+    /// What else its file says of where it came from, by key.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The baseline of `config` from `paths`: a baseline file if it is one, else built from the rows.
@@ -143,6 +146,7 @@ pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Resul
     let mut baseline = counter.freeze().map_err(|error| Error::input(error.to_string()))?;
     let segments = split(&input, config, &mut baseline)?;
     calibrate(&input, config, &mut baseline)?;
+    volume::count(&input, config, &mut baseline)?;
 
     let mut skipped = columns.skipped;
     skipped.extend(
@@ -155,7 +159,8 @@ pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Resul
         .map(|own| Failed { name: own.name.clone(), reason: own.reason.clone() })
         .collect();
     let rows_read = baseline.rows() + excluded_rows;
-    Ok(Loaded { baseline, segments, skipped, failed, excluded_rows, rows_read })
+    let labels = BTreeMap::new();
+    Ok(Loaded { baseline, segments, skipped, failed, excluded_rows, rows_read, labels })
 }
 
 /// Reads the seeded sample and draws the cuts (SEMANTICS S5).
@@ -360,6 +365,7 @@ const MODEL_KEY: &str = "driftlead.model";
 const SEGMENTS_KEY: &str = "driftlead.segments";
 const SKIPPED_KEY: &str = "driftlead.skipped";
 const ERRORS_KEY: &str = "driftlead.errors";
+const VOLUMES_KEY: &str = "driftlead.volumes";
 
 /// Looks at the place of a baseline file to be written, before its rows are read.
 ///
@@ -393,7 +399,7 @@ pub fn write(
             rows.push(super::feature_row::feature_row(feature, Some(segment), state, Vec::new()));
         }
     }
-    let metadata = BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         (ROWS_KEY.to_owned(), baseline.rows().to_string()),
         (EXCLUDED_KEY.to_owned(), loaded.excluded_rows.to_string()),
         (ID_KEY.to_owned(), baseline.id()),
@@ -410,7 +416,9 @@ pub fn write(
         ),
         (SKIPPED_KEY.to_owned(), json(&loaded.skipped)?),
         (ERRORS_KEY.to_owned(), json(&loaded.failed)?),
+        (VOLUMES_KEY.to_owned(), json(&volume::stored(baseline))?),
     ]);
+    metadata.extend(loaded.labels.clone());
     baseline_file::write(location, replaces, &rows, &metadata, remotes)
         .map_err(|error| from_connectors(&error))
 }
@@ -453,6 +461,9 @@ pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded
     let by_segment: BTreeMap<String, u64> =
         serde_json::from_str(metadata.get(SEGMENTS_KEY).map_or("{}", String::as_str))
             .map_err(|_| damaged("its segments are not JSON"))?;
+    let volumes = || -> Result<Vec<StoredVolume>> {
+        serde_json::from_str(list(VOLUMES_KEY)).map_err(|_| damaged("its volumes are not JSON"))
+    };
     let rows = number(ROWS_KEY)?;
     let of = |features| {
         let mut baseline = Baseline::new(rows, features, Vec::new(), Vec::new());
@@ -483,8 +494,11 @@ pub fn read(config: &Config, location: &str, remotes: &Remotes) -> Result<Loaded
         }
         baseline = of(kept);
     }
+    volume::restore(&mut baseline, volumes()?);
     let segments = Segments::stored(&config.segments, baseline.segments().keys())?;
-    Ok(Loaded { excluded_rows: number(EXCLUDED_KEY)?, baseline, segments, skipped, failed, rows_read: 0 })
+    let labels = BTreeMap::new();
+    let excluded_rows = number(EXCLUDED_KEY)?;
+    Ok(Loaded { excluded_rows, baseline, segments, skipped, failed, rows_read: 0, labels })
 }
 
 /// Holds a stored baseline to what the model file says of its features by now.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftlead_engine::accumulate::{Accumulator, FeatureState, SlotKey};
-use driftlead_engine::baseline::{Baseline, BaselineFeature};
+use driftlead_engine::baseline::{Baseline, BaselineFeature, Forecast};
 use driftlead_engine::codec;
 use driftlead_engine::digest::sha256_hex;
 use driftlead_engine::feature::{Family, FeatureCells};
@@ -49,7 +49,7 @@ pub(super) fn judge(
     for (window, (grid, accumulator)) in config.windows.iter().zip(&counted.windows) {
         let judge = Judge::new(config, baseline, &baseline_id, window, rules);
         let Some(grid) = grid else {
-            judged.windows.extend(judge.windows(accumulator, None, arrived(false)));
+            judged.windows.extend(judge.windows(accumulator, None, arrived(false), false));
             continue;
         };
         let panes: Vec<Pane> = {
@@ -67,7 +67,14 @@ pub(super) fn judge(
                     let newest = counted.newest;
                     let partial =
                         span.is_partial(bounds.since, bounds.until, newest, window.out_of_orderness.micros());
-                    (judge.windows(accumulator, Some((*grid, *index)), arrived(partial)), None)
+                    let is_complete = !partial
+                        && !span.may_lack_its_beginning(
+                            bounds.since,
+                            counted.oldest,
+                            window.out_of_orderness.micros(),
+                        );
+                    let at = Some((*grid, *index));
+                    (judge.windows(accumulator, at, arrived(partial), is_complete), None)
                 }
             })
             .collect();
@@ -101,6 +108,8 @@ pub(crate) struct Judge<'a> {
     baseline_id: &'a str,
     window: &'a Window,
     policy: Policy,
+    /// How many rows such windows have, if the baseline can say.
+    forecast: Option<Forecast>,
 }
 
 /// One feature of one segment, measured or not.
@@ -120,16 +129,20 @@ impl<'a> Judge<'a> {
         rules: &RuleSet,
     ) -> Self {
         let policy = Policy { rules: rules.clone(), min_rows: window.min_rows };
-        Self { config, baseline, baseline_id, window, policy }
+        let grid = window.cut.and_then(|cut| cut.grid().ok());
+        let forecast = grid.and_then(|grid| Some(Forecast::new(baseline.volume(&grid)?, grid)));
+        Self { config, baseline, baseline_id, window, policy, forecast }
     }
 
     /// One window as `accumulator` has counted it, its whole first, then its segments: those of the baseline, and
-    /// those that its own rows have. Without `at`, all rows are one window.
+    /// those that its own rows have. Without `at`, all rows are one window. `is_complete` says that nothing is known to have
+    /// kept rows of its time away: only then their number is held against the baseline's.
     pub(crate) fn windows(
         &self,
         accumulator: &Accumulator,
         at: Option<(Grid, WindowIndex)>,
         arrival: wire::Arrival,
+        is_complete: bool,
     ) -> Vec<wire::Window> {
         let span = at.map(|(grid, index)| grid.span(index));
         let panes: Vec<Option<i64>> = match at {
@@ -160,8 +173,14 @@ impl<'a> Judge<'a> {
             states_hash.push(hash);
         }
 
-        let volumes: Vec<Score> =
-            rows.iter().map(|rows| Score { n: *rows, ..Score::of(as_float(*rows)) }).collect();
+        let volumes: Vec<Score> = segments
+            .iter()
+            .zip(&rows)
+            .map(|(segment, rows)| {
+                let whole = at.filter(|_| is_complete && segment.is_none());
+                self.volume(whole.map(|(_, index)| index), *rows)
+            })
+            .collect();
         let mut inputs = Vec::new();
         for (segment, of_segment) in segments.iter().zip(&entries) {
             for entry in of_segment {
@@ -185,16 +204,19 @@ impl<'a> Judge<'a> {
             share_contributions(&mut features);
             let mut metrics = wire::Metrics::default();
             let volume = &judgement.volumes[at];
-            let mut parts: Vec<policy::Verdict> = Vec::new();
+            let own = entries[at].len() * at..entries[at].len() * (at + 1);
+            let mut parts: Vec<policy::Verdict> =
+                judgement.features[own].iter().map(|feature| feature.verdict).collect();
             if let Some(verdict) = volume {
                 metrics.0.insert(
                     Metric::RowCount,
                     wire::Measure::judged(Metric::RowCount, &volumes[at], Some(verdict)),
                 );
-                parts.push(verdict.verdict);
+                // As many rows as ever do not vouch for values that nobody could look at.
+                if verdict.verdict >= policy::Verdict::Warn || parts.iter().any(|part| part.is_judged()) {
+                    parts.push(verdict.verdict);
+                }
             }
-            let own = entries[at].len() * at..entries[at].len() * (at + 1);
-            parts.extend(judgement.features[own].iter().map(|feature| feature.verdict));
             let extent = match (span, &states_hash[at]) {
                 (Some(span), _) => Extent::Time { start: span.start, end: span.end },
                 (None, hash) => Extent::State(hash),
@@ -220,6 +242,18 @@ impl<'a> Judge<'a> {
             });
         }
         windows
+    }
+
+    /// The rows of a window as a score; with a p-value if it is this window of the whole.
+    fn volume(&self, whole: Option<WindowIndex>, rows: u64) -> Score {
+        match (&self.forecast, whole) {
+            (Some(forecast), Some(index)) => forecast.score(index, rows),
+            _ => {
+                let reason =
+                    Some("such windows of the baseline were not counted, or rows of this one may be missing");
+                Score { n: rows, reason, ..Score::of(as_float(rows)) }
+            }
+        }
     }
 
     /// Measures every feature of one segment, and hashes the states where they have to name the window.

@@ -10,6 +10,7 @@
 //! windows  rows -> panes and segments -> accumulators
 //! judge    states -> scores -> verdicts -> the report's windows
 //! compat   rows -> the metrics of other tools, beside ours (S24)
+//! seen     a store's counts -> a new baseline on the old cells
 //! check    all of it in order
 //! ```
 
@@ -23,8 +24,10 @@ pub(crate) mod judge;
 pub mod look;
 mod prune;
 mod read;
+pub mod seen;
 pub mod segments;
 mod time;
+mod volume;
 pub mod windows;
 
 pub(crate) use self::baseline::raw_schema;

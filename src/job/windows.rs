@@ -49,6 +49,8 @@ pub(super) struct Counted {
     pub(super) input: wire::Input,
     /// The newest event time admitted.
     pub(super) newest: Option<i64>,
+    /// The oldest.
+    pub(super) oldest: Option<i64>,
 }
 
 /// What decides where a row belongs.
@@ -160,7 +162,7 @@ impl<'a> Plan<'a> {
                 (grid, accumulator)
             })
             .collect();
-        Counted { windows, input: wire::Input::default(), newest: None }
+        Counted { windows, input: wire::Input::default(), newest: None, oldest: None }
     }
 
     fn add(&self, counted: &mut Counted, features: &[(usize, Column<'_>)], rows: &Placed, counts_rows: bool) {
@@ -179,6 +181,7 @@ impl<'a> Plan<'a> {
                     }
                     Some(time) => {
                         counted.newest = counted.newest.max(Some(*time));
+                        counted.oldest = Some(counted.oldest.map_or(*time, |oldest| oldest.min(*time)));
                         keep.push(Some(*time));
                     }
                 }
@@ -226,6 +229,7 @@ impl Counted {
         self.input.untimed_rows += other.input.untimed_rows;
         self.input.bad_records += other.input.bad_records;
         self.newest = self.newest.max(other.newest);
+        self.oldest = [self.oldest, other.oldest].into_iter().flatten().min();
         Ok(())
     }
 }

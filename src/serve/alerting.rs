@@ -7,7 +7,7 @@ use driftlead_engine::{Metric, id, policy};
 use super::wire::{Alert, Cause, Period, Status, WindowRef};
 use crate::job::segments::pairs_of;
 use crate::report::Verdict;
-use crate::report::wire::{Feature, Measure, Model, On, Segment, Window};
+use crate::report::wire::{Feature, Measure, Model, On, Segment, ThresholdSource, Window};
 use crate::time::Timestamp;
 
 /// Shows the windows of one closing, whole and segments, to `see` as a track takes them.
@@ -26,7 +26,7 @@ pub(super) fn observe<T>(
             segment: segment.as_deref(),
             verdict_id: &window.id,
             revision: window.arrival.map_or(0, |arrival| arrival.revision),
-            verdict: verdict_of(window.verdict),
+            verdict: told(window),
             judged: judged(window),
             features,
         })
@@ -81,6 +81,19 @@ pub(super) fn segment_text(segment: &Segment) -> String {
     let pairs: Vec<(&str, Option<&str>)> =
         segment.0.iter().map(|(column, value)| (column.as_str(), value.as_deref())).collect();
     id::segment(&pairs)
+}
+
+/// The verdict of a window as far as alerts go: without what the default says of its number of rows. That is `warn` at
+/// most, so it opens nothing; and it may be so for months (a baseline that is a sample, traffic that has grown), in which
+/// an alert on a feature that is calm again must not stay open for it. A rule on `row_count` is somebody's wish, and counts.
+fn told(window: &Window) -> policy::Verdict {
+    let source = window.metrics.of(Metric::RowCount).and_then(|count| count.threshold_source);
+    match source {
+        Some(ThresholdSource::Default) => {
+            policy::window_verdict(window.features.iter().map(|feature| verdict_of(feature.verdict)))
+        }
+        Some(ThresholdSource::Model) | None => verdict_of(window.verdict),
+    }
 }
 
 fn drifting(window: &Window) -> impl Iterator<Item = &str> {

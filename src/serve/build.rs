@@ -48,6 +48,7 @@ impl Plan {
             retention: Retention {
                 windows: std_duration(service.retention.verdicts),
                 delivered: std_duration(service.retention.delivered),
+                counts: std_duration(service.retention.counts),
                 bytes: service.retention.size.bytes(),
                 ..Retention::default()
             },

@@ -81,6 +81,7 @@ pub struct Counters {
     pub(crate) late_rows: Family<OfWindow, Counter>,
     pub(crate) late_after_final: Family<OfWindow, Counter>,
     pub(crate) watermark_delay: Family<OfWindow, FloatGauge>,
+    pub(crate) freshness: Family<OfModel, FloatGauge>,
     pub(crate) windows: Family<OfVerdict, Counter>,
     pub(crate) close_latency: Histogram,
     pub(crate) commit_latency: Histogram,
@@ -122,6 +123,7 @@ impl Counters {
             late_rows: Family::default(),
             late_after_final: Family::default(),
             watermark_delay: Family::default(),
+            freshness: Family::default(),
             windows: Family::default(),
             close_latency: seconds(),
             commit_latency: seconds(),
@@ -169,6 +171,12 @@ impl Counters {
             "How far event time is behind the clock",
             Unit::Seconds,
             self.watermark_delay.clone(),
+        );
+        registry.register_with_unit(
+            "freshness",
+            "The clock less the newest event time of a model",
+            Unit::Seconds,
+            self.freshness.clone(),
         );
         registry.register("windows", "Windows judged, revisions included, by verdict", self.windows.clone());
         registry.register_with_unit(

@@ -5,6 +5,7 @@
 
 mod alerting;
 pub mod board;
+mod border;
 pub mod build;
 mod chunk;
 mod commit;
@@ -171,6 +172,10 @@ impl Service {
             let reading = Fields::of(&source, own)?;
             starts.push((at, source, reading));
         }
+        let mut readers_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (model, source) in &models {
+            readers_of.entry(source.clone()).or_default().insert(model.config.model.clone());
+        }
         let mut placed: BTreeMap<usize, (usize, Vec<usize>, usize)> = BTreeMap::new();
         for (at, source, reading) in &starts {
             for (model, (own, name)) in models.iter().enumerate() {
@@ -187,7 +192,8 @@ impl Service {
                     model.config.model
                 )));
             };
-            let watches = open_watches(&model, &mut store, &loaded, &mut stale)?;
+            let siblings = readers_of.get(&source).cloned().unwrap_or_default();
+            let watches = open_watches(&model, &siblings, &mut store, &loaded, &mut stale)?;
             let sinks = subscriptions(&model, &plan.sinks)?;
             working.push(Working { model, source: source_at, places, time, watches, sinks });
         }
@@ -421,13 +427,16 @@ fn field(source: &SourcePlan, name: &str, own: &model::Wanted, is_time: bool) ->
     Ok(unit.map_or(spec.clone(), |unit: TimeUnit| spec.epoch(unit)))
 }
 
-/// The windows of a model, each as the store has it; what is found is taken out of `stale`.
+/// The windows of a model, each as the store has it; what is found is taken out of `stale`. `siblings` are the models that
+/// read its source, itself too.
 fn open_watches(
     model: &Model,
+    siblings: &BTreeSet<String>,
     store: &mut Store,
     loaded: &Loaded,
     stale: &mut Vec<store::Series>,
 ) -> Result<Vec<Watch>> {
+    let seen = border::seen(loaded, siblings)?;
     let mut watches = Vec::new();
     for (at, window) in model.config.windows.iter().enumerate() {
         let key = Watch::key(model, window)?;
@@ -438,7 +447,7 @@ fn open_watches(
             slots: loaded.slots.iter().filter(|slot| slot.key.series == id).cloned().collect(),
         });
         stale.retain(|series| series.id != id);
-        watches.push(Watch::open(model, at, id, stored)?);
+        watches.push(Watch::open(model, at, id, stored, seen)?);
     }
     Ok(watches)
 }

@@ -7,13 +7,14 @@ use driftlead_engine::alert::{self, Change, Track};
 use driftlead_engine::baseline::Baseline;
 use driftlead_engine::policy::RuleSet;
 use driftlead_engine::stream::{Added, Closing, PartitionId, Phase, Rows as SeriesRows, Series, Timing};
-use driftlead_engine::window::{Grid, Span, WindowIndex};
+use driftlead_engine::window::{Grid, Pane, Span, WindowIndex};
 
 use super::alerting;
 use super::model::Model;
 use crate::config::{Config, Window};
 use crate::exit::{Error, Result};
 use crate::job::judge::{Judge, gap};
+use crate::job::seen::kept_window;
 use crate::report::wire;
 
 /// A window that took rows after it closed is corrected at most this often, in microseconds (SEMANTICS S15).
@@ -29,6 +30,8 @@ pub(super) struct Watch {
     pub(super) grid: Grid,
     /// Whether the store did not have it when the service started.
     pub(super) is_new: bool,
+    /// Whether its panes are kept for a while once their windows are final.
+    is_kept: bool,
     /// Whether the input is over, so that the last windows may be partial.
     is_over: bool,
     /// Partitions said to be idle since their last row.
@@ -79,12 +82,14 @@ impl Watch {
         })
     }
 
-    /// A series as the store has it, or a new one.
+    /// A series as the store has it, or a new one. `seen` is the newest event time of what the source gave before a new
+    /// one: it begins at the next border between panes (decision 0033).
     pub(super) fn open(
         model: &Model,
         window: usize,
         id: store::SeriesId,
         stored: Option<Stored>,
+        seen: Option<i64>,
     ) -> Result<Self> {
         let own = &model.config.windows[window];
         let grid = grid(own)?;
@@ -92,6 +97,7 @@ impl Watch {
         let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let policy = policy(&model.config, own, grid);
         let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
+        let is_kept = kept_window(&model.config) == Some(window);
         let (name, version) = (&model.config.model, &model.config.version);
         let track =
             match stored.as_ref().and_then(|stored| stored.track.as_deref()).filter(|own| !own.is_empty()) {
@@ -107,9 +113,15 @@ impl Watch {
                 });
                 Series::restore(timing, cells, &head, slots)?
             }
-            None => Series::new(timing, cells),
+            None => {
+                let mut series = Series::new(timing, cells);
+                if let Some(seen) = seen {
+                    series.begin_after(seen);
+                }
+                series
+            }
         };
-        Ok(Self { window, id, series, track, grid, is_new, is_over: false, idle: BTreeSet::new() })
+        Ok(Self { window, id, series, track, grid, is_new, is_kept, is_over: false, idle: BTreeSet::new() })
     }
 
     /// Counts rows.
@@ -142,7 +154,10 @@ impl Watch {
             let judge = judge.get_or_insert_with(|| {
                 Judge::new(bench.config, bench.baseline, bench.baseline_id, own, bench.rules)
             });
-            let windows = judge.windows(self.series.accumulator(), Some((self.grid, index)), arrival);
+            let is_complete = !arrival.partial
+                && !span.may_lack_its_beginning(None, self.series.oldest(), own.out_of_orderness.micros());
+            let at = Some((self.grid, index));
+            let windows = judge.windows(self.series.accumulator(), at, arrival, is_complete);
             self.follow(&mut closed, windows, index, span);
         }
         closed
@@ -172,8 +187,20 @@ impl Watch {
             segment: key.segment.as_deref().map(str::to_owned),
             shard: 0,
         };
-        let released = self.series.release();
-        commit.forgotten_slots.extend(released.iter().map(|key| slot(key, self.id)));
+        if self.is_kept {
+            for (key, state) in self.series.release_with_states() {
+                let key = slot(&key, self.id);
+                let span = self.grid.pane_span(Pane(key.pane));
+                commit.forgotten_slots.push(key.clone());
+                // Of a pane that began before the series it saw a part.
+                if self.series.begins().is_none_or(|begins| begins <= span.start) {
+                    commit.kept.push(store::Kept { key, start: span.start, end: span.end, state });
+                }
+            }
+        } else {
+            let released = self.series.release();
+            commit.forgotten_slots.extend(released.iter().map(|key| slot(key, self.id)));
+        }
         commit.slots.extend(
             self.series.dirty_slots().map(|(key, state)| store::Slot { key: slot(&key, self.id), state }),
         );
@@ -214,8 +241,10 @@ impl Watch {
         revision: u32,
         late_rows: u64,
     ) -> wire::Arrival {
-        let partial =
-            self.is_over && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
+        let is_cut = self.series.begins().is_some_and(|begins| span.start < begins);
+        let partial = is_cut
+            || self.is_over
+                && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
         wire::Arrival { late_rows, revision: u64::from(revision), is_final: phase == Phase::Final, partial }
     }
 }

@@ -4,10 +4,12 @@ mod begin;
 mod care;
 mod crash;
 mod entra;
+mod freshness;
 mod reload;
 mod rows;
 mod same;
 mod sinks;
+mod volume;
 
 use crate::support::folder::Folder;
 

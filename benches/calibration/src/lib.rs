@@ -14,6 +14,7 @@ pub mod random;
 pub mod rates;
 pub mod stream;
 pub mod tally;
+pub mod volume;
 pub mod zero;
 
 pub use experiment::{Cell, Experiment, Sizes, run};

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use driftlead_calibration::fleet::{self, Fleet};
-use driftlead_calibration::{Cell, Demand, Experiment, effect, rates, run, stream, zero};
+use driftlead_calibration::{Cell, Demand, Experiment, effect, rates, run, stream, volume, zero};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +35,7 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
     let mut experiments: Vec<Experiment> = zero::experiments();
     experiments.extend(effect::experiments());
     experiments.extend(rates::experiments(1_000_000));
+    experiments.extend(volume::experiments());
     experiments.extend(stream::experiments(2_000));
     let mut text = String::new();
     let mut failures = Vec::new();

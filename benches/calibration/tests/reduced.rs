@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected fails there")]
 
 use driftlead_calibration::fleet::{self, Fleet};
-use driftlead_calibration::{Cell, Experiment, Sizes, effect, rates, run, stream, zero};
+use driftlead_calibration::{Cell, Experiment, Sizes, effect, rates, run, stream, volume, zero};
 
 /// Runs the experiment of that name on the given sizes, and holds each of its cells to what is asked.
 fn hold(
@@ -96,6 +96,21 @@ fn rates_with_few_hits_are_judged_exactly() {
         let cells = hold(rates::experiments(10_000), name, &[], &[], 400);
         for cell in cells.iter().filter(|cell| cell.test == "p_delta") {
             assert!(cell.tally.far_rate() <= 0.035, "at a hundredth: {cell:?}");
+        }
+    }
+}
+
+/// A prediction that takes the estimates of thirty windows for the truth alarms in 7 % of clean windows of size 0.7.
+#[test]
+fn thirty_windows_predict_how_many_rows_come() {
+    for name in ["row count, Poisson", "row count, size 10", "row count, size 0.7"] {
+        let cells = hold(volume::experiments(), name, &[30, 100], &[50], 400);
+        for cell in cells.iter().filter(|cell| cell.test == "p_value") {
+            assert!(cell.tally.far_rate() <= 0.025, "at a hundredth: {cell:?}");
+        }
+        if name == "row count, Poisson" {
+            let power = cells.iter().find(|cell| cell.test == "power").unwrap();
+            assert!(power.tally.rate() >= 0.9, "{power:?}");
         }
     }
 }

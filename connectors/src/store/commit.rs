@@ -8,6 +8,7 @@ use super::Store;
 use super::alert::{self, Acknowledgement, Alert, Silence};
 use super::fault::Fault;
 use super::gate::Writer;
+use super::kept::{self, Kept};
 use super::message::{self, Message};
 use super::partition::{self, PartitionState};
 use super::seen::{self, Idempotency, SeenFile};
@@ -26,6 +27,8 @@ pub struct Commit {
     pub tracks: Vec<(SeriesId, Vec<u8>)>,
     /// States of panes that changed.
     pub slots: Vec<Slot>,
+    /// Panes that are over, and whose counts are kept for a while; done before they and their series are forgotten.
+    pub kept: Vec<Kept>,
     /// Panes that are over; those that are not there are no error.
     pub forgotten_slots: Vec<SlotKey>,
     /// Series that are over, with their head, panes and track. Done last.
@@ -86,6 +89,7 @@ impl Store {
         seen::write(&transaction, commit)?;
         write_values(&transaction, commit)?;
         partition::write(&transaction, commit)?;
+        kept::write(&transaction, commit)?;
         series::write(&transaction, commit)?;
         transaction.commit()?;
         Ok(())

@@ -12,6 +12,7 @@ use super::alert::{self, Alert, AlertStatus, Silence};
 use super::connection::{self, Access};
 use super::fault::Fault;
 use super::guard::Shared;
+use super::kept::{self, KeptFilter, KeptPane};
 use super::message::{self, Delivery, MessageState};
 use super::page::{self, Cursor, Page};
 use super::schema;
@@ -192,6 +193,14 @@ impl Reader {
                 .query_row(&format!("SELECT {} FROM alerts WHERE id = ?1", alert::COLUMNS), [id], alert::read)
                 .optional(),
         )
+    }
+
+    /// The counts that were kept of some panes, by start and segment, the whole first.
+    ///
+    /// # Errors
+    /// As [`Reader::windows`].
+    pub fn kept(&self, filter: &KeptFilter) -> Result<Vec<KeptPane>> {
+        self.asked(kept::read(&self.connection, filter))
     }
 
     /// The silences that end after `since`, by id.

@@ -20,6 +20,8 @@ pub struct Retention {
     pub windows: Duration,
     /// How long messages are kept that were delivered or came too late; 7 days.
     pub delivered: Duration,
+    /// How long the counts of panes are kept whose windows are final; 14 days.
+    pub counts: Duration,
     /// How long idempotency keys are kept; 24 hours (SEMANTICS S17).
     pub idempotency: Duration,
     /// Bytes that the store may use, 5 GiB; beyond them the oldest of the above go before their time.
@@ -36,6 +38,7 @@ impl Default for Retention {
         Self {
             windows: DAY * 90,
             delivered: DAY * 7,
+            counts: DAY * 14,
             idempotency: DAY,
             bytes: 5 << 30,
             rows: 200,
@@ -55,6 +58,8 @@ pub struct Swept {
     pub messages: u64,
     /// Idempotency keys that were deleted.
     pub idempotency: u64,
+    /// Kept counts of panes that were deleted, one for each segment.
+    pub kept: u64,
     /// Silences that were deleted.
     pub silences: u64,
     /// Bytes in use afterwards, without the log and without free pages.
@@ -82,9 +87,10 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut swept = by_age(&transaction, now, retention)?;
         let rows = u64::from(retention.rows);
-        swept.more = [swept.windows, swept.alerts, swept.messages, swept.idempotency, swept.silences]
-            .iter()
-            .any(|deleted| *deleted >= rows);
+        swept.more =
+            [swept.windows, swept.alerts, swept.messages, swept.idempotency, swept.silences, swept.kept]
+                .iter()
+                .any(|deleted| *deleted >= rows);
         let before = used(&transaction)?;
         // Rows that are too old go first: they may be enough.
         if before > retention.bytes && !swept.more {
@@ -126,6 +132,11 @@ fn by_age(transaction: &Transaction<'_>, now: i64, retention: &Retention) -> rus
                  ORDER BY finished LIMIT ?2)",
             retention.delivered,
         )?,
+        kept: delete(
+            "DELETE FROM kept WHERE seq IN (
+                 SELECT seq FROM kept WHERE committed < ?1 ORDER BY committed LIMIT ?2)",
+            retention.counts,
+        )?,
         idempotency: delete(
             "DELETE FROM idempotency WHERE (scope, key) IN (
                  SELECT scope, key FROM idempotency WHERE created < ?1 ORDER BY created LIMIT ?2)",
@@ -146,6 +157,8 @@ fn by_size(transaction: &Transaction<'_>, rows: u32, swept: &mut Swept) -> rusql
                  SELECT * FROM (SELECT 'alerts', seq, committed FROM alerts WHERE status = 'resolved'
                                 ORDER BY committed LIMIT ?1)
                  UNION ALL
+                 SELECT * FROM (SELECT 'kept', seq, committed FROM kept ORDER BY committed LIMIT ?1)
+                 UNION ALL
                  SELECT * FROM (SELECT 'outbox', seq, finished FROM outbox WHERE state IN ('delivered', 'expired')
                                 ORDER BY finished LIMIT ?1))
              ORDER BY at LIMIT ?1",
@@ -154,11 +167,13 @@ fn by_size(transaction: &Transaction<'_>, rows: u32, swept: &mut Swept) -> rusql
         .collect::<Result<_, _>>()?;
     let mut window = transaction.prepare("DELETE FROM windows WHERE seq = ?1")?;
     let mut alert = transaction.prepare("DELETE FROM alerts WHERE seq = ?1")?;
+    let mut kept = transaction.prepare("DELETE FROM kept WHERE seq = ?1")?;
     let mut message = transaction.prepare("DELETE FROM outbox WHERE seq = ?1")?;
     for (kind, seq) in &oldest {
         let (statement, count) = match kind.as_str() {
             "windows" => (&mut window, &mut swept.windows),
             "alerts" => (&mut alert, &mut swept.alerts),
+            "kept" => (&mut kept, &mut swept.kept),
             _ => (&mut message, &mut swept.messages),
         };
         statement.execute([seq])?;

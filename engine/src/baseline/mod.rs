@@ -9,6 +9,7 @@ mod cuts;
 mod draft;
 mod freeze;
 mod sample;
+mod volume;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +17,13 @@ use std::sync::Arc;
 pub use builder::{Counter, FeatureSpec, Plan, Sampler, TEMPORAL_TEXT};
 
 pub use sample::{SAMPLE_ROWS, sample_plan};
+pub use volume::{Forecast, Stretch, Volume};
 
 use crate::accumulate::{Accumulator, FeatureState};
 use crate::codec;
 use crate::digest::sha256_hex;
 use crate::feature::FeatureCells;
+use crate::window::Grid;
 use crate::{Error, ErrorKind, Result};
 
 /// A frozen baseline.
@@ -31,6 +34,8 @@ pub struct Baseline {
     skipped: Vec<Skipped>,
     failed: Vec<Skipped>,
     segments: BTreeMap<Arc<str>, u64>,
+    /// By the distance between panes' borders and the first of them.
+    volumes: BTreeMap<(i64, i64), Volume>,
 }
 
 /// A column that is no feature, and why.
@@ -147,12 +152,12 @@ impl Baseline {
         skipped: Vec<Skipped>,
         failed: Vec<Skipped>,
     ) -> Self {
-        Self { rows, features, skipped, failed, segments: BTreeMap::new() }
+        Self { rows, features, skipped, failed, segments: BTreeMap::new(), volumes: BTreeMap::new() }
     }
 
     /// The name of the baseline: SHA-256 of its rows and features, never of paths or times (SEMANTICS S5).
     ///
-    /// Design effects are left out: they follow from the windows that somebody asks for, and the same rows are the same
+    /// Design effects and volumes are left out: they follow from the windows that somebody asks for, and the same rows are the same
     /// baseline for hourly and for daily windows.
     #[must_use]
     pub fn id(&self) -> String {
@@ -206,6 +211,24 @@ impl Baseline {
     /// Sets the rows per segment.
     pub fn set_segments(&mut self, segments: BTreeMap<Arc<str>, u64>) {
         self.segments = segments;
+    }
+
+    /// The rows of the panes that windows of `grid` are made of; `None` if they were not counted.
+    #[must_use]
+    pub fn volume(&self, grid: &Grid) -> Option<&Volume> {
+        self.volumes.get(&(grid.every_us(), grid.base_us()))
+    }
+
+    /// Every volume that was counted, by the distance between panes' borders and the first of them at or after the epoch,
+    /// in microseconds.
+    #[must_use]
+    pub fn volumes(&self) -> &BTreeMap<(i64, i64), Volume> {
+        &self.volumes
+    }
+
+    /// Gives the baseline the rows of its panes; the key as in [`volumes`](Self::volumes).
+    pub fn set_volume(&mut self, panes: (i64, i64), volume: Volume) {
+        self.volumes.insert(panes, volume);
     }
 
     /// An empty accumulator on this baseline's cells.

@@ -102,6 +102,12 @@ pub enum RuleError {
         /// The rule's metric.
         metric: Metric,
     },
+    /// Segments on a metric of the model.
+    #[error("`{metric}` is of the model, not of a segment: leave `segments` out")]
+    SegmentsOnModel {
+        /// The rule's metric.
+        metric: Metric,
+    },
     /// An empty list of features or segments.
     #[error("`{list}` of the rule on `{metric}` is empty: leave it out to mean all")]
     EmptyList {

@@ -236,7 +236,10 @@ impl Rule {
         {
             return Err(RuleError::AlwaysFires { metric, above: high, below: low });
         }
-        if features.is_some() && metric == Metric::RowCount {
+        if segments.is_some() && metric == Metric::Freshness {
+            return Err(RuleError::SegmentsOnModel { metric });
+        }
+        if features.is_some() && metric.is_of_no_feature() {
             return Err(RuleError::FeaturesOnWindow { metric });
         }
         let features = features.map(|list| distinct(metric, "features", list, Clone::clone)).transpose()?;

@@ -48,7 +48,7 @@ impl RuleSet {
                     });
                 }
             }
-            if metric != Metric::RowCount && !kinds.values().any(|kind| metric.applies_to(*kind)) {
+            if !metric.is_of_no_feature() && !kinds.values().any(|kind| metric.applies_to(*kind)) {
                 return Err(RuleError::MatchesNothing { rule: place, metric });
             }
             for segment in rule.segments().into_iter().flatten().flatten() {
@@ -72,7 +72,7 @@ impl RuleSet {
 
     /// The rule that holds for `metric` of `feature` in `segment` (`None` for the whole), if one does.
     ///
-    /// `feature` is `None` for a metric of the window (`row_count`).
+    /// `feature` is `None` for a metric of the window (`row_count`) or model (`freshness`).
     #[must_use]
     pub fn resolve(&self, metric: Metric, feature: Option<&str>, segment: Option<&str>) -> Option<&Rule> {
         self.by_metric.get(&metric)?.iter().find(|rule| {

@@ -54,7 +54,32 @@ impl Series {
             writer.count(missed.late);
             writer.count(missed.late_after_final);
         }
+        write_maybe(&mut writer, self.oldest);
+        write_maybe(&mut writer, self.begins);
         writer.into_bytes()
+    }
+
+    /// The largest event time that the series of a stored [`head`](Self::head) has seen, whatever its windows and features
+    /// are.
+    ///
+    /// # Errors
+    ///
+    /// `Codec` if the bytes are damaged, foreign, or of a newer version.
+    pub fn newest_of(head: &[u8]) -> Result<Option<i64>> {
+        let mut reader = codec::open(head, SERIES)?;
+        reader.text()?;
+        for _ in 0..3 {
+            reader.long()?;
+        }
+        let is_over = reader.flag()?;
+        for _ in 0..3 {
+            read_maybe(&mut reader)?;
+        }
+        for _ in 0..4 {
+            reader.count()?;
+        }
+        let partitions = read_partitions(&mut reader)?;
+        Ok(Clocks { partitions, watermark: None, is_over }.newest())
     }
 
     /// The series whose [`head`](Self::head) and slots these are: the latest bytes of every slot that
@@ -96,6 +121,11 @@ impl Series {
         let (said, changed) = read_said(&mut reader, |window| windows.contains(&window))?;
         let panes = first_pane(&timing.grid)..=last_window(&timing);
         series.missed = read_missed(&mut reader, |pane| panes.contains(&pane))?;
+        series.oldest = read_maybe(&mut reader)?;
+        series.begins = read_maybe(&mut reader)?;
+        if series.oldest > series.clocks.newest() {
+            return Err(damaged("the oldest row is newer than the newest".to_owned()));
+        }
         reader.ensure_end()?;
         series.panes.restore(first_pane(&timing.grid)..=timing.grid.pane_of(i64::MAX).0, slots)?;
         let occupied = series.panes.occupied().map(|(pane, _)| pane).collect();

@@ -128,6 +128,15 @@ impl Panes {
         self.accumulator.remove_pane(pane)
     }
 
+    /// The slots of a pane, each as bytes.
+    pub(super) fn slots_of(&self, pane: i64) -> Vec<(SlotKey, Vec<u8>)> {
+        let whole = SlotKey { pane: Some(pane), segment: None };
+        let segments = self.accumulator.segments_of(Some(pane)).cloned();
+        let segments = segments.map(|segment| SlotKey { pane: Some(pane), segment: Some(segment) });
+        let keys = std::iter::once(whole).chain(segments);
+        keys.filter_map(|key| codec::encode_slot(&self.accumulator, &key).map(|bytes| (key, bytes))).collect()
+    }
+
     pub(super) fn dirty_slots(&self) -> impl Iterator<Item = (SlotKey, Vec<u8>)> {
         let slots = self.accumulator.dirty_slots();
         slots.filter_map(|key| Some((key.clone(), codec::encode_slot(&self.accumulator, key)?)))

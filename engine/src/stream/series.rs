@@ -55,6 +55,10 @@ pub struct Series {
     /// By pane, for panes that an unfinished window needs.
     pub(super) missed: BTreeMap<i64, Missed>,
     pub(super) totals: Added,
+    /// The smallest event time that was counted.
+    pub(super) oldest: Option<i64>,
+    /// Windows that start before this saw only some of their rows.
+    pub(super) begins: Option<i64>,
     runs: Vec<Run>,
 }
 
@@ -69,6 +73,8 @@ impl Series {
             agenda: Agenda::new(&timing.grid),
             missed: BTreeMap::new(),
             totals: Added::default(),
+            oldest: None,
+            begins: None,
             runs: Vec::new(),
         }
     }
@@ -86,7 +92,7 @@ impl Series {
         let mut clock = self.clocks.partitions.get(&partition).copied().unwrap_or_default();
         let frozen = self.agenda.frozen();
         fate::judge(&self.timing, frozen, &mut clock.newest, batch.times, &mut self.runs);
-        let added = self.place();
+        let added = self.place(batch.times);
         if added.counted > 0 {
             self.panes.count(batch);
         }
@@ -173,6 +179,18 @@ impl Series {
         panes.into_iter().flat_map(|pane| self.panes.remove(pane)).collect()
     }
 
+    /// As [`release`](Self::release), with the last bytes of each slot, for whoever keeps counts beyond their windows.
+    #[must_use]
+    pub fn release_with_states(&mut self) -> Vec<(SlotKey, Vec<u8>)> {
+        let panes = self.agenda.release();
+        let mut released = Vec::new();
+        for pane in panes {
+            released.extend(self.panes.slots_of(pane));
+            drop(self.panes.remove(pane));
+        }
+        released
+    }
+
     /// The slots that took rows since [`mark_clean`](Self::mark_clean), each as bytes of its own: what has to be stored
     /// beside [`head`](Self::head).
     pub fn dirty_slots(&self) -> impl Iterator<Item = (SlotKey, Vec<u8>)> {
@@ -209,6 +227,26 @@ impl Series {
         self.clocks.newest()
     }
 
+    /// The smallest event time that was counted; what
+    /// [`Span::may_lack_its_beginning`](crate::window::Span::may_lack_its_beginning) asks for.
+    #[must_use]
+    pub fn oldest(&self) -> Option<i64> {
+        self.oldest
+    }
+
+    /// Says that rows up to the instant `at` were counted elsewhere: the series begins at the first border between panes
+    /// after it. What it holds of windows that start earlier is a part of them.
+    pub fn begin_after(&mut self, at: i64) {
+        let grid = self.timing.grid;
+        self.begins = Some(grid.pane_span(grid.pane_of(at)).end);
+    }
+
+    /// Where the series begins, if rows before that were counted elsewhere.
+    #[must_use]
+    pub fn begins(&self) -> Option<i64> {
+        self.begins
+    }
+
     /// What became of all rows since the series began.
     #[must_use]
     pub fn totals(&self) -> Added {
@@ -229,12 +267,21 @@ impl Series {
     }
 
     /// Places the rows that were judged, and counts those that are not counted in a pane.
-    fn place(&mut self) -> Added {
+    fn place(&mut self, times: &[Option<i64>]) -> Added {
         let needed = self.agenda.first_needed_pane();
         let mut added = Added::default();
         self.panes.placement.clear();
+        let mut oldest_pane = self.oldest.map(|oldest| self.timing.grid.pane_of(oldest).0);
+        let mut at = 0;
         for run in &self.runs {
             let n_rows = run.n_rows as u64;
+            let of_run = at..at + run.n_rows;
+            at = of_run.end;
+            if run.fate == Fate::Counted && oldest_pane.is_none_or(|pane| run.pane <= pane) {
+                let first = times[of_run].iter().flatten().copied().min();
+                self.oldest = [self.oldest, first].into_iter().flatten().min();
+                oldest_pane = Some(run.pane);
+            }
             let mut missed = Missed::default();
             match run.fate {
                 Fate::Counted => added.counted += n_rows,

@@ -67,6 +67,25 @@ impl Span {
     }
 }
 
+impl Span {
+    /// Whether rows of the window may be missing because the input began inside it: its start lies before the oldest
+    /// event by more than `out_of_orderness` microseconds, and `since`, from which on all rows were admitted, is later or
+    /// not said. It is the other end of [`is_partial`](Self::is_partial), and no reason to call a window partial: rows
+    /// may as well have begun late.
+    #[must_use]
+    pub fn may_lack_its_beginning(
+        self,
+        since: Option<i64>,
+        oldest: Option<i64>,
+        out_of_orderness: i64,
+    ) -> bool {
+        since.is_none_or(|since| since > self.start)
+            && oldest.is_some_and(|oldest| {
+                i128::from(oldest) - i128::from(self.start) > i128::from(out_of_orderness)
+            })
+    }
+}
+
 /// One entry of the list of windows between the first and the last that hold rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -130,6 +149,13 @@ impl Grid {
     #[must_use]
     pub fn every_us(&self) -> i64 {
         self.every
+    }
+
+    /// Where panes begin: the first border between panes at or after the epoch, in `[0, every)` microseconds. Grids of one
+    /// [`every_us`](Self::every_us) and base have the same panes.
+    #[must_use]
+    pub fn base_us(&self) -> i64 {
+        self.base
     }
 
     /// How many panes make a window; at least 1.

@@ -577,6 +577,13 @@ static RETENTION: Record = Record {
         optional("verdicts", Shape::Duration, "90d", "90d", "How long verdicts are kept"),
         optional("delivered", Shape::Duration, "7d", "7d", "How long messages are kept that were delivered"),
         optional(
+            "counts",
+            Shape::Duration,
+            "14d",
+            "14d",
+            "How long the counts of panes are kept whose windows are final, for `driftlead baseline --from-store`",
+        ),
+        optional(
             "size",
             Shape::Size,
             "5GiB",

@@ -67,6 +67,8 @@ pub struct Retention {
     pub verdicts: Duration,
     /// Messages that were delivered.
     pub delivered: Duration,
+    /// Counts of panes whose windows are final, from which a new baseline can be made.
+    pub counts: Duration,
     /// The most that the store may take.
     pub size: Size,
 }
@@ -74,7 +76,7 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let days = |n: i64| Duration::from_micros(n * Duration::DAY.micros());
-        Self { verdicts: days(90), delivered: days(7), size: Size::gib(5) }
+        Self { verdicts: days(90), delivered: days(7), counts: days(14), size: Size::gib(5) }
     }
 }
 
@@ -187,6 +189,7 @@ fn retention(root: &Node) -> Retention {
     Retention {
         verdicts: duration(node, "verdicts").unwrap_or(base.verdicts),
         delivered: duration(node, "delivered").unwrap_or(base.delivered),
+        counts: duration(node, "counts").unwrap_or(base.counts),
         size: label(node, "size").and_then(|text| text.parse().ok()).unwrap_or(base.size),
     }
 }

@@ -32,8 +32,8 @@ pub fn text(service: &Service) -> String {
     page.line("commit", &format!("every {every}"), every == Duration::from_secs(2));
     let retention = service.retention;
     let kept = format!(
-        "verdicts {}, delivered messages {}, at most {}",
-        retention.verdicts, retention.delivered, retention.size
+        "verdicts {}, delivered messages {}, counts {}, at most {}",
+        retention.verdicts, retention.delivered, retention.counts, retention.size
     );
     page.line("retention", &kept, retention == Retention::default());
     page.line("models", &service.models.join(", "), false);

@@ -101,6 +101,7 @@ fn models_show_settings_and_what_was_last_said_but_no_path() {
     let model = &list["items"][0];
     assert_eq!((model["name"].as_str(), model["open_alerts"].as_u64()), (Some("flights"), Some(1)));
     assert_eq!(model["baseline"]["rows"], 2000);
+    assert_eq!(model["freshness_seconds"], 2.5);
     let windows = model["windows"].as_array().unwrap();
     assert_eq!((windows[0]["name"].as_str(), windows[0]["length"].as_str()), (Some("hourly"), Some("1h")));
     assert_eq!(windows[0]["newest"]["id"], id(5));

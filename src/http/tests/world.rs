@@ -23,7 +23,7 @@ use crate::http::desk::Desk;
 use crate::http::face::{Commands, Face};
 use crate::job::baseline;
 use crate::serve::board::{Board, Sheet, ShownModel};
-use crate::serve::counters::{Counters, OfPartition, OfReason, OfSource, OfWindow};
+use crate::serve::counters::{Counters, OfModel, OfPartition, OfReason, OfSource, OfWindow};
 use crate::serve::health::{Health, SourceHealth};
 
 /// 2001-02-01, the time at which a world begins.
@@ -299,6 +299,7 @@ fn counters() -> Counters {
     let of = OfWindow { model: "flights".to_owned(), window: "hourly".to_owned() };
     counters.rows.get_or_create(&of).inc_by(9);
     counters.watermark_delay.get_or_create(&of).set(1.5);
+    counters.freshness.get_or_create(&OfModel { model: "flights".to_owned() }).set(2.5);
     counters.open_alerts.set(1);
     counters
 }

@@ -6,6 +6,7 @@
 
 mod count;
 mod feed;
+mod freshness;
 mod reload;
 mod say;
 
@@ -96,6 +97,8 @@ pub(super) struct Engine {
 
 /// How far an engine is.
 pub(super) struct Progress {
+    /// When it started.
+    began: i64,
     swept_at: i64,
     silences_seen_at: i64,
     committed_at: i64,
@@ -105,7 +108,13 @@ pub(super) struct Progress {
 impl Progress {
     /// That of an engine that starts `now`.
     pub(super) fn since(now: i64) -> Self {
-        Self { swept_at: now, silences_seen_at: i64::MIN, committed_at: now, pending: Pending::default() }
+        Self {
+            began: now,
+            swept_at: now,
+            silences_seen_at: i64::MIN,
+            committed_at: now,
+            pending: Pending::default(),
+        }
     }
 }
 
@@ -244,6 +253,7 @@ impl Engine {
         let now = self.clock.now();
         self.break_silence(now);
         self.sweep(now)?;
+        self.look_at_freshness(now)?;
         for at in 0..self.models.len() {
             let source = self.models[at].source;
             let mut moved = false;

@@ -172,6 +172,18 @@ impl Engine {
         let config = &working.model.config;
         let model = crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
         let alert = alerting::message(model, name, change, window, now);
+        self.note_alert(at, change.segment.as_deref(), alert, now)
+    }
+
+    /// One state of an alert: its row, and its messages.
+    pub(super) fn note_alert(
+        &mut self,
+        at: usize,
+        segment: Option<&str>,
+        alert: wire::Alert,
+        now: i64,
+    ) -> Result<()> {
+        let config = &self.models[at].model.config;
         let is_over = alert.status == Status::Resolved;
         let _: i64 = self.counters.open_alerts.inc_by(match alert.status {
             Status::Open => 1,
@@ -183,29 +195,30 @@ impl Engine {
             alert = alert.id,
             status = alert.status.word(),
             severity = alert.severity,
-            segment = change.segment.as_deref(),
+            window = alert.window,
+            segment,
             "alert"
         );
         let revision = alert.revision;
         if self.listener.is_some() {
             self.progress.pending.heard.push(Body::Alert(alert.clone()));
         }
-        let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
-        let document = json(&event)?;
-        let alert = store::Alert {
-            id: change.alert_id.clone(),
+        let row = store::Alert {
+            id: alert.id.clone(),
             revision: u32::try_from(revision).unwrap_or(u32::MAX),
             model: config.model.clone(),
-            version: version.to_owned(),
-            name: name.to_owned(),
-            segment: change.segment.clone(),
+            version: alert.model.version.clone(),
+            name: alert.window.clone(),
+            segment: segment.map(str::to_owned),
             status: if is_over { store::AlertStatus::Resolved } else { store::AlertStatus::Open },
-            severity: change.severity.name().to_owned(),
-            opened: change.first_window.end,
-            resolved: is_over.then_some(change.window.end),
-            document,
+            severity: alert.severity.clone(),
+            opened: alert.first_window.end.micros(),
+            resolved: is_over.then(|| alert.last_window.period.end.micros()),
+            document: String::new(),
             acknowledged: None,
         };
+        let event = wire::Event { schema: wire::SCHEMA.to_owned(), body: Body::Alert(alert) };
+        let alert = store::Alert { document: json(&event)?, ..row };
         self.progress.pending.commit.alerts.push(alert.clone());
         // Who was told of the opening is told of the end, silence or not: else their incident stays open for ever.
         let was_told = self.open.get(&alert.id).is_some_and(|open| !open.is_kept_back);

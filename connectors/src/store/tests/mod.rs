@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod export;
 mod full;
+mod kept;
 mod opening;
 mod outbox;
 mod reading;

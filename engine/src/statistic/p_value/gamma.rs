@@ -67,6 +67,14 @@ pub(super) fn upper(a: f64, x: f64) -> f64 {
     if x > 0.0 && x < a + 1.0 { 1.0 - lower_series(a, x) } else { ln_upper(a, x).exp() }
 }
 
+/// `P(a, x) = 1 - Q(a, x)` for `a > 0` and `x >= 0`, computed as such where it is small.
+pub(super) fn lower(a: f64, x: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    if x < a + 1.0 { lower_series(a, x) } else { 1.0 - ln_upper(a, x).exp() }
+}
+
 /// `P(a, x) = x^a e^-x / Gamma(a+1) (1 + x/(a+1) + x^2/((a+1)(a+2)) + ...)`.
 fn lower_series(a: f64, x: f64) -> f64 {
     let mut term = 1.0;

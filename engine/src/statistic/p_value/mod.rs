@@ -8,6 +8,7 @@ pub mod beta;
 pub mod chi_squared;
 mod gamma;
 pub mod kolmogorov;
+pub mod negative_binomial;
 pub mod noncentral_chi_squared;
 pub mod normal;
 mod smirnov;

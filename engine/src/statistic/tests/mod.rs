@@ -5,3 +5,4 @@ mod cut;
 mod laws;
 mod oracle;
 mod oracle_p_values;
+mod oracle_row_count;

@@ -22,6 +22,20 @@ fn oracle() -> serde_json::Value {
 }
 
 #[test]
+fn a_window_may_lack_its_beginning_if_rows_begin_inside_and_nobody_asked_for_all() {
+    let span = Span { start: 1_000, end: 2_000 };
+    assert!(!span.may_lack_its_beginning(None, Some(1_060), 60), "rows may be out of order by so much");
+    assert!(span.may_lack_its_beginning(None, Some(1_061), 60));
+    assert!(!span.may_lack_its_beginning(None, Some(-5), 60) && !span.may_lack_its_beginning(None, None, 60));
+    assert!(
+        !span.may_lack_its_beginning(Some(1_000), Some(1_900), 60),
+        "all rows of the window were admitted"
+    );
+    assert!(span.may_lack_its_beginning(Some(1_001), Some(1_900), 60));
+    assert!(span.may_lack_its_beginning(None, Some(i64::MAX), 0));
+}
+
+#[test]
 fn s13_panes_and_windows_agree_with_the_oracle() {
     let answers = oracle();
     let cases = answers["grids"].as_array().unwrap();

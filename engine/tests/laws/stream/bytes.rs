@@ -21,6 +21,7 @@ type Slots = BTreeMap<SlotKey, Vec<u8>>;
 /// A series in the middle of its life, with something in every field, and what is stored of it.
 fn sample() -> (Series, Vec<u8>, Slots) {
     let mut series = Series::new(settings(), cells());
+    series.begin_after(-700);
     let rows = |series: &mut Series, partition: u32, times: &[i64]| {
         let numbers = series.totals().counted as u32 + 10 * partition;
         let rows: Vec<Row> =
@@ -75,6 +76,9 @@ fn version_1_is_what_it_was() {
         (again.watermark(), again.newest(), again.totals()),
         (series.watermark(), series.newest(), series.totals())
     );
+    assert_eq!((again.oldest(), again.begins()), (Some(-500), Some(0)));
+    assert_eq!((series.oldest(), series.begins()), (Some(-500), Some(0)));
+    assert_eq!(Series::newest_of(&head).unwrap(), series.newest());
     assert_eq!(decode_slot(&golden("slot.bin"), &cells()).unwrap().rows, 1);
     assert_eq!(encode_slot(again.accumulator(), pane).as_deref(), Some(&bytes[..]));
     assert_eq!(encode_slot(again.accumulator(), &SlotKey::default()), None);
