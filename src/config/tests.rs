@@ -173,6 +173,7 @@ compat: whylogs
 fn windows_that_cannot_be_cut_are_refused() {
     let cases = [
         ("window: {length: 6h}\n", "no column is named for it: write `time: COLUMN`"),
+        ("time: t\nwindows: {freshness: {length: 6h}}\n", "give the window another name"),
         ("time: t\nwindow: {length: 6h, every: 4h}\n", "does not divide"),
         ("time: t\nwindow: {length: 0s}\n", "a window of no length"),
         ("time: t\nwindow: {length: 1h, every: 0s}\n", "too short"),

@@ -96,8 +96,8 @@ pub enum RuleError {
         /// The rule's metric.
         metric: Metric,
     },
-    /// `features` on a metric of the window.
-    #[error("`{metric}` belongs to the window, not to a feature: leave `features` out")]
+    /// `features` on a metric of a window or model.
+    #[error("`{metric}` belongs to no feature: leave `features` out")]
     FeaturesOnWindow {
         /// The rule's metric.
         metric: Metric,

@@ -206,6 +206,21 @@ fn s11_row_count_belongs_to_the_window() {
 }
 
 #[test]
+fn s21_freshness_belongs_to_the_model() {
+    let rule =
+        |features, segments| RuleSpec { features, segments, ..above(Metric::Freshness, 600.0, 3600.0) };
+    assert!(refusal(rule(names(&["delay"]), None)).contains("leave `features` out"));
+    assert!(refusal(rule(None, Some(vec![Some(SEGMENT.to_owned())]))).contains("leave `segments` out"));
+    assert!(refusal(below(Metric::Freshness, None, 10.0)).contains("no sign of drift"));
+    let rules = set(vec![rule(None, None)]).unwrap();
+    let grade = |age| rules.resolve(Metric::Freshness, None, None).unwrap().grade(&Score::of(age)).unwrap();
+    assert_eq!(
+        [600.0, 601.0, 3_600.0, 3_601.0].map(grade),
+        [Verdict::Ok, Verdict::Warn, Verdict::Warn, Verdict::Drift]
+    );
+}
+
+#[test]
 fn s11_the_most_specific_rule_wins() {
     let psi = |drift, features, segments| RuleSpec { features, segments, ..above(Metric::Psi, None, drift) };
     let segment = || Some(vec![Some(SEGMENT.to_owned())]);
