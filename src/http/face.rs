@@ -15,6 +15,7 @@ use crate::exit::Result;
 use crate::serve::board::Board;
 use crate::serve::counters::Counters;
 use crate::serve::health::Health;
+use crate::serve::intake::Intake;
 use crate::serve::{self, Service};
 
 /// Requests that may wait for the store.
@@ -76,6 +77,8 @@ pub(super) struct Face {
     pub(super) counters: Arc<Counters>,
     pub(super) health: Arc<Health>,
     pub(super) board: Arc<Board>,
+    /// Where rows come in.
+    pub(super) intake: Arc<Intake>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: Tokens,
     /// When the API began, in microseconds since 1970.
@@ -97,6 +100,7 @@ impl Face {
             counters: Arc::clone(&service.counters),
             health: Arc::clone(&service.health),
             board: Arc::clone(&service.board),
+            intake: Arc::clone(&service.intake),
             clock: Arc::clone(clock),
             tokens,
             started: clock.now(),

@@ -16,6 +16,8 @@ mod event;
 pub mod fault;
 mod files;
 pub mod health;
+mod ingest;
+pub mod intake;
 mod model;
 pub mod plan;
 mod reader;
@@ -49,6 +51,8 @@ use self::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use self::event::Event;
 use self::files::FileReader;
 use self::health::Health;
+use self::ingest::IngestReader;
+use self::intake::Intake;
 use self::model::Model;
 use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
 use self::reader::{ReadPlan, Reader, TimeColumn};
@@ -81,6 +85,8 @@ pub struct Service {
     pub outbox: Arc<Mutex<store::Outbox>>,
     /// Models, baselines and sinks, for questions.
     pub board: Arc<Board>,
+    /// Where rows come in that are sent.
+    pub intake: Arc<Intake>,
 }
 
 /// Speaks to a service from another thread.
@@ -191,10 +197,19 @@ impl Service {
             starts.push((at, source, reading));
         }
         let mut placed: BTreeMap<usize, (usize, Vec<usize>, usize)> = BTreeMap::new();
+        let mut sent: BTreeMap<usize, Vec<(String, Fields)>> = BTreeMap::new();
         for (at, source, reading) in &starts {
             for (model, (own, name)) in models.iter().enumerate() {
                 if *name == source.name {
-                    let (places, time) = reading.find(own)?;
+                    let (places, time) = if let SourceKind::Ingest { .. } = source.kind {
+                        // What is sent to a model has that model's columns only.
+                        let fields = Fields::of(source, std::iter::once(own))?;
+                        let found = fields.find(own)?;
+                        sent.entry(*at).or_default().push((own.config.model.clone(), fields));
+                        found
+                    } else {
+                        reading.find(own)?
+                    };
                     placed.insert(model, (*at, places, time));
                 }
             }
@@ -235,6 +250,7 @@ impl Service {
         }
 
         let mut readers = Vec::new();
+        let mut doors = Vec::new();
         for (at, source, reading) in starts {
             let (control, told) = unbounded();
             feeds.push(Feed::new(&source.name, control, &loaded));
@@ -266,6 +282,14 @@ impl Service {
                     let remotes = remotes.clone();
                     let reader =
                         FileReader { plan, paths, every, remotes, seen, next, events, control: told, clock };
+                    thread.spawn(move || reader.run())
+                }
+                SourceKind::Ingest { max_body } => {
+                    let own = sent.remove(&at).unwrap_or_default();
+                    let lanes = own.into_iter().map(|(model, own)| (model, own.fields, own.times));
+                    let (reader, own) = IngestReader::open(&plan, lanes, max_body, &positions, events, told)?;
+                    feeds[at].doors = own.iter().map(|door| (door.partition(), door.clone())).collect();
+                    doors.extend(own);
                     thread.spawn(move || reader.run())
                 }
                 kind => {
@@ -310,7 +334,9 @@ impl Service {
             .spawn(move || engine.run())
             .map_err(|error| Error::run("cannot start a thread").because(error))?;
         info!("started");
-        Ok(Self { engine, readers, commands, clock: clock.clone(), counters, health, reader, outbox, board })
+        let intake = Arc::new(Intake::new(doors));
+        let clock = clock.clone();
+        Ok(Self { engine, readers, commands, clock, counters, health, reader, outbox, board, intake })
     }
 
     /// What other threads speak to it by.
@@ -510,7 +536,9 @@ fn open_source(
             LineFile::open(&path, positions, ends).map(|source| Box::new(source) as Box<dyn Source>)
         }
         SourceKind::Stdin => Ok(Box::new(LinePipe::new("stdin", std::io::stdin())) as Box<dyn Source>),
-        SourceKind::Files { .. } => return Err(Error::run("files are read by a thread of their own")),
+        SourceKind::Files { .. } | SourceKind::Ingest { .. } => {
+            return Err(Error::run("files and requests are read by threads of their own"));
+        }
     };
     opened.map_err(|error| from_source(name, &error))
 }

@@ -18,6 +18,7 @@ use super::schema;
 use crate::clock::ManualClock;
 use crate::config::Config;
 use crate::exit::{Error, Result};
+use crate::http::Server;
 use crate::http::auth::{Scope, Token, Tokens};
 use crate::http::desk::Desk;
 use crate::http::face::{Commands, Face};
@@ -74,6 +75,8 @@ impl Commands for Clerk {
 /// A server and everything behind it.
 pub(super) struct World {
     pub(super) address: SocketAddr,
+    /// Closed when it is let go.
+    _server: Server,
     pub(super) clock: ManualClock,
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) outbox: Outbox,
@@ -167,15 +170,17 @@ impl World {
                 models: vec![model],
                 sinks: vec!["oncall".to_owned(), "quiet".to_owned()],
             })),
+            intake: Arc::default(),
             clock: Arc::new(clock.clone()),
             tokens,
             started: NOW - 90_000_000,
         };
         let runtime = Runtime::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let address = runtime.block_on(crate::http::serve(any, face)).unwrap();
+        let server = runtime.block_on(crate::http::serve(any, face)).unwrap();
         Self {
-            address,
+            address: server.address,
+            _server: server,
             clock,
             store,
             outbox: own_outbox,

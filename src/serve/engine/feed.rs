@@ -1,12 +1,14 @@
 //! The sources as the engine sees them, and how far each partition is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use driftlead_connectors::store::{self, PartitionKey};
 use driftlead_connectors::stream::{Partition, Position};
 use driftlead_engine::stream::PartitionId;
 
+use super::super::intake::Door;
 use super::super::reader::Control;
 use super::Engine;
 
@@ -15,6 +17,8 @@ pub(in crate::serve) struct Feed {
     pub(in crate::serve) name: String,
     pub(in crate::serve) control: Sender<Control>,
     pub(in crate::serve) partitions: BTreeMap<Partition, PartitionNow>,
+    /// Where rows are sent to it, the door of each partition.
+    pub(in crate::serve) doors: BTreeMap<Partition, Arc<Door>>,
     pub(in crate::serve) has_ended: bool,
 }
 
@@ -33,7 +37,25 @@ impl Feed {
                 (key.partition.clone(), now)
             })
             .collect();
-        Self { name: name.to_owned(), control, partitions, has_ended: false }
+        Self { name: name.to_owned(), control, partitions, doors: BTreeMap::new(), has_ended: false }
+    }
+
+    /// Whether its rows are sent to it by requests.
+    pub(super) fn is_sent(&self) -> bool {
+        !self.doors.is_empty()
+    }
+
+    /// The partitions that have been read to their end for so long at least.
+    pub(super) fn quiet(
+        &self,
+        now: i64,
+        idle: i64,
+    ) -> impl Iterator<Item = (&Partition, store::PartitionId)> {
+        let is_quiet = move |(partition, own): &(&Partition, &PartitionNow)| {
+            own.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle)
+                && self.doors.get(partition).is_none_or(|door| door.is_quiet())
+        };
+        self.partitions.iter().filter(is_quiet).map(|(partition, own)| (partition, own.id))
     }
 }
 
@@ -49,6 +71,13 @@ pub(in crate::serve) struct PartitionNow {
 }
 
 impl Engine {
+    /// Whether a model reads a partition of this source: all of them, but of what is sent only what is sent to itself.
+    pub(super) fn reads(&self, at: usize, source: usize, partition: &Partition) -> bool {
+        let own = &self.models[at];
+        let door = self.feeds[source].doors.get(partition);
+        own.source == source && door.is_none_or(|door| door.model() == own.model.config.model)
+    }
+
     pub(super) fn partition(&mut self, source: usize, partition: &Partition) -> &mut PartitionNow {
         let feed = &mut self.feeds[source];
         let name = &feed.name;
