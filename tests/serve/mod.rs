@@ -2,9 +2,11 @@
 
 mod care;
 mod crash;
+mod ingest;
 mod rows;
 mod same;
 mod sinks;
+pub(crate) mod slow;
 
 use crate::support::folder::Folder;
 
