@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use driftlead_connectors::store::{self, Acknowledgement, Silence};
 
+use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use super::auth::Tokens;
@@ -77,6 +78,8 @@ pub(super) struct Face {
     pub(super) counters: Arc<Counters>,
     pub(super) health: Arc<Health>,
     pub(super) board: Arc<Board>,
+    /// What wakes the sinks' workers.
+    pub(super) bells: Vec<Arc<Notify>>,
     /// Where rows come in.
     pub(super) intake: Arc<Intake>,
     pub(super) clock: Arc<dyn Clock>,
@@ -100,11 +103,17 @@ impl Face {
             counters: Arc::clone(&service.counters),
             health: Arc::clone(&service.health),
             board: Arc::clone(&service.board),
+            bells: service.bells.clone(),
             intake: Arc::clone(&service.intake),
             clock: Arc::clone(clock),
             tokens,
             started: clock.now(),
         }
+    }
+
+    /// Has the sinks' workers look at the outbox now: they sleep until something is due that they know of.
+    pub(super) fn ring(&self) {
+        self.bells.iter().for_each(|bell| bell.notify_one());
     }
 
     /// The OpenMetrics text of all counters. With thousands of series it takes long enough to be written elsewhere than

@@ -87,6 +87,8 @@ pub struct Service {
     pub board: Arc<Board>,
     /// Where rows come in that are sent.
     pub intake: Arc<Intake>,
+    /// What wakes the sinks' workers when something is due that no commit brought.
+    pub bells: Vec<Arc<Notify>>,
 }
 
 /// Speaks to a service from another thread.
@@ -307,7 +309,7 @@ impl Service {
             readers.push(thread.map_err(|error| Error::run("cannot start a thread").because(error))?);
         }
 
-        let committer = Committer::new(store, clock.clone(), counters.clone(), bells);
+        let committer = Committer::new(store, clock.clone(), counters.clone(), bells.clone());
         let silences = Silences::of(loaded.silences);
         let open = OpenAlert::all(loaded.alerts, &silences);
         counters.open_alerts.set(i64::try_from(open.len()).unwrap_or(i64::MAX));
@@ -336,7 +338,7 @@ impl Service {
         info!("started");
         let intake = Arc::new(Intake::new(doors));
         let clock = clock.clone();
-        Ok(Self { engine, readers, commands, clock, counters, health, reader, outbox, board, intake })
+        Ok(Self { engine, readers, commands, clock, counters, health, reader, outbox, board, intake, bells })
     }
 
     /// What other threads speak to it by.

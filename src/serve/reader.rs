@@ -19,7 +19,6 @@ use driftlead_connectors::stream::{
     Event as SourceEvent, Partition, Polled, Position, Record, Source, Stamp,
 };
 use driftlead_engine::digest::sha256_hex;
-use tracing::warn;
 
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
@@ -154,7 +153,8 @@ impl Reader {
                     Err(TryRecvError::Disconnected) => return Err(Stop::Told),
                 }
             }
-            let schemas = Schemas { registry: self.registry.as_ref(), control: &self.control };
+            let schemas =
+                Schemas { registry: self.registry.as_ref(), control: &self.control, events: &self.events };
             let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
             let Heard { caught_up, notices, failed, .. } = heard;
@@ -397,7 +397,7 @@ impl<'a> Heard<'a> {
                 Some(Stamp::Appended(micros)) => micros,
                 _ => now,
             };
-            let outcome = self.schemas.decode(&self.plan.name, &mut open.decoder, record)?;
+            let outcome = self.schemas.decode(self.plan, &mut open.decoder, record)?;
             open.take(self.plan, record, outcome, arrived)?;
         }
         Ok(())
@@ -409,6 +409,8 @@ impl<'a> Heard<'a> {
 struct Schemas<'a> {
     registry: Option<&'a BlockingRegistry>,
     control: &'a Receiver<Control>,
+    /// Who is told that it waits.
+    events: &'a Sender<Event>,
 }
 
 impl Schemas<'_> {
@@ -416,7 +418,13 @@ impl Schemas<'_> {
     ///
     /// A registry that does not answer holds the partition up, however long: its record may be fine, so it is neither
     /// passed over nor set aside.
-    fn decode(self, source: &str, decoder: &mut RecordDecoder, record: &Record<'_>) -> Result<Outcome, Stop> {
+    fn decode(
+        self,
+        plan: &ReadPlan,
+        decoder: &mut RecordDecoder,
+        record: &Record<'_>,
+    ) -> Result<Outcome, Stop> {
+        let source = &plan.name;
         let outcome = decoder.decode(record);
         let (Outcome::Unresolved(id), Some(registry)) = (&outcome, self.registry) else { return Ok(outcome) };
         let mut has_told = false;
@@ -427,8 +435,12 @@ impl Schemas<'_> {
                     return Ok(decoder.decode(record));
                 }
                 Err(error) if error.retryable() => {
-                    if !std::mem::replace(&mut has_told, true) {
-                        warn!(source, schema = id, %error, "the schema registry does not answer: waiting for it");
+                    if !has_told {
+                        let message =
+                            format!("the schema registry does not answer: waiting for schema {id}: {error}");
+                        // An engine without room hears of it at the next try.
+                        let told = self.events.try_send(Event::Trouble { source: plan.source, message });
+                        has_told = told.is_ok();
                     }
                 }
                 Err(error) => {

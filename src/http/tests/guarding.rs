@@ -182,6 +182,7 @@ fn an_address_that_is_taken_or_open_to_all_is_refused() {
             counters: Arc::default(),
             health: Arc::default(),
             board: Arc::default(),
+            bells: Vec::new(),
             intake: Arc::default(),
             clock: Arc::new(world.clock.clone()),
             tokens: Tokens::default(),

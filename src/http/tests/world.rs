@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 use super::schema;
 use crate::clock::ManualClock;
@@ -80,6 +81,8 @@ pub(super) struct World {
     pub(super) clock: ManualClock,
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) outbox: Outbox,
+    /// What wakes the workers.
+    pub(super) bell: Arc<Notify>,
     pub(super) health: Arc<Health>,
     /// What the next reload answers; it waits while this is locked.
     pub(super) reload: Arc<Mutex<Option<Result<String>>>>,
@@ -159,6 +162,7 @@ impl World {
             let commands: Box<dyn Commands> = Box::new(clerk.clone());
             Desk::new(Arc::new(Mutex::new(commands)), line)
         };
+        let bell: Arc<Notify> = Arc::default();
         let face = Face {
             reader: Desk::new(Arc::new(Mutex::new(reader)), 64),
             outbox: Desk::new(Arc::new(Mutex::new(outbox)), 16),
@@ -170,6 +174,7 @@ impl World {
                 models: vec![model],
                 sinks: vec!["oncall".to_owned(), "quiet".to_owned()],
             })),
+            bells: vec![Arc::clone(&bell)],
             intake: Arc::default(),
             clock: Arc::new(clock.clone()),
             tokens,
@@ -181,6 +186,7 @@ impl World {
         Self {
             address: server.address,
             _server: server,
+            bell,
             clock,
             store,
             outbox: own_outbox,

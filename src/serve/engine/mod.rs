@@ -99,6 +99,7 @@ pub(super) struct Engine {
 /// How far an engine is.
 pub(super) struct Progress {
     swept_at: i64,
+    outbox_seen_at: i64,
     silences_seen_at: i64,
     committed_at: i64,
     pending: Pending,
@@ -107,7 +108,13 @@ pub(super) struct Progress {
 impl Progress {
     /// That of an engine that starts `now`.
     pub(super) fn since(now: i64) -> Self {
-        Self { swept_at: now, silences_seen_at: i64::MIN, committed_at: now, pending: Pending::default() }
+        Self {
+            swept_at: now,
+            outbox_seen_at: now,
+            silences_seen_at: i64::MIN,
+            committed_at: now,
+            pending: Pending::default(),
+        }
     }
 }
 
@@ -304,6 +311,10 @@ impl Engine {
         }
         // More of the same is done after the next events.
         self.progress.swept_at = if swept.more { self.progress.swept_at } else { now };
+        if (0..SWEEP_EVERY).contains(&now.saturating_sub(self.progress.outbox_seen_at)) {
+            return Ok(());
+        }
+        self.progress.outbox_seen_at = now;
         for sink in self.reader.sinks().map_err(|error| Error::run(error.to_string()))? {
             let of = OfSink { sink: sink.sink };
             self.counters.outbox.get_or_create(&of).set(i64::try_from(sink.pending).unwrap_or(i64::MAX));
