@@ -358,3 +358,10 @@ fn memory_does_not_grow_with_rows() {
     assert!(after < before + 40 * MIB, "{} MiB became {} MiB", before / MIB, after / MIB);
     assert!(after < 200 * MIB, "{} MiB", after / MIB);
 }
+
+/// A full queue that drops rows, and errors that do not reach whoever sent them.
+#[cfg(feature = "kafka")]
+#[test]
+fn a_slow_store_slows_the_source_and_loses_no_row() {
+    crate::serve::slow::a_slow_store_slows_the_source_and_loses_no_row();
+}

@@ -46,16 +46,20 @@ pub fn run(args: &Serve) -> Result<u8> {
         Ok(text) => info!(text, "SIGHUP"),
         Err(error) => error!(error = error.chain(), "SIGHUP: not reloaded"),
     });
-    match runtime.block_on(http::start(&settings, &service, &clock)) {
-        Ok(address) => info!(%address, "listening"),
+    let server = match runtime.block_on(http::start(&settings, &service, &clock)) {
+        Ok(server) => server,
         Err(error) => {
             // What was begun is ended cleanly.
             service.commands().stop();
             service.wait()?;
             return Err(error);
         }
-    }
-    let end = service.wait()?;
+    };
+    info!(address = %server.address, "listening");
+    let end = service.wait();
+    // Who waits for an answer has it in hand now, whatever the end.
+    runtime.block_on(server.close());
+    let end = end?;
     info!(
         end = match end {
             End::Stopped => "asked to",

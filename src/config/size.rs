@@ -29,6 +29,12 @@ impl Size {
         Self((n as u64) << 30)
     }
 
+    /// So many MiB.
+    #[must_use]
+    pub const fn mib(n: u32) -> Self {
+        Self((n as u64) << 20)
+    }
+
     /// The number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {

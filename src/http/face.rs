@@ -12,9 +12,11 @@ use super::desk::Desk;
 use super::problem::Problem;
 use crate::clock::Clock;
 use crate::exit::Result;
+use crate::serve::bells::Bells;
 use crate::serve::board::Board;
 use crate::serve::counters::Counters;
 use crate::serve::health::Health;
+use crate::serve::intake::Intake;
 use crate::serve::{self, Service};
 
 /// Requests that may wait for the store.
@@ -76,6 +78,10 @@ pub(super) struct Face {
     pub(super) counters: Arc<Counters>,
     pub(super) health: Arc<Health>,
     pub(super) board: Arc<Board>,
+    /// What wakes the sinks' workers.
+    pub(super) bells: Bells,
+    /// Where rows come in.
+    pub(super) intake: Arc<Intake>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: Tokens,
     /// When the API began, in microseconds since 1970.
@@ -97,10 +103,17 @@ impl Face {
             counters: Arc::clone(&service.counters),
             health: Arc::clone(&service.health),
             board: Arc::clone(&service.board),
+            bells: service.bells.clone(),
+            intake: Arc::clone(&service.intake),
             clock: Arc::clone(clock),
             tokens,
             started: clock.now(),
         }
+    }
+
+    /// Has the sinks' workers look at the outbox now: they sleep until something is due that they know of.
+    pub(super) fn ring(&self) {
+        self.bells.ring();
     }
 
     /// The OpenMetrics text of all counters. With thousands of series it takes long enough to be written elsewhere than

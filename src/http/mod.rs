@@ -12,6 +12,7 @@ mod exposition;
 mod face;
 mod features;
 mod histogram;
+mod ingest;
 mod models;
 mod operate;
 mod origin;
@@ -34,6 +35,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::error;
 
 use self::auth::Tokens;
@@ -48,6 +51,8 @@ use crate::serve::Service;
 const CONNECTIONS: usize = 512;
 /// How long a connection lasts on which nothing moves; a command that is under way may take so long.
 const SILENCE: Duration = Duration::from_secs(300);
+/// How long the end waits for answers that are under way.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Where the API is, and who may use it.
 #[derive(Clone, Debug)]
@@ -58,16 +63,35 @@ pub struct Settings {
     pub tokens: Tokens,
 }
 
-/// Begins to answer for a service, and tells where. The server is a task of the current runtime, and ends with it.
+/// A server at work.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    ending: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Takes no more requests, and waits a moment for the answers to those that are under way: what was committed for
+    /// somebody should be told.
+    pub async fn close(self) {
+        drop(self.ending);
+        // One that does not read its answer is not waited for.
+        drop(tokio::time::timeout(GRACE, self.task).await);
+    }
+}
+
+/// Begins to answer for a service. The server is a task of the current runtime, and ends with it, or when it is let go.
 ///
 /// # Errors
 ///
 /// The address cannot be listened on, or is not a loopback one although there are no tokens.
-pub async fn start(settings: &Settings, service: &Service, clock: &Arc<dyn Clock>) -> Result<SocketAddr> {
+pub async fn start(settings: &Settings, service: &Service, clock: &Arc<dyn Clock>) -> Result<Server> {
     serve(settings.listen, Face::of(service, settings.tokens.clone(), clock)).await
 }
 
-async fn serve(address: SocketAddr, face: Face) -> Result<SocketAddr> {
+async fn serve(address: SocketAddr, face: Face) -> Result<Server> {
     if face.tokens.is_empty() && !address.ip().is_loopback() {
         let port = address.port();
         return Err(Error::input(format!(
@@ -91,10 +115,14 @@ async fn serve(address: SocketAddr, face: Face) -> Result<SocketAddr> {
         .local_addr()
         .map_err(|error| Error::run(format!("cannot tell the port of `{address}`")).because(error))?;
     let router = route::router(Arc::new(face));
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(Limited::new(listener, CONNECTIONS, SILENCE), router).await {
+    let (ending, ended) = oneshot::channel();
+    // Its other end is dropped with the server.
+    let until = async move { drop(ended.await) };
+    let task = tokio::spawn(async move {
+        let served = axum::serve(Limited::new(listener, CONNECTIONS, SILENCE), router);
+        if let Err(error) = served.with_graceful_shutdown(until).await {
             error!(%error, "the HTTP API has ended");
         }
     });
-    Ok(bound)
+    Ok(Server { address: bound, ending, task })
 }

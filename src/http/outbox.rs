@@ -48,6 +48,7 @@ pub(super) async fn retry_sink(call: Call) -> Answer {
     let now = call.face.clock.now();
     let retried = call.face.outbox.ask(move |outbox| outbox.retry(Selection::Sink(&name), now)).await?;
     let retried = retried.map_err(|error| Problem::of_store(&error))?;
+    call.face.ring();
     reply::value(&json!({"retried": retried}))
 }
 
@@ -61,7 +62,10 @@ pub(super) async fn retry_message(call: Call) -> Answer {
         Ok(0) => Err(Problem::conflict(format!(
             "message `{key}` was not given up: only one in the state `dead` can be retried"
         ))),
-        Ok(retried) => reply::value(&json!({"retried": retried})),
+        Ok(retried) => {
+            call.face.ring();
+            reply::value(&json!({"retried": retried}))
+        }
         Err(error) if error.kind() == ErrorKind::Misconfigured => Err(Problem::unknown(format!(
             "there is no message `{key}`: expected the `key` of one of `/api/v1/messages`"
         ))),

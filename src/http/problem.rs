@@ -107,12 +107,12 @@ impl Problem {
         )
     }
 
-    /// A body of another kind.
-    pub(super) fn media_type(found: &str) -> Self {
+    /// A body of another kind than those that are `expected`.
+    pub(super) fn media_type(found: &str, expected: &str) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            format!("the body is `{found}`: expected `Content-Type: application/json`"),
+            format!("the body is `{found}`: expected {expected}"),
         )
     }
 

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::auth::Scope;
 use super::face::Face;
+use super::ingest::{self, Delivery};
 use super::problem::Problem;
 use super::query::Query;
 use super::reply::Answer;
@@ -43,6 +44,8 @@ pub(super) enum Takes {
     Perhaps,
     /// It must have one.
     Body,
+    /// It must have one, of rows, which [`ingest`] reads.
+    Rows,
 }
 
 /// Something that can be asked.
@@ -67,6 +70,8 @@ pub(super) struct Call {
     pub(super) query: Query,
     /// A JSON object, if there was a body.
     body: Option<Value>,
+    /// Rows, if it takes some.
+    pub(super) rows: Option<Delivery>,
     /// Whose token it was.
     pub(super) who: String,
 }
@@ -117,7 +122,7 @@ const fn delete(path: &'static str, scope: Option<Scope>, run: fn(Call) -> Runni
 }
 
 /// Everything that can be asked.
-pub(super) static ROUTES: [Route; 21] = [
+pub(super) static ROUTES: [Route; 22] = [
     open("/healthz", run!(probe::health)),
     open("/readyz", run!(probe::ready)),
     get("/metrics", &[], run!(probe::metrics)),
@@ -142,6 +147,7 @@ pub(super) static ROUTES: [Route; 21] = [
     post("/api/v1/sinks/{sink}/retry", ADMIN, Takes::Nothing, run!(outbox::retry_sink)),
     get("/api/v1/messages", &["sink", "state", "cursor", "limit"], run!(outbox::messages)),
     post("/api/v1/messages/{key}/retry", ADMIN, Takes::Nothing, run!(outbox::retry_message)),
+    post("/api/v1/ingest/{model}", WRITE, Takes::Rows, run!(ingest::push)),
     post("/api/v1/reload", ADMIN, Takes::Nothing, run!(operate::reload)),
 ];
 
@@ -173,7 +179,6 @@ pub(super) fn router(face: Arc<Face>) -> Router {
         .method_not_allowed_fallback(async |request: Request| {
             Problem::method(request.method().as_str(), request.uri().path())
         })
-        .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&face), guard))
         .with_state(face)
 }
@@ -209,14 +214,18 @@ async fn admit(face: Arc<Face>, route: &Route, request: Request) -> Result<Call,
     };
     let path = path_of(route, &mut parts).await?;
     let query = Query::read(&parts.uri, route.query)?;
-    let body = match route.takes {
-        Takes::Nothing => None,
-        Takes::Perhaps | Takes::Body => json_of(parts, body).await?,
+    let (body, rows) = match route.takes {
+        Takes::Nothing => (None, None),
+        Takes::Perhaps | Takes::Body => (json_of(parts, body).await?, None),
+        Takes::Rows => {
+            let model = path.first().map_or("", String::as_str);
+            (None, Some(Delivery::read(&face, model, Request::from_parts(parts, body)).await?))
+        }
     };
     if route.takes == Takes::Body && body.is_none() {
         return Err(Problem::body("there is no body: expected a JSON object"));
     }
-    Ok(Call { face, path, query, body, who })
+    Ok(Call { face, path, query, body, rows, who })
 }
 
 async fn path_of(route: &Route, parts: &mut Parts) -> Result<Vec<String>, Problem> {
@@ -228,22 +237,32 @@ async fn path_of(route: &Route, parts: &mut Parts) -> Result<Vec<String>, Proble
     Ok(values.iter().map(|(_, value)| value.to_owned()).collect())
 }
 
+/// A body of up to `limit` bytes, which comes within `patience`.
+pub(super) async fn bytes_of(
+    mut request: Request,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, Problem> {
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    let read = Bytes::from_request(request, &());
+    let bytes = tokio::time::timeout(patience, read).await.map_err(|_| Problem::slow(patience.as_secs()))?;
+    bytes.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::large(limit),
+        other => Problem::body(format!("the body cannot be read: {other}")),
+    })
+}
+
 /// The body as a JSON object; `None` if it is empty.
 async fn json_of(parts: Parts, body: Body) -> Result<Option<Value>, Problem> {
     let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
-    let read = Bytes::from_request(Request::from_parts(parts, body), &());
-    let bytes = tokio::time::timeout(PATIENCE, read).await.map_err(|_| Problem::slow(PATIENCE.as_secs()))?;
-    let bytes = bytes.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::large(BODY),
-        other => Problem::body(format!("the body cannot be read: {other}")),
-    })?;
+    let bytes = bytes_of(Request::from_parts(parts, body), BODY, PATIENCE).await?;
     if bytes.is_empty() {
         return Ok(None);
     }
     let kind = kind.as_ref().map_or("", |kind| kind.to_str().unwrap_or("?"));
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::media_type(kind));
+        return Err(Problem::media_type(kind, "`Content-Type: application/json`"));
     }
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(object)) => Ok(Some(Value::Object(object))),

@@ -94,7 +94,7 @@ impl Vault<'_> {
         let name = &own.name;
         let (format, registry) = match &own.format {
             Some(format) => self.format(format, name)?,
-            // Files say so themselves.
+            // Files and requests say so themselves.
             None => (Format::Json { framing: Framing::Plain }, None),
         };
         let time = match &own.time {
@@ -132,8 +132,8 @@ impl Vault<'_> {
             }
             file::Input::Lines { path } => SourceKind::Lines { path: PathBuf::from(path), ends: false },
             file::Input::Stdin => SourceKind::Stdin,
-            file::Input::Ingest => {
-                return Err(Error::input(format!("`{name}`: `ingest` is not built yet: use another source")));
+            file::Input::Ingest { max_body } => {
+                SourceKind::Ingest { max_body: usize::try_from(max_body.bytes()).unwrap_or(usize::MAX) }
             }
         };
         Ok(SourcePlan { name: name.clone(), kind, format, registry, time, places, keep, dead })

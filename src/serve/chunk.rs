@@ -6,6 +6,8 @@ use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::store::SeenFile;
 use driftlead_connectors::stream::{Partition, Position};
 
+use super::intake::Request;
+
 /// Rows of one partition, in its order.
 #[derive(Debug)]
 pub(super) struct Chunk {
@@ -27,6 +29,8 @@ pub(super) struct Chunk {
     pub(super) file: Option<SeenFile>,
     /// When the first of them was received, in microseconds since the epoch.
     pub(super) received: i64,
+    /// Who sent these rows and waits for their commit, where they come from a request.
+    pub(super) request: Option<Box<Request>>,
 }
 
 impl Chunk {

@@ -15,6 +15,7 @@ use driftlead_connectors::stream::{Partition, Position};
 
 use super::counters::Counters;
 use super::dead::DeadLetters;
+use super::engine::Waiting;
 use super::fault;
 use super::plan::SinkPlan;
 use super::sinks::{SinkChanges, Sinks};
@@ -29,6 +30,8 @@ pub(super) struct Pending {
     pub(super) commit: Commit,
     /// Positions by source.
     pub(super) positions: BTreeMap<usize, BTreeMap<Partition, Position>>,
+    /// Who is answered after the commit.
+    pub(super) waiting: Vec<Waiting>,
     /// What listeners hear after the commit.
     pub(super) heard: Vec<Body>,
     /// When the first chunk with a window that closed was received.

@@ -210,26 +210,7 @@ impl FileReader {
     fn chunk(&self, decoded: DecodedBatch, mut dead: Vec<DeadLetter>, seen: SeenFile) -> Result<Chunk> {
         let now = self.clock.now();
         let first = self.next - i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
-        let mut times = Vec::with_capacity(self.plan.times.len());
-        for time in &self.plan.times {
-            let name = self.plan.fields[time.column].name();
-            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
-            let limit = now.saturating_add(time.future);
-            for (row, own) in of_rows.iter_mut().enumerate() {
-                let (reason, detail) = match own {
-                    None => ("missing_time", format!("`{name}` holds no time that can be read")),
-                    Some(at) if *at > limit => {
-                        let ahead = (*at - now) / 1_000_000;
-                        ("far_future", format!("`{name}` is {ahead} s ahead of the clock"))
-                    }
-                    Some(_) => continue,
-                };
-                *own = None;
-                let offset = first + i64::try_from(row).unwrap_or(0);
-                dead.push(DeadLetter { reason, detail, offset, payload: Kept::None });
-            }
-            times.push(of_rows);
-        }
+        let times = usable_times(&self.plan, &decoded, first, now, &mut dead)?;
         Ok(Chunk {
             source: self.plan.source,
             partition: self.partition(),
@@ -240,6 +221,7 @@ impl FileReader {
             dead,
             received: now,
             file: Some(seen),
+            request: None,
         })
     }
 
@@ -273,6 +255,38 @@ impl FileReader {
             _ => Error::input(message),
         }
     }
+}
+
+/// The event times of rows that came as columns, the first of them at the offset `first`. A row without a usable time is
+/// set aside by itself; nothing is kept of it, because a row of columns has no bytes of its own.
+pub(super) fn usable_times(
+    plan: &ReadPlan,
+    decoded: &DecodedBatch,
+    first: i64,
+    now: i64,
+    dead: &mut Vec<DeadLetter>,
+) -> Result<Vec<Vec<Option<i64>>>> {
+    let mut times = Vec::with_capacity(plan.times.len());
+    for time in &plan.times {
+        let name = plan.fields[time.column].name();
+        let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
+        let limit = now.saturating_add(time.future);
+        for (row, own) in of_rows.iter_mut().enumerate() {
+            let (reason, detail) = match own {
+                None => ("missing_time", format!("`{name}` holds no time that can be read")),
+                Some(at) if *at > limit => {
+                    let ahead = (*at - now) / 1_000_000;
+                    ("far_future", format!("`{name}` is {ahead} s ahead of the clock"))
+                }
+                Some(_) => continue,
+            };
+            *own = None;
+            let offset = first + i64::try_from(row).unwrap_or(0);
+            dead.push(DeadLetter { reason, detail, offset, payload: Kept::None });
+        }
+        times.push(of_rows);
+    }
+    Ok(times)
 }
 
 fn version(file: &Object) -> String {

@@ -4,6 +4,7 @@
 //! source has ended.
 
 mod alerting;
+pub mod bells;
 pub mod board;
 mod border;
 pub mod build;
@@ -19,6 +20,8 @@ mod files;
 pub mod health;
 #[cfg(feature = "kafka")]
 mod identity;
+mod ingest;
+pub mod intake;
 mod model;
 pub mod plan;
 mod reader;
@@ -43,6 +46,7 @@ use driftlead_connectors::stream::{LineFile, LinePipe, Partition, Position, Sour
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
+use self::bells::Bells;
 use self::board::{Board, Sheet, ShownModel};
 use self::commit::Committer;
 use self::counters::Counters;
@@ -51,6 +55,8 @@ use self::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use self::event::Event;
 use self::files::FileReader;
 use self::health::Health;
+use self::ingest::IngestReader;
+use self::intake::Intake;
 use self::model::Model;
 use self::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
 use self::reader::{ReadPlan, Reader, TimeColumn};
@@ -84,6 +90,10 @@ pub struct Service {
     pub outbox: Arc<Mutex<store::Outbox>>,
     /// Models, baselines and sinks, for questions.
     pub board: Arc<Board>,
+    /// Where rows come in that are sent.
+    pub intake: Arc<Intake>,
+    /// What wakes the sinks' workers when something is due that no commit brought.
+    pub bells: Bells,
 }
 
 /// Speaks to a service from another thread.
@@ -177,10 +187,19 @@ impl Service {
             readers_of.entry(source.clone()).or_default().insert(model.config.model.clone());
         }
         let mut placed: BTreeMap<usize, (usize, Vec<usize>, usize)> = BTreeMap::new();
+        let mut sent: BTreeMap<usize, Vec<(String, Fields)>> = BTreeMap::new();
         for (at, source, reading) in &starts {
             for (model, (own, name)) in models.iter().enumerate() {
                 if *name == source.name {
-                    let (places, time) = reading.find(own)?;
+                    let (places, time) = if let SourceKind::Ingest { .. } = source.kind {
+                        // What is sent to a model has that model's columns only.
+                        let fields = Fields::of(source, std::iter::once(own))?;
+                        let found = fields.find(own)?;
+                        sent.entry(*at).or_default().push((own.config.model.clone(), fields));
+                        found
+                    } else {
+                        reading.find(own)?
+                    };
                     placed.insert(model, (*at, places, time));
                 }
             }
@@ -201,10 +220,12 @@ impl Service {
         let reader = Arc::new(Mutex::new(store.reader().map_err(|error| from_store(&error))?));
         let outbox = Arc::new(Mutex::new(store.outbox().map_err(|error| from_store(&error))?));
         let own_reader = store.reader().map_err(|error| from_store(&error))?;
-        let mut sinks = Sinks::new(runtime, clock, &counters);
+        let bells = Bells::default();
+        let mut sinks = Sinks::new(runtime, clock, &counters, &bells);
         sinks.put(plan.sinks, |_| false, || store.outbox().map_err(|error| from_store(&error)))?;
 
         let mut readers = Vec::new();
+        let mut doors = Vec::new();
         for (at, source, reading) in starts {
             let (control, told) = unbounded();
             feeds.push(Feed::new(&source.name, control, &loaded));
@@ -236,6 +257,14 @@ impl Service {
                     let remotes = remotes.clone();
                     let reader =
                         FileReader { plan, paths, every, remotes, seen, next, events, control: told, clock };
+                    thread.spawn(move || reader.run())
+                }
+                SourceKind::Ingest { max_body } => {
+                    let own = sent.remove(&at).unwrap_or_default();
+                    let lanes = own.into_iter().map(|(model, own)| (model, own.fields, own.times));
+                    let (reader, own) = IngestReader::open(&plan, lanes, max_body, &positions, events, told)?;
+                    feeds[at].doors = own.iter().map(|door| (door.partition(), door.clone())).collect();
+                    doors.extend(own);
                     thread.spawn(move || reader.run())
                 }
                 kind => {
@@ -280,7 +309,9 @@ impl Service {
             .spawn(move || engine.run())
             .map_err(|error| Error::run("cannot start a thread").because(error))?;
         info!("started");
-        Ok(Self { engine, readers, commands, clock: clock.clone(), counters, health, reader, outbox, board })
+        let intake = Arc::new(Intake::new(doors));
+        let clock = clock.clone();
+        Ok(Self { engine, readers, commands, clock, counters, health, reader, outbox, board, intake, bells })
     }
 
     /// What other threads speak to it by.
@@ -483,7 +514,9 @@ fn open_source(
             LineFile::open(&path, positions, ends).map(|source| Box::new(source) as Box<dyn Source>)
         }
         SourceKind::Stdin => Ok(Box::new(LinePipe::new("stdin", std::io::stdin())) as Box<dyn Source>),
-        SourceKind::Files { .. } => return Err(Error::run("files are read by a thread of their own")),
+        SourceKind::Files { .. } | SourceKind::Ingest { .. } => {
+            return Err(Error::run("files and requests are read by threads of their own"));
+        }
     };
     opened.map_err(|error| from_source(name, &error))
 }

@@ -78,6 +78,11 @@ pub enum SourceKind {
     },
     /// Standard input, a record a line.
     Stdin,
+    /// What is sent to the HTTP API.
+    Ingest {
+        /// The most bytes of a request's body.
+        max_body: usize,
+    },
 }
 
 /// What is kept of dead records: payloads may be personal data (SEMANTICS S17).

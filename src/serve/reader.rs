@@ -19,7 +19,6 @@ use driftlead_connectors::stream::{
     Event as SourceEvent, Partition, Polled, Position, Record, Source, Stamp,
 };
 use driftlead_engine::digest::sha256_hex;
-use tracing::warn;
 
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
@@ -85,15 +84,16 @@ pub(super) struct Reader {
 }
 
 /// What a partition has given since its last chunk.
-struct Open {
-    decoder: RecordDecoder,
+pub(super) struct Open {
+    pub(super) decoder: RecordDecoder,
     /// Payloads of the rows, for those that are set aside later.
     arena: Vec<u8>,
     held: Vec<Held>,
     dead: Vec<DeadLetter>,
     records: u64,
     position: Option<Position>,
-    received: i64,
+    /// When the first record came.
+    pub(super) received: i64,
 }
 
 /// A record that became rows.
@@ -153,7 +153,8 @@ impl Reader {
                     Err(TryRecvError::Disconnected) => return Err(Stop::Told),
                 }
             }
-            let schemas = Schemas { registry: self.registry.as_ref(), control: &self.control };
+            let schemas =
+                Schemas { registry: self.registry.as_ref(), control: &self.control, events: &self.events };
             let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
             let Heard { caught_up, notices, failed, .. } = heard;
@@ -196,30 +197,10 @@ impl Reader {
     }
 
     fn close(&mut self, partition: &Partition, open: &mut Open) -> Result<(), Stop> {
-        let Some(position) = open.position.take() else { return Ok(()) };
-        let decoded = open.decoder.flush();
-        let mut times = Vec::with_capacity(self.plan.times.len());
-        let mut aside = BTreeSet::new();
-        for time in &self.plan.times {
-            let name = self.plan.fields[time.column].name();
-            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
-            open.set_aside(&mut of_rows, time, name, self.plan.keep, &mut aside);
-            times.push(of_rows);
+        match open.chunk(&self.plan, partition)? {
+            Some(chunk) => self.send(Event::Chunk(Box::new(chunk))),
+            None => Ok(()),
         }
-        let chunk = Chunk {
-            source: self.plan.source,
-            partition: partition.clone(),
-            position,
-            decoded,
-            times,
-            dead: std::mem::take(&mut open.dead),
-            records: std::mem::take(&mut open.records),
-            received: open.received,
-            file: None,
-        };
-        open.held.clear();
-        open.arena.clear();
-        self.send(Event::Chunk(Box::new(chunk)))
     }
 
     /// Hands an event to the engine; until there is room, the source is kept alive.
@@ -237,6 +218,83 @@ impl Reader {
 }
 
 impl Open {
+    /// Nothing yet of a partition that is read by this plan.
+    pub(super) fn new(plan: &ReadPlan, now: i64) -> Result<Self> {
+        let decoder = RecordDecoder::new(&plan.format, &plan.fields)
+            .map_err(|error| from_connectors(&plan.name, &error))?;
+        Ok(Self {
+            decoder,
+            arena: Vec::new(),
+            held: Vec::new(),
+            dead: Vec::new(),
+            records: 0,
+            position: None,
+            received: now,
+        })
+    }
+
+    /// Takes a record of which `outcome` was decoded and that arrived then.
+    pub(super) fn take(
+        &mut self,
+        plan: &ReadPlan,
+        record: &Record<'_>,
+        outcome: Outcome,
+        arrived: i64,
+    ) -> Result<()> {
+        match outcome {
+            Outcome::Rows(rows) => {
+                let begin = self.arena.len();
+                if plan.keep != Keep::Nothing && !plan.times.is_empty() {
+                    self.arena.extend_from_slice(record.payload.unwrap_or_default());
+                }
+                let payload = begin..self.arena.len();
+                self.held.push(Held { offset: record.offset, rows, payload, arrived });
+            }
+            Outcome::Bad(bad) => self.dead.push(DeadLetter {
+                reason: bad.reason.as_str(),
+                detail: bad.detail,
+                offset: record.offset,
+                payload: kept(plan.keep, record.payload.unwrap_or_default()),
+            }),
+            Outcome::Unresolved(id) => {
+                let message = format!("source `{}`: the schema {id} is still unknown", plan.name);
+                return Err(Error::run(message));
+            }
+        }
+        self.records += 1;
+        self.position = Some(Position { next: record.offset + 1, mark: record.mark });
+        Ok(())
+    }
+
+    /// The rows since the last chunk as one, with the records that became none; `None` if there was no record.
+    pub(super) fn chunk(&mut self, plan: &ReadPlan, partition: &Partition) -> Result<Option<Chunk>> {
+        let Some(position) = self.position.take() else { return Ok(None) };
+        let decoded = self.decoder.flush();
+        let mut times = Vec::with_capacity(plan.times.len());
+        let mut aside = BTreeSet::new();
+        for time in &plan.times {
+            let name = plan.fields[time.column].name();
+            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
+            self.set_aside(&mut of_rows, time, name, plan.keep, &mut aside);
+            times.push(of_rows);
+        }
+        let chunk = Chunk {
+            source: plan.source,
+            partition: partition.clone(),
+            position,
+            decoded,
+            times,
+            dead: std::mem::take(&mut self.dead),
+            records: std::mem::take(&mut self.records),
+            received: self.received,
+            file: None,
+            request: None,
+        };
+        self.held.clear();
+        self.arena.clear();
+        Ok(Some(chunk))
+    }
+
     /// Takes the rows without a usable time out of `times`, and their records to the dead letters; `aside` has those that
     /// went there already.
     fn set_aside(
@@ -328,18 +386,7 @@ impl<'a> Heard<'a> {
     fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<(), Stop> {
         let now = self.clock.now();
         if !self.open.contains_key(partition) {
-            let decoder = RecordDecoder::new(&self.plan.format, &self.plan.fields)
-                .map_err(|error| from_connectors(&self.plan.name, &error))?;
-            let open = Open {
-                decoder,
-                arena: Vec::new(),
-                held: Vec::new(),
-                dead: Vec::new(),
-                records: 0,
-                position: None,
-                received: now,
-            };
-            self.open.insert(partition.clone(), open);
+            self.open.insert(partition.clone(), Open::new(self.plan, now)?);
         }
         let Some(open) = self.open.get_mut(partition) else { return Ok(()) };
         if open.records == 0 {
@@ -350,28 +397,8 @@ impl<'a> Heard<'a> {
                 Some(Stamp::Appended(micros)) => micros,
                 _ => now,
             };
-            match self.schemas.decode(&self.plan.name, &mut open.decoder, record)? {
-                Outcome::Rows(rows) => {
-                    let begin = open.arena.len();
-                    if self.plan.keep != Keep::Nothing && !self.plan.times.is_empty() {
-                        open.arena.extend_from_slice(record.payload.unwrap_or_default());
-                    }
-                    let payload = begin..open.arena.len();
-                    open.held.push(Held { offset: record.offset, rows, payload, arrived });
-                }
-                Outcome::Bad(bad) => open.dead.push(DeadLetter {
-                    reason: bad.reason.as_str(),
-                    detail: bad.detail,
-                    offset: record.offset,
-                    payload: kept(self.plan.keep, record.payload.unwrap_or_default()),
-                }),
-                Outcome::Unresolved(id) => {
-                    let message = format!("source `{}`: the schema {id} is still unknown", self.plan.name);
-                    return Err(Stop::Failed(Error::run(message)));
-                }
-            }
-            open.records += 1;
-            open.position = Some(Position { next: record.offset + 1, mark: record.mark });
+            let outcome = self.schemas.decode(self.plan, &mut open.decoder, record)?;
+            open.take(self.plan, record, outcome, arrived)?;
         }
         Ok(())
     }
@@ -382,6 +409,8 @@ impl<'a> Heard<'a> {
 struct Schemas<'a> {
     registry: Option<&'a BlockingRegistry>,
     control: &'a Receiver<Control>,
+    /// Who is told that it waits.
+    events: &'a Sender<Event>,
 }
 
 impl Schemas<'_> {
@@ -389,7 +418,13 @@ impl Schemas<'_> {
     ///
     /// A registry that does not answer holds the partition up, however long: its record may be fine, so it is neither
     /// passed over nor set aside.
-    fn decode(self, source: &str, decoder: &mut RecordDecoder, record: &Record<'_>) -> Result<Outcome, Stop> {
+    fn decode(
+        self,
+        plan: &ReadPlan,
+        decoder: &mut RecordDecoder,
+        record: &Record<'_>,
+    ) -> Result<Outcome, Stop> {
+        let source = &plan.name;
         let outcome = decoder.decode(record);
         let (Outcome::Unresolved(id), Some(registry)) = (&outcome, self.registry) else { return Ok(outcome) };
         let mut has_told = false;
@@ -400,8 +435,12 @@ impl Schemas<'_> {
                     return Ok(decoder.decode(record));
                 }
                 Err(error) if error.retryable() => {
-                    if !std::mem::replace(&mut has_told, true) {
-                        warn!(source, schema = id, %error, "the schema registry does not answer: waiting for it");
+                    if !has_told {
+                        let message =
+                            format!("the schema registry does not answer: waiting for schema {id}: {error}");
+                        // An engine without room hears of it at the next try.
+                        let told = self.events.try_send(Event::Trouble { source: plan.source, message });
+                        has_told = told.is_ok();
                     }
                 }
                 Err(error) => {
@@ -426,7 +465,7 @@ fn kept(keep: Keep, payload: &[u8]) -> Kept {
     }
 }
 
-fn from_connectors(source: &str, error: &driftlead_connectors::Error) -> Error {
+pub(super) fn from_connectors(source: &str, error: &driftlead_connectors::Error) -> Error {
     let message = format!("source `{source}`: {error}");
     match error.kind() {
         driftlead_connectors::ErrorKind::Unavailable => Error::run(message),

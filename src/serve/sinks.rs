@@ -12,6 +12,7 @@ use driftlead_connectors::store::Outbox;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::bells::Bells;
 use super::counters::Counters;
 use super::deliver::{Route, Worker};
 use super::plan::SinkPlan;
@@ -67,6 +68,7 @@ struct Post {
 /// All workers.
 pub(super) struct Sinks {
     posts: BTreeMap<String, Post>,
+    bells: Bells,
     runtime: Handle,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
@@ -81,9 +83,15 @@ pub(super) struct SinkChanges {
 
 impl Sinks {
     /// No workers yet; those that come run on `runtime`.
-    pub(super) fn new(runtime: &Handle, clock: &Arc<dyn Clock>, counters: &Arc<Counters>) -> Self {
+    pub(super) fn new(
+        runtime: &Handle,
+        clock: &Arc<dyn Clock>,
+        counters: &Arc<Counters>,
+        bells: &Bells,
+    ) -> Self {
         Self {
             posts: BTreeMap::new(),
+            bells: bells.clone(),
             runtime: runtime.clone(),
             clock: clock.clone(),
             counters: counters.clone(),
@@ -92,7 +100,7 @@ impl Sinks {
 
     /// Tells all workers that messages were written. One that is busy finds that out when it is done.
     pub(super) fn ring(&self) {
-        self.posts.values().for_each(|post| post.bell.notify_one());
+        self.bells.ring();
     }
 
     /// From now on these are the sinks; `is_other` tells of a name whether its settings are others than before. `outbox` opens
@@ -118,6 +126,7 @@ impl Sinks {
             if let Some(post) = self.posts.remove(&name) {
                 post.orders.give(Order::End);
                 post.bell.notify_one();
+                self.bells.take_down(&name);
             }
             changes.ended.push(name);
         }
@@ -128,7 +137,7 @@ impl Sinks {
                 post.orders.give(Order::Swap { route: Box::new(route), is_other: is_other(&name) });
                 post.bell.notify_one();
             } else if let Some(outbox) = opened.remove(&name) {
-                let post = Post { orders: Arc::default(), bell: Arc::new(Notify::new()) };
+                let post = Post { orders: Arc::default(), bell: self.bells.hang(&name) };
                 let worker = Worker {
                     route,
                     outbox,

@@ -5,10 +5,12 @@ mod care;
 mod crash;
 mod entra;
 mod freshness;
+mod ingest;
 mod reload;
 mod rows;
 mod same;
 mod sinks;
+pub(crate) mod slow;
 mod volume;
 
 use crate::support::folder::Folder;

@@ -291,7 +291,17 @@ static LINES: Record = Record {
 };
 
 static STDIN: Record = Record { name: "`stdin`", keys: &[], one_of: &[] };
-static INGEST: Record = Record { name: "`ingest`", keys: &[], one_of: &[] };
+static INGEST: Record = Record {
+    name: "`ingest`",
+    keys: &[optional(
+        "max_body",
+        Shape::Size,
+        "8MiB",
+        "8MiB",
+        "The most bytes of a request's body, up to `64MiB`",
+    )],
+    one_of: &[],
+};
 static JSON: Record = Record { name: "`json`", keys: &[], one_of: &[] };
 static ARROW: Record = Record { name: "`arrow`", keys: &[], one_of: &[] };
 

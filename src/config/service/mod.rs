@@ -190,11 +190,15 @@ fn retention(root: &Node) -> Retention {
         verdicts: duration(node, "verdicts").unwrap_or(base.verdicts),
         delivered: duration(node, "delivered").unwrap_or(base.delivered),
         counts: duration(node, "counts").unwrap_or(base.counts),
-        size: label(node, "size").and_then(|text| text.parse().ok()).unwrap_or(base.size),
+        size: size(node, "size").unwrap_or(base.size),
     }
 }
 
 fn duration(node: &Node, key: &str) -> Option<Duration> {
+    label(node, key)?.parse().ok()
+}
+
+fn size(node: &Node, key: &str) -> Option<Size> {
     label(node, key)?.parse().ok()
 }
 

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::format::{self, Format};
 use super::kafka::{self, Cluster};
 use super::record::{self, DeadLetter, Time, Where};
-use super::{check_name, duration, has, path, place_of};
+use super::{check_name, duration, has, path, place_of, size};
 use crate::config::duration::Duration;
 use crate::config::labels;
 use crate::config::node::{Key, Node};
 use crate::config::problem::Problem;
 use crate::config::secret::Setting;
+use crate::config::size::Size;
 use crate::time::Timestamp;
 
 /// One source.
@@ -57,7 +58,10 @@ pub enum Input {
     /// The standard input, each line at most once (SEMANTICS S17).
     Stdin,
     /// What is sent to the HTTP API.
-    Ingest,
+    Ingest {
+        /// The most bytes of a request's body: from 1 to 64 MiB.
+        max_body: Size,
+    },
 }
 
 /// Which topics.
@@ -90,7 +94,7 @@ impl Input {
             Self::Files { .. } => "files",
             Self::Lines { .. } => "lines",
             Self::Stdin => "stdin",
-            Self::Ingest => "ingest",
+            Self::Ingest { .. } => "ingest",
         }
     }
 }
@@ -125,7 +129,7 @@ fn source(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) ->
     let format = format::read(node, folder, problems);
     let told_by = match input {
         Input::Files { .. } => Some("files are known by their names"),
-        Input::Ingest => Some("a request says it in its Content-Type"),
+        Input::Ingest { .. } => Some("a request says it in its Content-Type"),
         Input::Kafka { .. } | Input::Lines { .. } | Input::Stdin => None,
     };
     if let Some(told_by) = told_by.filter(|_| has(node, "format")) {
@@ -182,7 +186,21 @@ fn input(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Option<Inpu
     if has(node, "stdin") {
         return Some(Input::Stdin);
     }
-    has(node, "ingest").then_some(Input::Ingest)
+    has(node, "ingest").then(|| Input::Ingest { max_body: max_body(node.child("ingest"), problems) })
+}
+
+/// How much a request may send: no more than a record of any source, because an Arrow stream is read as one.
+fn max_body(node: Option<&Node>, problems: &mut Vec<Problem>) -> Size {
+    const DEFAULT: Size = Size::mib(8);
+    const MOST: Size = Size::mib(64);
+    let Some(node) = node else { return DEFAULT };
+    let size = size(node, "max_body").unwrap_or(DEFAULT);
+    if size.bytes() == 0 || size > MOST {
+        let message =
+            "`max_body` is out of bounds: expected from `1B` to `64MiB`; send more in several requests";
+        problems.push(Problem::new(place_of(node, "max_body"), message));
+    }
+    size.clamp(Size::mib(0), MOST)
 }
 
 fn topics(node: &Node, problems: &mut Vec<Problem>) -> Topics {

@@ -69,7 +69,9 @@ impl Page {
             Input::Files { path, every } => format!("files in {path}, looked at every {every}"),
             Input::Lines { path } => format!("lines added to {path}"),
             Input::Stdin => "lines of the standard input, each counted at most once".to_owned(),
-            Input::Ingest => "what is sent to the HTTP API".to_owned(),
+            Input::Ingest { max_body } => {
+                format!("what is sent to the HTTP API, at most {max_body} at a time")
+            }
         };
         self.line("source", &format!("{}: {input}", source.name), false);
         if let Input::Kafka { cluster, start, .. } = &source.input {

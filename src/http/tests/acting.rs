@@ -145,12 +145,15 @@ fn what_was_given_up_is_tried_again() {
 
     let retry = |path: String| world.send("POST", &path, &[ADMIN], None);
     assert_eq!(retry(format!("/api/v1/messages/{}/retry", key(101, "oncall"))).json(), json!({"retried": 1}));
+    assert!(is_rung(&world), "the worker is woken, which slept until something it knew of");
     let again = retry(format!("/api/v1/messages/{}/retry", key(101, "oncall")));
     assert_eq!((again.status, again.error().contains("state `dead`")), (409, true), "{again:?}");
     assert_eq!(retry(format!("/api/v1/messages/{}/retry", key(103, "retired"))).status, 409);
+    assert!(!is_rung(&world), "nothing is due that was not before");
     let missing = retry("/api/v1/messages/none/retry".to_owned());
     assert_eq!((missing.status, missing.error().contains("`none`")), (404, true), "{missing:?}");
     assert_eq!(retry("/api/v1/sinks/oncall/retry".to_owned()).json(), json!({"retried": 1}));
+    assert!(is_rung(&world));
     assert_eq!(retry("/api/v1/sinks/quiet/retry".to_owned()).json(), json!({"retried": 0}));
     assert_eq!(retry("/api/v1/sinks/retired/retry".to_owned()).json(), json!({"retried": 0}));
     let unknown = retry("/api/v1/sinks/oncal/retry".to_owned());
@@ -165,6 +168,12 @@ fn what_was_given_up_is_tried_again() {
         pending["items"].as_array().unwrap().iter().all(|own| own["next_attempt"].is_string()),
         "{pending}"
     );
+}
+
+/// Whether the workers' bell was rung since it was last asked.
+fn is_rung(world: &World) -> bool {
+    let mut heard = std::pin::pin!(world.bell.notified());
+    heard.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
 }
 
 #[test]

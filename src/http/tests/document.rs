@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::schema::{document, resolve};
 use super::world::World;
 use crate::http::auth::Scope;
+use crate::http::ingest::{LONGEST, TYPES};
 use crate::http::query::{LIMIT, MOST};
 use crate::http::route::{BODY, ROUTES, Takes};
 
@@ -60,6 +61,7 @@ fn a_route_takes_what_its_description_says() {
         let takes = match (body.is_null(), body["required"] == true) {
             (true, _) => Takes::Nothing,
             (false, false) => Takes::Perhaps,
+            (false, true) if body["content"].as_object().is_some_and(|own| own.len() > 1) => Takes::Rows,
             (false, true) => Takes::Body,
         };
         assert_eq!(takes, route.takes, "{at}");
@@ -82,6 +84,11 @@ fn the_bounds_are_those_that_are_kept() {
     );
     let too_large = document["components"]["responses"]["TooLarge"]["description"].as_str().unwrap();
     assert!(too_large.contains(&BODY.to_string()), "{too_large}");
+    let key = &document["components"]["parameters"]["idempotency_key"]["schema"];
+    assert_eq!(key["maxLength"].as_u64(), Some(LONGEST as u64));
+    let ingest = &document["paths"]["/api/v1/ingest/{model}"]["post"]["requestBody"];
+    let types: Vec<&String> = ingest["content"].as_object().unwrap().keys().collect();
+    assert_eq!(types, TYPES.map(|(name, _)| name));
     for longest in ["/Comment/properties/comment", "/SilenceRequest/properties/reason"] {
         let schema = document.pointer(&format!("/components/schemas{longest}")).unwrap();
         assert_eq!(schema["maxLength"].as_u64(), Some(crate::http::alerts::TEXT as u64), "{longest}");

@@ -14,6 +14,7 @@ use crate::http::auth::{Scope, Tokens};
 use crate::http::desk::Desk;
 use crate::http::face::Face;
 use crate::http::route::{BODY, ROUTES, Takes};
+use crate::serve::bells::Bells;
 use crate::serve::health::SourceHealth;
 
 /// A path that fits a route.
@@ -182,6 +183,8 @@ fn an_address_that_is_taken_or_open_to_all_is_refused() {
             counters: Arc::default(),
             health: Arc::default(),
             board: Arc::default(),
+            bells: Bells::default(),
+            intake: Arc::default(),
             clock: Arc::new(world.clock.clone()),
             tokens: Tokens::default(),
             started: 0,

@@ -97,7 +97,8 @@ fn the_whole_service_answers() {
     let plan = plan(folder.path(), listener);
     let service = Service::start(plan, &Arc::new(Remotes::default()), &clock, runtime.handle()).unwrap();
     let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), tokens: Tokens::default() };
-    let address = runtime.block_on(start(&settings, &service, &clock)).unwrap();
+    let server = runtime.block_on(start(&settings, &service, &clock)).unwrap();
+    let address = server.address;
     let get = |target: &str| -> Reply {
         let reply = ask(address, "GET", target, &[], None);
         assert_eq!(reply.status, 200, "{target}: {reply:?}");

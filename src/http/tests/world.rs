@@ -13,15 +13,18 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 use super::schema;
 use crate::clock::ManualClock;
 use crate::config::Config;
 use crate::exit::{Error, Result};
+use crate::http::Server;
 use crate::http::auth::{Scope, Token, Tokens};
 use crate::http::desk::Desk;
 use crate::http::face::{Commands, Face};
 use crate::job::baseline;
+use crate::serve::bells::Bells;
 use crate::serve::board::{Board, Sheet, ShownModel};
 use crate::serve::counters::{Counters, OfModel, OfPartition, OfReason, OfSource, OfWindow};
 use crate::serve::health::{Health, SourceHealth};
@@ -74,9 +77,13 @@ impl Commands for Clerk {
 /// A server and everything behind it.
 pub(super) struct World {
     pub(super) address: SocketAddr,
+    /// Closed when it is let go.
+    _server: Server,
     pub(super) clock: ManualClock,
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) outbox: Outbox,
+    /// What wakes the workers.
+    pub(super) bell: Arc<Notify>,
     pub(super) health: Arc<Health>,
     /// What the next reload answers; it waits while this is locked.
     pub(super) reload: Arc<Mutex<Option<Result<String>>>>,
@@ -156,6 +163,8 @@ impl World {
             let commands: Box<dyn Commands> = Box::new(clerk.clone());
             Desk::new(Arc::new(Mutex::new(commands)), line)
         };
+        let bells = Bells::default();
+        let bell = bells.hang("oncall");
         let face = Face {
             reader: Desk::new(Arc::new(Mutex::new(reader)), 64),
             outbox: Desk::new(Arc::new(Mutex::new(outbox)), 16),
@@ -167,15 +176,19 @@ impl World {
                 models: vec![model],
                 sinks: vec!["oncall".to_owned(), "quiet".to_owned()],
             })),
+            bells,
+            intake: Arc::default(),
             clock: Arc::new(clock.clone()),
             tokens,
             started: NOW - 90_000_000,
         };
         let runtime = Runtime::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let address = runtime.block_on(crate::http::serve(any, face)).unwrap();
+        let server = runtime.block_on(crate::http::serve(any, face)).unwrap();
         Self {
-            address,
+            address: server.address,
+            _server: server,
+            bell,
             clock,
             store,
             outbox: own_outbox,

@@ -1,5 +1,7 @@
 //! Rows into series, and series into windows that close.
 
+use std::collections::BTreeMap;
+
 use driftlead_connectors::store;
 use driftlead_engine::accumulate::Split;
 use driftlead_engine::stream::Rows as SeriesRows;
@@ -12,11 +14,20 @@ use super::Engine;
 use super::feed::series_id;
 use crate::exit::Result;
 
+/// What became of rows beside those that were counted.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    /// Rows that `where` left out.
+    pub(super) excluded: u64,
+    /// Rows that came too late, by window name; only those that have some.
+    pub(super) late: BTreeMap<String, u64>,
+}
+
 impl Engine {
-    /// Counts a chunk's rows in every model that reads its source.
-    pub(super) fn count(&mut self, chunk: &Chunk) -> Result<()> {
+    /// Counts a chunk's rows in every model that reads its partition.
+    pub(super) fn count(&mut self, chunk: &Chunk) -> Result<Counted> {
         let source = chunk.source;
-        self.reads(source);
+        self.reading(source);
         let of = OfSource { source: self.feeds[source].name.clone() };
         self.counters.records.get_or_create(&of).inc_by(chunk.records);
         for (reason, count) in chunk.dead_by_reason() {
@@ -34,6 +45,10 @@ impl Engine {
         partition.position = Some(chunk.position);
         partition.quiet_since = None;
         let id = partition.id;
+        if self.feeds[source].is_sent() {
+            // What is sent is read to its end with each request.
+            self.partition(source, &chunk.partition).quiet_since = Some(now);
+        }
         self.remember(source, &chunk.partition, id, chunk.position);
         if let Some(file) = &chunk.file {
             self.progress
@@ -43,15 +58,16 @@ impl Engine {
                 .retain(|own| (&own.source, &own.path) != (&file.source, &file.path));
             self.progress.pending.commit.files.push(file.clone());
         }
+        let mut counted = Counted::default();
         for at in 0..self.models.len() {
-            if self.models[at].source != source {
+            if !self.reads(at, source, &chunk.partition) {
                 continue;
             }
-            self.count_model(at, chunk, id)?;
+            self.count_model(at, chunk, id, &mut counted)?;
             fault::point("chunk_counted");
             self.close(at, chunk.received)?;
         }
-        Ok(())
+        Ok(counted)
     }
 
     pub(super) fn count_model(
@@ -59,9 +75,11 @@ impl Engine {
         at: usize,
         chunk: &Chunk,
         partition: store::PartitionId,
+        counted: &mut Counted,
     ) -> Result<()> {
         let working = &mut self.models[at];
         let rows = working.model.rows(chunk, &working.places, working.time)?;
+        counted.excluded += rows.excluded;
         if rows.excluded > 0 {
             let of = OfModel { model: working.model.config.model.clone() };
             self.counters.excluded.get_or_create(&of).inc_by(rows.excluded);
@@ -77,6 +95,9 @@ impl Engine {
                 window: working.model.config.windows[watch.window].name.clone(),
             };
             self.counters.rows.get_or_create(&of).inc_by(added.counted);
+            if added.late + added.late_after_final > 0 {
+                *counted.late.entry(of.window.clone()).or_default() += added.late + added.late_after_final;
+            }
             if added.late > 0 {
                 self.counters.late_rows.get_or_create(&of).inc_by(added.late);
             }

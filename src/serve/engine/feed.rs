@@ -1,6 +1,7 @@
 //! The sources as the engine sees them, and how far each partition is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use driftlead_connectors::store::{self, PartitionKey};
@@ -9,6 +10,7 @@ use driftlead_engine::stream::PartitionId;
 use tracing::{info, warn};
 
 use super::super::health::SourceHealth;
+use super::super::intake::Door;
 use super::super::reader::Control;
 use super::Engine;
 
@@ -20,6 +22,8 @@ pub(in crate::serve) struct Feed {
     pub(in crate::serve) name: String,
     pub(in crate::serve) control: Sender<Control>,
     pub(in crate::serve) partitions: BTreeMap<Partition, PartitionNow>,
+    /// Where rows are sent to it, the door of each partition.
+    pub(in crate::serve) doors: BTreeMap<Partition, Arc<Door>>,
     pub(in crate::serve) has_ended: bool,
     /// Its troubles that were said since it was last read.
     pub(super) troubles: BTreeSet<String>,
@@ -40,7 +44,32 @@ impl Feed {
                 (key.partition.clone(), now)
             })
             .collect();
-        Self { name: name.to_owned(), control, partitions, has_ended: false, troubles: BTreeSet::new() }
+        Self {
+            name: name.to_owned(),
+            control,
+            partitions,
+            doors: BTreeMap::new(),
+            has_ended: false,
+            troubles: BTreeSet::new(),
+        }
+    }
+
+    /// Whether its rows are sent to it by requests.
+    pub(super) fn is_sent(&self) -> bool {
+        !self.doors.is_empty()
+    }
+
+    /// The partitions that have been read to their end for so long at least.
+    pub(super) fn quiet(
+        &self,
+        now: i64,
+        idle: i64,
+    ) -> impl Iterator<Item = (&Partition, store::PartitionId)> {
+        let is_quiet = move |(partition, own): &(&Partition, &PartitionNow)| {
+            own.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle)
+                && self.doors.get(partition).is_none_or(|door| door.is_quiet())
+        };
+        self.partitions.iter().filter(is_quiet).map(|(partition, own)| (partition, own.id))
     }
 }
 
@@ -57,7 +86,7 @@ pub(in crate::serve) struct PartitionNow {
 
 impl Engine {
     /// A source is being read.
-    pub(super) fn reads(&mut self, source: usize) {
+    pub(super) fn reading(&mut self, source: usize) {
         let feed = &mut self.feeds[source];
         if let SourceHealth::Troubled { .. } = self.health.source(&feed.name, SourceHealth::Reading) {
             info!(source = feed.name, "the source is read again");
@@ -72,6 +101,13 @@ impl Engine {
             warn!(source = feed.name, message, "the source has trouble, and goes on by itself");
         }
         self.health.source(&feed.name, SourceHealth::Troubled { message });
+    }
+
+    /// Whether a model reads a partition of this source: all of them, but of what is sent only what is sent to itself.
+    pub(super) fn reads(&self, at: usize, source: usize, partition: &Partition) -> bool {
+        let own = &self.models[at];
+        let door = self.feeds[source].doors.get(partition);
+        own.source == source && door.is_none_or(|door| door.model() == own.model.config.model)
     }
 
     pub(super) fn partition(&mut self, source: usize, partition: &Partition) -> &mut PartitionNow {

@@ -9,6 +9,7 @@ mod feed;
 mod freshness;
 mod reload;
 mod say;
+mod take;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tracing::{error, info, warn};
 
 pub(super) use self::feed::Feed;
 use self::feed::series_id;
+pub(super) use self::take::Waiting;
 use super::commit::{Committer, Pending};
 use super::counters::{Counters, OfPartition, OfSink, OfSource, OfWindow};
 use super::dead::DeadLetters;
@@ -36,7 +38,7 @@ use crate::exit::{Error, Result};
 
 /// The engine thread looks around at least so often.
 const TICK: Duration = Duration::from_millis(200);
-/// While chunks wait, closed windows wait so long for company before they are committed, in microseconds.
+/// While chunks wait, closed windows and requests wait so long for company before they are committed, in microseconds.
 const GATHER: i64 = 250_000;
 /// How often the store is swept, in microseconds.
 const SWEEP_EVERY: i64 = 10_000_000;
@@ -100,6 +102,7 @@ pub(super) struct Progress {
     /// When it started.
     began: i64,
     swept_at: i64,
+    outbox_seen_at: i64,
     silences_seen_at: i64,
     committed_at: i64,
     pending: Pending,
@@ -111,6 +114,7 @@ impl Progress {
         Self {
             began: now,
             swept_at: now,
+            outbox_seen_at: now,
             silences_seen_at: i64::MIN,
             committed_at: now,
             pending: Pending::default(),
@@ -168,9 +172,9 @@ impl Engine {
 
     fn take(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Chunk(chunk) => self.count(&chunk),
+            Event::Chunk(chunk) => self.take_in(*chunk),
             Event::Assigned { source, partition, position } => {
-                self.reads(source);
+                self.reading(source);
                 let name = self.feeds[source].name.clone();
                 let own = self.partition(source, &partition);
                 if own.position.is_none() {
@@ -178,10 +182,15 @@ impl Engine {
                 }
                 own.position.get_or_insert(position);
                 let id = own.id;
-                self.each_watch(source, |watch| watch.series.assign(series_id(id)))
+                for at in 0..self.models.len() {
+                    if self.reads(at, source, &partition) {
+                        self.each_watch(at, |watch| watch.series.assign(series_id(id)))?;
+                    }
+                }
+                Ok(())
             }
             Event::CaughtUp { source, partition, lag } => {
-                self.reads(source);
+                self.reading(source);
                 let now = self.clock.now();
                 let name = self.feeds[source].name.clone();
                 let own = self.partition(source, &partition);
@@ -261,12 +270,9 @@ impl Engine {
                 let window = &self.models[at].model.config.windows[self.models[at].watches[watch].window];
                 let idle = window.idle.micros();
                 let quiet: Vec<store::PartitionId> = self.feeds[source]
-                    .partitions
-                    .values()
-                    .filter(|partition| {
-                        partition.quiet_since.is_some_and(|since| now.saturating_sub(since) >= idle)
-                    })
-                    .map(|partition| partition.id)
+                    .quiet(now, idle)
+                    .filter(|(partition, _)| self.reads(at, source, partition))
+                    .map(|(_, id)| id)
                     .collect();
                 let watch = &mut self.models[at].watches[watch];
                 for id in quiet {
@@ -288,7 +294,12 @@ impl Engine {
         self.progress.pending.is_dirty = true;
         self.health.source(&self.feeds[source].name, SourceHealth::Ended);
         info!(source = self.feeds[source].name, "the source has ended");
-        self.each_watch(source, Watch::end)
+        for at in 0..self.models.len() {
+            if self.models[at].source == source {
+                self.each_watch(at, Watch::end)?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes what is beyond its time, a little at once, and looks how the outbox stands.
@@ -306,6 +317,10 @@ impl Engine {
         }
         // More of the same is done after the next events.
         self.progress.swept_at = if swept.more { self.progress.swept_at } else { now };
+        if (0..SWEEP_EVERY).contains(&now.saturating_sub(self.progress.outbox_seen_at)) {
+            return Ok(());
+        }
+        self.progress.outbox_seen_at = now;
         for sink in self.reader.sinks().map_err(|error| Error::run(error.to_string()))? {
             let of = OfSink { sink: sink.sink };
             self.counters.outbox.get_or_create(&of).set(i64::try_from(sink.pending).unwrap_or(i64::MAX));
@@ -313,15 +328,11 @@ impl Engine {
         Ok(())
     }
 
-    fn each_watch(&mut self, source: usize, mut change: impl FnMut(&mut Watch)) -> Result<()> {
-        for at in 0..self.models.len() {
-            if self.models[at].source == source {
-                self.models[at].watches.iter_mut().for_each(&mut change);
-                let now = self.clock.now();
-                self.close(at, now)?;
-            }
-        }
-        Ok(())
+    /// Changes every window name of a model.
+    fn each_watch(&mut self, at: usize, change: impl FnMut(&mut Watch)) -> Result<()> {
+        self.models[at].watches.iter_mut().for_each(change);
+        let now = self.clock.now();
+        self.close(at, now)
     }
 
     /// Writes state if it is time, or if `now_or_never`.
@@ -331,10 +342,11 @@ impl Engine {
         }
         let now = self.clock.now();
         let age = now.saturating_sub(self.progress.committed_at);
-        let has_closed = !self.progress.pending.commit.windows.is_empty()
-            || !self.progress.pending.commit.alerts.is_empty();
-        let wait =
-            if has_closed && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
+        // Windows that closed and requests that wait are committed soon, those that come together at once.
+        let is_urgent = !self.progress.pending.commit.windows.is_empty()
+            || !self.progress.pending.commit.alerts.is_empty()
+            || !self.progress.pending.waiting.is_empty();
+        let wait = if is_urgent && (self.events.is_empty() || age >= GATHER) { 0 } else { self.commit_every };
         // A clock that went back must not stop commits.
         if !now_or_never && (0..wait).contains(&age) {
             return Ok(());
@@ -365,6 +377,7 @@ impl Engine {
                 drop(listener.send(body));
             }
         }
+        pending.waiting.into_iter().for_each(Waiting::tell);
         for (source, positions) in pending.positions {
             // A thread that has ended needs no telling.
             drop(self.feeds[source].control.send(Control::Committed(positions)));
@@ -382,7 +395,7 @@ impl Engine {
         // Chunks that are under way are counted; the channel closes when the last thread is gone.
         while self.clock.now() < deadline && !self.feeds.iter().all(|feed| feed.has_ended) {
             match self.events.recv_timeout(TICK) {
-                Ok(Event::Chunk(chunk)) => self.count(&chunk)?,
+                Ok(Event::Chunk(chunk)) => self.take_in(*chunk)?,
                 Ok(Event::Ended { source } | Event::Stopped { source } | Event::Failed { source, .. }) => {
                     self.feeds[source].has_ended = true;
                 }
