@@ -5,6 +5,8 @@ mod crash;
 mod rows;
 mod same;
 mod sinks;
+mod topic;
+mod truth;
 
 use crate::support::folder::Folder;
 
