@@ -319,6 +319,9 @@ impl<'a> Heard<'a> {
                     reason,
                 });
             }
+            SourceEvent::Lost { partition } => {
+                self.notices.push(Event::Lost { source, partition: partition.clone() });
+            }
             SourceEvent::Trouble(error) => {
                 self.notices.push(Event::Trouble { source, message: error.to_string() })
             }

@@ -193,6 +193,7 @@ impl KafkaSource {
         let set: BTreeSet<&Partition> = lanes.iter().map(Lane::partition).collect();
         let plans = self.ledger.plans(&found, lanes);
         if standing == 0 && set.iter().copied().eq(plans.keys()) {
+            self.miss(survey, &found, handle);
             return Ok(());
         }
         let flowing: BTreeSet<Partition> =
@@ -211,7 +212,22 @@ impl KafkaSource {
         if !plans.is_empty() {
             self.reader = Some(Reader::open(&self.config, self.context.clone(), &self.waker, &plans)?);
         }
+        self.miss(survey, &found, handle);
         Ok(())
+    }
+
+    /// Tells of the partitions that are held and not there. Of a topic that the cluster does not tell of nothing is known.
+    fn miss(
+        &self,
+        survey: &Survey,
+        found: &BTreeMap<Partition, Option<Bounds>>,
+        handle: &mut dyn FnMut(Event<'_>),
+    ) {
+        for partition in self.ledger.held().filter(|partition| !found.contains_key(*partition)) {
+            if !matches!(survey.get(&partition.topic), Some(Seen::Silent(_))) {
+                handle(Event::Lost { partition });
+            }
+        }
     }
 
     /// The partitions of the wanted topics, with the bounds of their logs where these are known. Tells what is missing.

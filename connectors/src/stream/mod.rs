@@ -112,6 +112,12 @@ pub enum Event<'a> {
         /// Why, for a person.
         reason: String,
     },
+    /// A partition that was read before is not there now: its topic was deleted, made anew with fewer partitions, or is not
+    /// wanted any more. Told again whenever that is seen, until it is assigned: it may come back.
+    Lost {
+        /// Which.
+        partition: &'a Partition,
+    },
     /// A passing trouble, such as a broker that does not answer; the source goes on by itself.
     Trouble(Error),
 }

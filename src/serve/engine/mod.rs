@@ -162,8 +162,11 @@ impl Engine {
             Event::Chunk(chunk) => self.count(&chunk),
             Event::Assigned { source, partition, position } => {
                 self.health.source(&self.feeds[source].name, SourceHealth::Reading);
-                self.partition(source, &partition).position.get_or_insert(position);
-                let id = self.partition(source, &partition).id;
+                let own = self.partition(source, &partition);
+                own.position.get_or_insert(position);
+                // One that was quiet, or not there, may hold anything now.
+                own.quiet_since = None;
+                let id = own.id;
                 self.each_watch(source, |watch| watch.series.assign(series_id(id)))
             }
             Event::CaughtUp { source, partition, lag } => {
@@ -189,6 +192,11 @@ impl Engine {
                 let name = &self.feeds[source].name;
                 error!(source = name, %partition, expected, found, reason, "records were lost before they were read");
                 self.counters.gaps.get_or_create(&OfSource { source: name.clone() }).inc();
+                Ok(())
+            }
+            Event::Lost { source, partition } => {
+                let now = self.clock.now();
+                self.lose(source, &partition, now);
                 Ok(())
             }
             Event::Trouble { source, message } => {
