@@ -156,15 +156,13 @@ impl Reader {
             let schemas = Schemas { registry: self.registry.as_ref(), control: &self.control };
             let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
-            let Heard { caught_up, notices, failed, .. } = heard;
+            let Heard { caught_up, told, failed, .. } = heard;
             let polled = polled.map_err(|error| from_connectors(&self.plan.name, &error))?;
             if let Some(stop) = failed {
                 return Err(stop);
             }
-            for notice in notices {
-                // A gap or a new start speaks of what comes after the rows read so far.
-                self.send_all(&mut open, i64::MAX)?;
-                self.send(notice)?;
+            for event in told {
+                self.send(event)?;
             }
             let now = self.clock.now();
             match polled {
@@ -196,30 +194,7 @@ impl Reader {
     }
 
     fn close(&mut self, partition: &Partition, open: &mut Open) -> Result<(), Stop> {
-        let Some(position) = open.position.take() else { return Ok(()) };
-        let decoded = open.decoder.flush();
-        let mut times = Vec::with_capacity(self.plan.times.len());
-        let mut aside = BTreeSet::new();
-        for time in &self.plan.times {
-            let name = self.plan.fields[time.column].name();
-            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
-            open.set_aside(&mut of_rows, time, name, self.plan.keep, &mut aside);
-            times.push(of_rows);
-        }
-        let chunk = Chunk {
-            source: self.plan.source,
-            partition: partition.clone(),
-            position,
-            decoded,
-            times,
-            dead: std::mem::take(&mut open.dead),
-            records: std::mem::take(&mut open.records),
-            received: open.received,
-            file: None,
-        };
-        open.held.clear();
-        open.arena.clear();
-        self.send(Event::Chunk(Box::new(chunk)))
+        open.chunk(&self.plan, partition)?.map_or(Ok(()), |chunk| self.send(chunk))
     }
 
     /// Hands an event to the engine; until there is room, the source is kept alive.
@@ -237,6 +212,34 @@ impl Reader {
 }
 
 impl Open {
+    /// What there is since the last chunk, as one; `None` if there is nothing.
+    fn chunk(&mut self, plan: &ReadPlan, partition: &Partition) -> Result<Option<Event>> {
+        let Some(position) = self.position.take() else { return Ok(None) };
+        let decoded = self.decoder.flush();
+        let mut times = Vec::with_capacity(plan.times.len());
+        let mut aside = BTreeSet::new();
+        for time in &plan.times {
+            let name = plan.fields[time.column].name();
+            let mut of_rows = event_times(decoded.batch.column(time.column), name)?;
+            self.set_aside(&mut of_rows, time, name, plan.keep, &mut aside);
+            times.push(of_rows);
+        }
+        let chunk = Chunk {
+            source: plan.source,
+            partition: partition.clone(),
+            position,
+            decoded,
+            times,
+            dead: std::mem::take(&mut self.dead),
+            records: std::mem::take(&mut self.records),
+            received: self.received,
+            file: None,
+        };
+        self.held.clear();
+        self.arena.clear();
+        Ok(Some(Event::Chunk(Box::new(chunk))))
+    }
+
     /// Takes the rows without a usable time out of `times`, and their records to the dead letters; `aside` has those that
     /// went there already.
     fn set_aside(
@@ -281,7 +284,8 @@ struct Heard<'a> {
     open: &'a mut BTreeMap<Partition, Open>,
     clock: &'a dyn Clock,
     caught_up: Vec<Partition>,
-    notices: Vec<Event>,
+    /// What the engine is to hear before the records that are still open, in the order in which it happened.
+    told: Vec<Event>,
     failed: Option<Stop>,
 }
 
@@ -292,7 +296,7 @@ impl<'a> Heard<'a> {
         open: &'a mut BTreeMap<Partition, Open>,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { plan, schemas, open, clock, caught_up: Vec::new(), notices: Vec::new(), failed: None }
+        Self { plan, schemas, open, clock, caught_up: Vec::new(), told: Vec::new(), failed: None }
     }
 
     fn take(&mut self, event: SourceEvent<'_>) {
@@ -308,24 +312,30 @@ impl<'a> Heard<'a> {
             }
             SourceEvent::CaughtUp { partition } => self.caught_up.push(partition.clone()),
             SourceEvent::Assigned { partition, position } => {
-                self.notices.push(Event::Assigned { source, partition: partition.clone(), position });
+                self.tell(Event::Assigned { source, partition: partition.clone(), position });
             }
             SourceEvent::Gap { partition, expected, found, reason } => {
-                self.notices.push(Event::Gap {
-                    source,
-                    partition: partition.clone(),
-                    expected,
-                    found,
-                    reason,
-                });
+                self.tell(Event::Gap { source, partition: partition.clone(), expected, found, reason });
             }
             SourceEvent::Lost { partition } => {
-                self.notices.push(Event::Lost { source, partition: partition.clone() });
+                self.tell(Event::Lost { source, partition: partition.clone() });
             }
             SourceEvent::Trouble(error) => {
-                self.notices.push(Event::Trouble { source, message: error.to_string() })
+                self.tell(Event::Trouble { source, message: error.to_string() });
             }
         }
+    }
+
+    /// Notes what happened after the rows read so far and before those that follow: an assigned partition holds the
+    /// watermark before rows of another one move it.
+    fn tell(&mut self, event: Event) {
+        for (partition, open) in &mut *self.open {
+            match open.chunk(self.plan, partition) {
+                Ok(chunk) => self.told.extend(chunk),
+                Err(error) => self.failed = Some(error.into()),
+            }
+        }
+        self.told.push(event);
     }
 
     fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<(), Stop> {

@@ -1,8 +1,12 @@
 //! The service, driven from outside as people and power cuts drive it.
 
 mod care;
+mod chaos;
 mod crash;
+mod faults;
 mod interleave;
+mod odd;
+mod order;
 mod rows;
 mod same;
 mod sinks;

@@ -2,7 +2,7 @@
 
 use super::rows::Row;
 use super::same::{assert_same, checked, end_of, finals};
-use crate::support::broker::{Message, broker};
+use crate::support::broker::{Broker, Message, broker};
 use crate::support::folder::Folder;
 use crate::support::random::Random;
 use crate::support::service::eventually;
@@ -18,20 +18,31 @@ pub(super) fn produce(rows: &[Row], seed: u64) -> String {
 
 /// Writes the rows over all partitions at random, each partition in the order of the rows.
 pub(super) fn append(topic: &str, rows: &[Row], seed: u64) {
+    append_to(broker(), topic, PARTITIONS, rows, seed);
+}
+
+/// The same on any broker, over as many partitions.
+pub(super) fn append_to(broker: &Broker, topic: &str, partitions: i32, rows: &[Row], seed: u64) {
     let mut random = Random::new(seed);
-    let mut parts: Vec<Vec<Message>> = vec![Vec::new(); PARTITIONS as usize];
+    let mut parts: Vec<Vec<Message>> = vec![Vec::new(); partitions as usize];
     for row in rows {
-        parts[random.below(PARTITIONS as usize)].push(Message::new("k", row.json.clone(), row.time / 1_000));
+        parts[random.below(partitions as usize)].push(Message::new("k", row.json.clone(), row.time / 1_000));
     }
     for (partition, messages) in parts.iter().enumerate() {
-        broker().produce(topic, i32::try_from(partition).expect("small"), messages);
+        broker.produce(topic, i32::try_from(partition).expect("small"), messages);
     }
 }
 
 pub(super) fn source(topic: &str) -> String {
+    source_on(broker(), topic, "json")
+}
+
+/// A source that looks for new partitions often.
+pub(super) fn source_on(broker: &Broker, topic: &str, format: &str) -> String {
     format!(
-        "{{kafka: {{brokers: \"{}\", topics: [{topic}]}}, format: json, dead_letter: {{file: ./dead.ndjson}}}}",
-        broker().bootstrap()
+        "{{kafka: {{brokers: \"{}\", topics: [{topic}], properties: {{topic.metadata.refresh.interval.ms: 200}}}}, \
+         format: {format}, dead_letter: {{file: ./dead.ndjson}}}}",
+        broker.bootstrap()
     )
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::rows;
 use super::service;
 use super::topic::{PARTITIONS, assert_complete, horizon, produce, source};
-use crate::support::broker::broker;
+use crate::support::broker::{Broker, broker};
 use crate::support::checkout::workspace;
 use crate::support::folder::Folder;
 use crate::support::program::{Ended, json};
@@ -15,7 +15,12 @@ use crate::support::service::{Service, stored_windows};
 
 /// Holds the store's FINAL windows that end at or before `until` to the records of the topic.
 pub(super) fn assert_true(folder: &Folder, topic: &str, until: i64) {
-    dump(folder, topic, until);
+    assert_true_on(broker(), folder, topic, until);
+}
+
+/// The same on any broker.
+pub(super) fn assert_true_on(broker: &Broker, folder: &Folder, topic: &str, until: i64) {
+    dump(broker, folder, topic, until);
     let ended = truth(folder);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
     let said: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
@@ -25,10 +30,10 @@ pub(super) fn assert_true(folder: &Folder, topic: &str, until: i64) {
 }
 
 /// Writes what the script reads: the topic as it stands, the windows as they are stored, and what both mean.
-fn dump(folder: &Folder, topic: &str, until: i64) {
+fn dump(broker: &Broker, folder: &Folder, topic: &str, until: i64) {
     let mut records = Vec::new();
     for partition in 0..PARTITIONS {
-        for (offset, payload) in broker().records(topic, partition) {
+        for (offset, payload) in broker.records(topic, partition) {
             let payload = String::from_utf8_lossy(&payload);
             let record = serde_json::json!({"partition": partition, "offset": offset, "payload": payload});
             writeln!(records, "{record}").expect("memory");

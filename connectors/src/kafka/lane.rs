@@ -63,6 +63,11 @@ impl Lane {
         self.doubt
     }
 
+    /// Whether all is read of a log that ends at `high`.
+    pub(super) fn is_read_to(&self, high: i64) -> bool {
+        !self.check && self.doubt.is_none() && self.end() >= high
+    }
+
     /// Lets it stand still.
     pub(super) fn stop(&mut self, doubt: Doubt) {
         self.doubt = Some(doubt);

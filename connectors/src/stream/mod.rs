@@ -82,7 +82,7 @@ pub struct Record<'a> {
 /// What a source has to say.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A partition is read from now on, or again.
+    /// A partition is read from now on, or again; or will be, as soon as somebody answers for it.
     Assigned {
         /// Which.
         partition: &'a Partition,

@@ -150,7 +150,12 @@ fn read(stream: &TcpStream) -> Option<Request> {
         let (name, value) = line.split_once(':')?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
+    let length = match headers.iter().find(|(name, _)| name == "content-length") {
+        Some((_, length)) => length.parse().ok()?,
+        // Only a question may come without a body.
+        None if method == "GET" => 0,
+        None => return None,
+    };
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request { method, target, headers, body })

@@ -79,6 +79,12 @@ impl Engine {
         }
     }
 
+    /// Forgets that partitions were read to their end; answers which.
+    pub(super) fn wake_all(&mut self, source: usize) -> Vec<store::PartitionId> {
+        let all = self.feeds[source].partitions.values_mut();
+        all.filter_map(|own| own.quiet_since.take().map(|_| own.id)).collect()
+    }
+
     pub(super) fn remember(
         &mut self,
         source: usize,

@@ -164,10 +164,10 @@ impl Engine {
                 self.health.source(&self.feeds[source].name, SourceHealth::Reading);
                 let own = self.partition(source, &partition);
                 own.position.get_or_insert(position);
-                // One that was quiet, or not there, may hold anything now.
+                // One that was quiet, or not there, may hold anything now: it holds the watermark until it is read to its end.
                 own.quiet_since = None;
                 let id = own.id;
-                self.each_watch(source, |watch| watch.series.assign(series_id(id)))
+                self.each_watch(source, |watch| watch.wake(series_id(id)))
             }
             Event::CaughtUp { source, partition, lag } => {
                 self.health.source(&self.feeds[source].name, SourceHealth::Reading);
@@ -205,7 +205,9 @@ impl Engine {
                     message, "the source has trouble, and goes on by itself"
                 );
                 self.health.source(&self.feeds[source].name, SourceHealth::Troubled { message });
-                Ok(())
+                // What was written meanwhile is not known: who was read to the end has to be again.
+                let quiet: Vec<store::PartitionId> = self.wake_all(source);
+                self.each_watch(source, |watch| quiet.iter().for_each(|id| watch.wake(series_id(*id))))
             }
             Event::Ended { source } => self.end(source),
             // Only after a stop, which waits for it elsewhere.
