@@ -113,7 +113,8 @@ fn a_field_that_changes_its_type_is_counted_and_costs_no_row() {
     let folder = Folder::new();
     let topic = produce(&rows, 102);
     service(&folder, &source(&topic), "");
-    let running = Service::start(&folder, &[]);
+    let mut running = Service::start(&folder, &[]);
+    running.wait_for("started");
     let until = horizon(&rows);
     let ends = |window: &serde_json::Value| super::same::end_of(window);
     eventually("the last window is final", || {

@@ -146,7 +146,8 @@ pub(crate) fn metric(address: &str, name: &str) -> u64 {
 
 /// All windows that the store in `folder` holds of a model, whole and segments, in their last revision, by end and segment.
 pub(crate) fn stored_windows(folder: &Folder, model: &str) -> Vec<StoredWindow> {
-    let reader = Reader::open(folder.path("state").as_ref()).expect("a store");
+    // One that is being made has none yet.
+    let Ok(reader) = Reader::open(folder.path("state").as_ref()) else { return Vec::new() };
     let filter = WindowFilter {
         model: model.to_owned(),
         version: None,
