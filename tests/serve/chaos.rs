@@ -25,7 +25,7 @@ const COMMIT_EVERY: &str = "400ms";
 
 /// How many records the store has passed, over all partitions.
 fn stored(folder: &Folder) -> i64 {
-    let mut store = Store::open(folder.path("state").as_ref(), rows::BEGIN).expect("nobody else has it");
+    let store = Store::open(folder.path("state").as_ref(), rows::BEGIN).expect("nobody else has it");
     store.load().expect("sound").partitions.iter().map(|(_, own)| own.position.next).sum()
 }
 
