@@ -2,6 +2,7 @@
 //!
 //! CI kills ten times. `make chaos` sets the variable below to a hundred and prints what it counted.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use driftlead::serve::fault;
@@ -102,10 +103,16 @@ fn killed_under_load_it_reads_again_what_it_had_not_kept_and_counts_it_once() {
     let (status, log) = running.stop();
     assert!(status.success(), "{status}: {log:#?}");
     assert_true(&folder, &topic, horizon(rows));
-    println!(
+    if std::env::var_os(KILLS).is_none() {
+        return;
+    }
+    // For the record; past the harness, which keeps what a test prints to itself.
+    let said = writeln!(
+        std::io::stderr(),
         "{kills} random kills, {counted} of them with rows to read again: {again} rows in all, at most {largest} at once; \
          {} fault points; {last} rows in {PARTITIONS} partitions; {:.0} s",
         fault::ALL.len(),
         began.elapsed().as_secs_f64()
     );
+    said.expect("somebody reads");
 }

@@ -187,6 +187,7 @@ impl Broker {
     }
 
     /// All that a partition holds now, by offset: read by a plain consumer, not by what is tested.
+    #[allow(dead_code, reason = "only the service's tests ask for it")]
     pub(crate) fn records(&self, topic: &str, partition: i32) -> Vec<(i64, Vec<u8>)> {
         let (low, high) = self.bounds(topic, partition);
         let consumer: BaseConsumer = self.config().set("group.id", "records").create().unwrap();
