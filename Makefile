@@ -16,7 +16,7 @@ stage := scripts/stage
 compiler := cc:build-essential pkg-config:pkg-config /usr/include/openssl/ssl.h:libssl-dev
 driftlead := $(CARGO_TARGET_DIR)/release/driftlead
 
-.PHONY: help build demo prepare test lint fixtures bench calibrate
+.PHONY: help build demo prepare test lint fixtures bench calibrate chaos
 
 help:
 	@echo 'make demo      build driftlead and replay half a year of real flights through its service'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test      lints and all tests, on a bare machine too'
 	@echo 'make lint      formatting, clippy, documentation, licences'
 	@echo 'make bench     measures speed and memory against what limits them'
+	@echo 'make chaos     kills the service at least a hundred times under load, and compares it with the rows'
 	@echo 'make calibrate counts false alarms by simulation, all cells (about half an hour of CPU time)'
 	@echo 'make fixtures  make the committed test data and its expected numbers anew'
 
@@ -56,7 +57,7 @@ lint: prepare
 # The engine is tested twice: unoptimised, where an overflow panics, and optimised, as it is shipped. All else is
 # compiled in the release profile only, which the demo shares.
 test: lint
-	@scripts/need git:git openssl:openssl
+	@scripts/need git:git openssl:openssl python3:python3
 	@$(stage) 'data sets' scripts/data
 	@$(stage) 'tests of the engine, overflow checked' cargo test --quiet --locked --package driftlead-engine
 	@$(stage) 'all tests, optimised' cargo test --quiet --locked --release --workspace
@@ -68,6 +69,13 @@ bench: prepare
 	@$(stage) 'data sets' scripts/data
 	@$(stage) 'benches, optimised' cargo build --quiet --locked --release --workspace --bins
 	@scripts/bench
+
+# Without SQL, which has no part in it.
+chaos: prepare
+	@scripts/need git:git python3:python3
+	@DRIFTLEAD_CHAOS_KILLS=$${DRIFTLEAD_CHAOS_KILLS:-100} $(stage) 'a hundred kills, and sixty interleavings' \
+	    cargo test --quiet --locked --release --no-default-features --features kafka --package driftlead \
+	    --test integration -- --nocapture serve::chaos serve::crash serve::interleave
 
 calibrate: prepare
 	@$(stage) 'calibration suite, optimised' cargo build --quiet --locked --release --package driftlead-calibration

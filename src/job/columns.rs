@@ -177,10 +177,20 @@ pub(crate) fn baseline_types(baseline: &Baseline) -> impl Iterator<Item = (&str,
             (Family::Bool, _) => DataType::Boolean,
             (Family::Time, _) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             (Family::Number, Domain::I64) if own.unit == Unit::ONE => DataType::Int64,
+            // Never through a double, which holds fewer digits.
+            (Family::Number, Domain::I64 | Domain::I128) => decimal(own.unit).unwrap_or(DataType::Float64),
             (Family::Number, _) => DataType::Float64,
         };
         (feature.name(), own, data_type)
     })
+}
+
+/// The decimal type whose steps are these; `None` for steps that are not 1, 0.1, 0.01 and so on.
+fn decimal(unit: Unit) -> Option<DataType> {
+    let scale = unit.denominator.checked_ilog10().and_then(|scale| i8::try_from(scale).ok())?;
+    let is_power =
+        unit.numerator == 1 && unit.denominator == 10_i128.checked_pow(scale.unsigned_abs().into())?;
+    is_power.then_some(DataType::Decimal128(38, scale))
 }
 
 /// The type that a word of [`config::keys::TYPES`] stands for; `None` for those that no feature can have.

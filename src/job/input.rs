@@ -103,7 +103,8 @@ impl Input {
 
     /// Reads columns of text files as the types that a model or a baseline gives them, where what a sample of the text
     /// looks like is something else (SEMANTICS S4): a code is text even in the month in which all codes look like
-    /// numbers. Files that have types of their own keep them, and other kinds of number are compared as they are.
+    /// numbers; and a decimal never goes through a double. Files that have types of their own keep them, and other kinds
+    /// of number are compared as they are.
     ///
     /// # Errors
     ///
@@ -114,9 +115,10 @@ impl Input {
         }
         let schema = self.dataset.schema();
         let types: BTreeMap<String, DataType> = wanted
-            .filter(|(name, own, _)| {
+            .filter(|(name, own, data_type)| {
                 let found = schema.field_with_name(name).ok().map(|field| ValueType::of(field.data_type()));
-                found.is_some_and(|found| !found.is_ok_and(|found| found.family == own.family))
+                let is_exact = data_type.is_decimal();
+                found.is_some_and(|found| is_exact || !found.is_ok_and(|found| found.family == own.family))
             })
             .map(|(name, _, data_type)| (name.to_owned(), data_type))
             .collect();

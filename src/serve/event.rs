@@ -20,6 +20,8 @@ pub(super) enum Event {
     CaughtUp { source: usize, partition: Partition, lag: BTreeMap<Partition, u64> },
     /// Records were lost before they could be read.
     Gap { source: usize, partition: Partition, expected: i64, found: i64, reason: String },
+    /// A partition is not there, for now or for good.
+    Lost { source: usize, partition: Partition },
     /// A passing trouble of a source.
     Trouble { source: usize, message: String },
     /// A source has given all that it ever will.

@@ -228,7 +228,11 @@ impl Service {
         let mut doors = Vec::new();
         for (at, source, reading) in starts {
             let (control, told) = unbounded();
-            feeds.push(Feed::new(&source.name, control, &loaded));
+            let mut feed = Feed::new(&source.name, control, &loaded);
+            if let Some(own) = source.kind.only_partition() {
+                feed.narrow_to(&own, now);
+            }
+            feeds.push(feed);
             let (name, keep) = (source.name.clone(), source.keep);
             dead.push(DeadLetters::open(&name, source.dead)?);
             let plan = Arc::new(ReadPlan {
@@ -513,7 +517,7 @@ fn open_source(
         SourceKind::Lines { path, ends } => {
             LineFile::open(&path, positions, ends).map(|source| Box::new(source) as Box<dyn Source>)
         }
-        SourceKind::Stdin => Ok(Box::new(LinePipe::new("stdin", std::io::stdin())) as Box<dyn Source>),
+        SourceKind::Stdin => Ok(Box::new(LinePipe::new(plan::STDIN, std::io::stdin())) as Box<dyn Source>),
         SourceKind::Files { .. } | SourceKind::Ingest { .. } => {
             return Err(Error::run("files and requests are read by threads of their own"));
         }

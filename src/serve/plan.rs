@@ -8,7 +8,9 @@ use arrow_schema::TimeUnit;
 use driftlead_connectors::decode::{Format, Place, RegistryOptions};
 use driftlead_connectors::sink::Sink;
 use driftlead_connectors::store::Retention;
+use driftlead_connectors::stream::{LineFile, Partition};
 
+use super::files::FileReader;
 use super::template::Template;
 use super::wire::Body;
 
@@ -84,6 +86,24 @@ pub enum SourceKind {
         max_body: usize,
     },
 }
+
+impl SourceKind {
+    /// The one partition of a source that has one; `None` where partitions come and go.
+    pub(super) fn only_partition(&self) -> Option<Partition> {
+        match self {
+            #[cfg(feature = "kafka")]
+            Self::Kafka { .. } => None,
+            Self::Files { paths, .. } => Some(FileReader::partition_of(paths)),
+            Self::Lines { path, .. } => Some(LineFile::partition_of(path)),
+            Self::Stdin => Some(Partition { topic: STDIN.to_owned(), number: 0 }),
+            // One for each model that rows are sent to.
+            Self::Ingest { .. } => None,
+        }
+    }
+}
+
+/// The topic of standard input.
+pub(super) const STDIN: &str = "stdin";
 
 /// What is kept of dead records: payloads may be personal data (SEMANTICS S17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -157,15 +157,13 @@ impl Reader {
                 Schemas { registry: self.registry.as_ref(), control: &self.control, events: &self.events };
             let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
-            let Heard { caught_up, notices, failed, .. } = heard;
+            let Heard { caught_up, told, failed, .. } = heard;
             let polled = polled.map_err(|error| from_connectors(&self.plan.name, &error))?;
             if let Some(stop) = failed {
                 return Err(stop);
             }
-            for notice in notices {
-                // A gap or a new start speaks of what comes after the rows read so far.
-                self.send_all(&mut open, i64::MAX)?;
-                self.send(notice)?;
+            for event in told {
+                self.send(event)?;
             }
             let now = self.clock.now();
             match polled {
@@ -339,7 +337,8 @@ struct Heard<'a> {
     open: &'a mut BTreeMap<Partition, Open>,
     clock: &'a dyn Clock,
     caught_up: Vec<Partition>,
-    notices: Vec<Event>,
+    /// What the engine is to hear before the records that are still open, in the order in which it happened.
+    told: Vec<Event>,
     failed: Option<Stop>,
 }
 
@@ -350,7 +349,7 @@ impl<'a> Heard<'a> {
         open: &'a mut BTreeMap<Partition, Open>,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { plan, schemas, open, clock, caught_up: Vec::new(), notices: Vec::new(), failed: None }
+        Self { plan, schemas, open, clock, caught_up: Vec::new(), told: Vec::new(), failed: None }
     }
 
     fn take(&mut self, event: SourceEvent<'_>) {
@@ -366,21 +365,30 @@ impl<'a> Heard<'a> {
             }
             SourceEvent::CaughtUp { partition } => self.caught_up.push(partition.clone()),
             SourceEvent::Assigned { partition, position } => {
-                self.notices.push(Event::Assigned { source, partition: partition.clone(), position });
+                self.tell(Event::Assigned { source, partition: partition.clone(), position });
             }
             SourceEvent::Gap { partition, expected, found, reason } => {
-                self.notices.push(Event::Gap {
-                    source,
-                    partition: partition.clone(),
-                    expected,
-                    found,
-                    reason,
-                });
+                self.tell(Event::Gap { source, partition: partition.clone(), expected, found, reason });
+            }
+            SourceEvent::Lost { partition } => {
+                self.tell(Event::Lost { source, partition: partition.clone() });
             }
             SourceEvent::Trouble(error) => {
-                self.notices.push(Event::Trouble { source, message: error.to_string() })
+                self.tell(Event::Trouble { source, message: error.to_string() });
             }
         }
+    }
+
+    /// Notes what happened after the rows read so far and before those that follow: an assigned partition holds the
+    /// watermark before rows of another one move it.
+    fn tell(&mut self, event: Event) {
+        for (partition, open) in &mut *self.open {
+            match open.chunk(self.plan, partition) {
+                Ok(chunk) => self.told.extend(chunk.map(|chunk| Event::Chunk(Box::new(chunk)))),
+                Err(error) => self.failed = Some(error.into()),
+            }
+        }
+        self.told.push(event);
     }
 
     fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<(), Stop> {

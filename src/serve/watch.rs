@@ -179,6 +179,12 @@ impl Watch {
         }
     }
 
+    /// Makes a partition known, and hold the watermark until it is idle again.
+    pub(super) fn wake(&mut self, partition: PartitionId) {
+        self.idle.remove(&partition);
+        self.series.set_idle(partition, false);
+    }
+
     /// What changed since the last commit, as rows for the store.
     pub(super) fn stage(&mut self, commit: &mut store::Commit) {
         let slot = |key: &driftlead_engine::accumulate::SlotKey, series| store::SlotKey {

@@ -3,63 +3,26 @@
 use driftlead::serve::fault;
 
 use super::rows::{self, Row};
-use super::same::{assert_same, checked, end_of, finals};
 use super::service;
-use crate::support::broker::{Message, broker};
+use super::topic::{self, append, assert_complete, horizon, produce, source};
+use super::truth::assert_true;
+use crate::support::broker::broker;
 use crate::support::folder::Folder;
 use crate::support::random::Random;
-use crate::support::service::{Service, eventually};
-
-const PARTITIONS: i32 = 7;
-
-/// A topic with these rows; see [`append`].
-fn produce(rows: &[Row], seed: u64) -> String {
-    let topic = broker().topic("rows", PARTITIONS);
-    append(&topic, rows, seed);
-    topic
-}
-
-/// Writes the rows over all partitions at random, each partition in the order of the rows.
-fn append(topic: &str, rows: &[Row], seed: u64) {
-    let mut random = Random::new(seed);
-    let mut parts: Vec<Vec<Message>> = vec![Vec::new(); PARTITIONS as usize];
-    for row in rows {
-        parts[random.below(PARTITIONS as usize)].push(Message::new("k", row.json.clone(), row.time / 1_000));
-    }
-    for (partition, messages) in parts.iter().enumerate() {
-        broker().produce(topic, i32::try_from(partition).expect("small"), messages);
-    }
-}
-
-fn source(topic: &str) -> String {
-    format!(
-        "{{kafka: {{brokers: \"{}\", topics: [{topic}]}}, format: json, dead_letter: {{file: ./dead.ndjson}}}}",
-        broker().bootstrap()
-    )
-}
-
-/// Event time up to which all windows must be final once every partition is idle.
-fn horizon(rows: &[Row]) -> i64 {
-    rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000
-}
-
-fn assert_complete(folder: &Folder, rows: &[Row]) {
-    let until = horizon(rows);
-    let complete = checked(folder, rows).values().filter(|window| end_of(window) <= until).count();
-    eventually("all windows are final", || finals(folder).len() >= complete);
-    assert_same(folder, rows, until);
-}
+use crate::support::service::Service;
 
 #[test]
 fn seven_partitions_in_any_order_give_what_check_gives() {
     let rows = rows::rows(8_000, 3, 30, 11);
     for seed in 0..3 {
         let folder = Folder::new();
-        service(&folder, &source(&produce(&rows, seed)), "");
+        let topic = produce(&rows, seed);
+        service(&folder, &source(&topic), "");
         let running = Service::start(&folder, &[]);
         assert_complete(&folder, &rows);
         let (status, log) = running.stop();
         assert!(status.success(), "{status}: {log:#?}");
+        assert_true(&folder, &topic, horizon(&rows));
     }
 }
 
@@ -67,7 +30,7 @@ fn seven_partitions_in_any_order_give_what_check_gives() {
 fn killed_at_every_named_point_and_started_again_nothing_is_lost_or_counted_twice() {
     let rows = rows::rows(8_000, 3, 30, 12);
     let folder = Folder::new();
-    let topic = broker().topic("rows", PARTITIONS);
+    let topic = broker().topic("rows", topic::PARTITIONS);
     service(&folder, &source(&topic), "");
     // New rows for each point, so that each is passed.
     let parts = rows.chunks(rows.len().div_ceil(fault::ALL.len()));
@@ -89,13 +52,15 @@ fn killed_at_every_named_point_and_started_again_nothing_is_lost_or_counted_twic
     assert_complete(&folder, &rows);
     let (status, log) = running.stop();
     assert!(status.success(), "{status}: {log:#?}");
+    assert_true(&folder, &topic, horizon(&rows));
 }
 
 #[test]
 fn killed_at_random_nothing_is_lost_or_counted_twice() {
     let rows = rows::rows(8_000, 3, 30, 13);
     let folder = Folder::new();
-    service(&folder, &source(&produce(&rows, 6)), "");
+    let topic = produce(&rows, 6);
+    service(&folder, &source(&topic), "");
     let mut random = Random::new(77);
     for _ in 0..10 {
         let mut running = Service::start(&folder, &[]);
@@ -109,6 +74,7 @@ fn killed_at_random_nothing_is_lost_or_counted_twice() {
     assert_complete(&folder, &rows);
     let (status, log) = running.stop();
     assert!(status.success(), "{status}: {log:#?}");
+    assert_true(&folder, &topic, horizon(&rows));
 }
 
 #[test]

@@ -2,16 +2,24 @@
 
 mod begin;
 mod care;
+mod chaos;
 mod crash;
 mod entra;
+mod faults;
 mod freshness;
 mod ingest;
+mod interleave;
+mod odd;
+mod order;
 mod reload;
 mod rows;
 mod same;
 mod sinks;
 pub(crate) mod slow;
+mod topic;
+mod truth;
 mod volume;
+mod wide;
 
 use crate::support::folder::Folder;
 
@@ -33,10 +41,15 @@ sinks: [record]
 fn service(folder: &Folder, source: &str, sinks: &str) {
     rows::baseline(folder);
     folder.write("model.yaml", MODEL);
+    service_file(folder, source, "200ms", sinks);
+}
+
+/// The service's file alone, with its store's folder, for a model that is there.
+fn service_file(folder: &Folder, source: &str, commit_every: &str, sinks: &str) {
     std::fs::create_dir_all(folder.path("state")).expect("a folder");
     let text = format!(
-        "listen: 127.0.0.1:0\nstore: ./state\nmodels: [model.yaml]\ncommit_every: 200ms\nsources:\n  rows: {source}\n\
-         sinks:\n  record: {{file: {{path: ./events.ndjson, send: [verdicts, alerts]}}}}\n{sinks}"
+        "listen: 127.0.0.1:0\nstore: ./state\nmodels: [model.yaml]\ncommit_every: {commit_every}\nsources:\n  rows: \
+         {source}\nsinks:\n  record: {{file: {{path: ./events.ndjson, send: [verdicts, alerts]}}}}\n{sinks}"
     );
     folder.write("service.yaml", text);
 }

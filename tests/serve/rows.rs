@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow_array::{Array as _, ArrayRef, Float64Array, Int64Array, StringArray};
 
 use crate::support::folder::{Folder, times};
 use crate::support::random::Random;
@@ -49,7 +49,7 @@ pub(crate) fn rows(n: usize, hours: i64, jitter: i64, seed: u64) -> Vec<Row> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// A baseline of 6,000 rows without drift, as a Parquet file.
+/// A baseline of 6,000 rows without drift, as a Parquet file, and beside it as lines of JSON for whoever reads no Parquet.
 pub(crate) fn baseline(folder: &Folder) -> String {
     let mut random = Random::new(4);
     let n = 6_000;
@@ -64,8 +64,15 @@ pub(crate) fn baseline(folder: &Folder) -> String {
             })
         })
         .collect();
+    let lines: Vec<String> = (0..n)
+        .map(|at| {
+            let x = if x.is_null(at) { "null".to_owned() } else { format!("{:e}", x.value(at)) };
+            format!(r#"{{"x":{x},"y":{},"c":"{}"}}"#, y.value(at), c.value(at))
+        })
+        .collect();
+    folder.write("baseline.ndjson", lines.join("\n") + "\n");
     // A day, long enough for the design effect of windows of ten minutes.
-    let ts = times((0..n).map(|at| BEGIN - 86_400_000_000 + at * 14_400_000));
+    let ts = times((0..6_000).map(|at| BEGIN - 86_400_000_000 + at * 14_400_000));
     let columns: Vec<(&str, ArrayRef)> =
         vec![("ts", ts), ("x", Arc::new(x)), ("y", Arc::new(y)), ("c", Arc::new(c))];
     folder.parquet("baseline.parquet", columns)

@@ -11,8 +11,12 @@ use crate::support::service::{Service, eventually, stored_windows};
 
 /// The windows of a reproducible report as JSON, by id.
 pub(super) fn checked(folder: &Folder, rows: &[Row]) -> BTreeMap<String, serde_json::Value> {
-    let data = rows::file(folder, "all.ndjson", rows);
-    let report = json(&[&folder.path("model.yaml"), &data]);
+    checked_file(folder, &rows::file(folder, "all.ndjson", rows))
+}
+
+/// The same of a file of rows.
+pub(super) fn checked_file(folder: &Folder, data: &str) -> BTreeMap<String, serde_json::Value> {
+    let report = json(&[&folder.path("model.yaml"), data]);
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     let windows = report["windows"].as_array().expect("windows").clone();
     windows.into_iter().map(|window| (window["id"].as_str().expect("an id").to_owned(), window)).collect()
@@ -37,7 +41,12 @@ pub(super) fn finals(folder: &Folder) -> BTreeMap<String, serde_json::Value> {
 
 /// Holds the store's FINAL windows to those of `check` that end at or before `until`, byte for byte.
 pub(super) fn assert_same(folder: &Folder, rows: &[Row], until: i64) {
-    let (checked, finals) = (checked(folder, rows), finals(folder));
+    assert_finals(folder, &checked(folder, rows), until);
+}
+
+/// The same for windows that `check` gave before.
+pub(super) fn assert_finals(folder: &Folder, checked: &BTreeMap<String, serde_json::Value>, until: i64) {
+    let finals = finals(folder);
     let wanted: BTreeMap<&String, &serde_json::Value> =
         checked.iter().filter(|(_, window)| end_of(window) <= until).collect();
     assert!(wanted.len() >= 12, "only {} windows to compare", wanted.len());

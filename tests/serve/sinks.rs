@@ -9,7 +9,7 @@ use driftlead_connectors::sink::{Key, sign};
 use super::rows;
 use super::service;
 use crate::support::folder::Folder;
-use crate::support::service::{Service, eventually};
+use crate::support::service::{Service, asked, eventually};
 use crate::support::stub::{Answer, Stub};
 
 #[test]
@@ -61,13 +61,7 @@ fn the_face_shows_health_and_openmetrics() {
     rows::file(&folder, "rows.ndjson", &rows::rows(6_000, 3, 30, 23));
     let mut running = Service::start(&folder, &[]);
     let address = running.address();
-    let get = |path: &str| {
-        let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("asked");
-        let mut answer = String::new();
-        std::io::Read::read_to_string(&mut stream, &mut answer).expect("answered");
-        answer
-    };
+    let get = |path: &str| asked(&address, path);
     assert!(get("/healthz").starts_with("HTTP/1.1 200"), "{}", get("/healthz"));
     eventually("it is ready", || get("/readyz").starts_with("HTTP/1.1 200"));
     let counted = r#"driftlead_rows_total{model="rows",window="default"} 6000"#;

@@ -1,6 +1,7 @@
 //! A running `driftlead serve`, as a child process that a test can stop, kill and start again on the same folder.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -80,6 +81,14 @@ impl Service {
         rustix::process::kill_process(id, rustix::process::Signal::HUP).expect("it runs");
     }
 
+    /// Halts it, as a debugger or a busy hypervisor does, or lets it go on.
+    pub(crate) fn freeze(&self, is_frozen: bool) {
+        use rustix::process::Signal;
+        let id = rustix::process::Pid::from_child(&self.child);
+        let signal = if is_frozen { Signal::STOP } else { Signal::CONT };
+        rustix::process::kill_process(id, signal).expect("it runs");
+    }
+
     /// Asks it to end, as a supervisor does, and waits for that.
     pub(crate) fn stop(self) -> (ExitStatus, Vec<String>) {
         let id = rustix::process::Pid::from_child(&self.child);
@@ -119,9 +128,26 @@ impl Drop for Service {
     }
 }
 
+/// What an address answers to a question for a path, head and all.
+pub(crate) fn asked(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
+/// The sum of a metric over all its labels; 0 if it is not there.
+pub(crate) fn metric(address: &str, name: &str) -> u64 {
+    let text = asked(address, "/metrics");
+    let values = text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit_once(' '));
+    values.map(|(_, value)| value.parse::<f64>().expect("a number") as u64).sum()
+}
+
 /// All windows that the store in `folder` holds of a model, whole and segments, in their last revision, by end and segment.
 pub(crate) fn stored_windows(folder: &Folder, model: &str) -> Vec<StoredWindow> {
-    let reader = Reader::open(folder.path("state").as_ref()).expect("a store");
+    // One that is being made has none yet.
+    let Ok(reader) = Reader::open(folder.path("state").as_ref()) else { return Vec::new() };
     let filter = WindowFilter {
         model: model.to_owned(),
         version: None,

@@ -93,7 +93,7 @@ fn by_source(brokers: &str, topic: &str, rows: usize, pause: Duration) -> Result
             }
             Event::Gap { reason, .. } => failure = Some(reason),
             Event::Trouble(error) => failure = Some(error.to_string()),
-            Event::Assigned { .. } | Event::CaughtUp { .. } => {}
+            Event::Assigned { .. } | Event::CaughtUp { .. } | Event::Lost { .. } => {}
         })?;
         while records > 0 && began.elapsed() < pause {
             std::thread::park_timeout(Duration::from_millis(50));

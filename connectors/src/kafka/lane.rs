@@ -39,13 +39,15 @@ pub(super) struct Lane {
     /// The offset up to which the partition was read, once its end was reached. Beyond the position if what is last in the
     /// log are no records, such as the ends of transactions.
     end: i64,
+    /// Whether its end was ever reached.
+    was_at_end: bool,
 }
 
 impl Lane {
     /// Reads `partition` from `position`; with `check`, the queue begins one record earlier.
     pub(super) fn new(partition: Partition, queue: PartitionQueue, position: Position, check: bool) -> Self {
         let end = position.next;
-        Self { partition, queue, position, check, doubt: None, broken: None, end }
+        Self { partition, queue, position, check, doubt: None, broken: None, end, was_at_end: false }
     }
 
     /// Which partition.
@@ -63,6 +65,11 @@ impl Lane {
         self.doubt
     }
 
+    /// Whether all is read of a log that ends at `high`. That its end is reached for the first time, the fetches tell.
+    pub(super) fn is_read_to(&self, high: i64) -> bool {
+        self.was_at_end && !self.check && self.doubt.is_none() && self.end() >= high
+    }
+
     /// Lets it stand still.
     pub(super) fn stop(&mut self, doubt: Doubt) {
         self.doubt = Some(doubt);
@@ -75,7 +82,7 @@ impl Lane {
 
     /// Hands over what was fetched, up to one batch; whether there was anything.
     pub(super) fn step(&mut self, headers: bool, handle: &mut dyn FnMut(Event<'_>)) -> bool {
-        let Self { partition, queue, position, check, doubt, broken, end } = self;
+        let Self { partition, queue, position, check, doubt, broken, end, was_at_end } = self;
         let batch = queue.take();
         if batch.is_empty() || doubt.is_some() {
             return !batch.is_empty();
@@ -112,6 +119,7 @@ impl Lane {
                         break;
                     }
                     *end = offset;
+                    *was_at_end = true;
                     handle(Event::CaughtUp { partition });
                 }
                 Some(code) => {

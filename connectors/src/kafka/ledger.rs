@@ -33,6 +33,11 @@ impl Ledger {
         self.held.keys()
     }
 
+    /// Where a partition that it holds stands.
+    pub(super) fn position(&self, partition: &Partition) -> Option<Position> {
+        self.held.get(partition).map(|held| held.position)
+    }
+
     /// Holds the partitions of a reader that ends, where they stand.
     pub(super) fn keep(&mut self, lanes: &[Lane]) {
         self.held.extend(lanes.iter().map(|lane| (lane.partition().clone(), held_by(lane))));

@@ -168,7 +168,13 @@ impl KafkaSource {
 
     /// As [`Self::report`], once until the cluster has answered or given records.
     fn complain(&mut self, what: String, error: Error, handle: &mut dyn FnMut(Event<'_>)) -> Result<()> {
-        if self.faults.insert(what) || !error.retryable() { self.report(error, handle) } else { Ok(()) }
+        if self.faults.insert(what) || !error.retryable() {
+            // What was seen before it says nothing of what has been written since.
+            self.question = self.scout.ask();
+            self.report(error, handle)
+        } else {
+            Ok(())
+        }
     }
 
     /// An error that ends the source if it was never well and waiting does not mend it; else a passing trouble.
@@ -193,7 +199,18 @@ impl KafkaSource {
         let standing = lanes.iter().filter(|lane| lane.doubt().is_some()).count();
         let set: BTreeSet<&Partition> = lanes.iter().map(Lane::partition).collect();
         let plans = self.ledger.plans(&found, lanes);
+        for partition in found.keys().filter(|partition| !plans.contains_key(*partition)) {
+            // Its leader does not answer now, and what it holds is not known: nobody may go on without it.
+            let position = self.ledger.position(partition).unwrap_or(Position { next: 0, mark: None });
+            handle(Event::Assigned { partition, position });
+        }
         if standing == 0 && set.iter().copied().eq(plans.keys()) {
+            // After a trouble nobody else tells that there is nothing more: a partition's end is told once.
+            let high = |lane: &Lane| found.get(lane.partition()).copied().flatten().map(|bounds| bounds.high);
+            for lane in lanes.iter().filter(|lane| high(lane).is_some_and(|high| lane.is_read_to(high))) {
+                handle(Event::CaughtUp { partition: lane.partition() });
+            }
+            self.miss(survey, &found, handle);
             return Ok(());
         }
         let flowing: BTreeSet<Partition> =
@@ -212,7 +229,22 @@ impl KafkaSource {
         if !plans.is_empty() {
             self.reader = Some(Reader::open(&self.config, self.context.clone(), &self.waker, &plans)?);
         }
+        self.miss(survey, &found, handle);
         Ok(())
+    }
+
+    /// Tells of the partitions that are held and not there. Of a topic that the cluster does not tell of nothing is known.
+    fn miss(
+        &self,
+        survey: &Survey,
+        found: &BTreeMap<Partition, Option<Bounds>>,
+        handle: &mut dyn FnMut(Event<'_>),
+    ) {
+        for partition in self.ledger.held().filter(|partition| !found.contains_key(*partition)) {
+            if !matches!(survey.get(&partition.topic), Some(Seen::Silent(_))) {
+                handle(Event::Lost { partition });
+            }
+        }
     }
 
     /// The partitions of the wanted topics, with the bounds of their logs where these are known. Tells what is missing.

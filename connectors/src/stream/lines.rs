@@ -48,7 +48,7 @@ impl LineFile {
     /// Misconfigured, if the file cannot be read; malformed, if it is shorter than the position or its beginning is not
     /// the one that was read.
     pub fn open(path: &Path, positions: &BTreeMap<Partition, Position>, ends: bool) -> Result<Self> {
-        let partition = Partition { topic: path.display().to_string(), number: 0 };
+        let partition = Self::partition_of(path);
         let mut file = File::open(path).map_err(|error| {
             Error::misconfigured(format!("cannot read `{}`", path.display())).with_source(error)
         })?;
@@ -83,6 +83,12 @@ impl LineFile {
             is_caught_up: false,
             ends,
         })
+    }
+
+    /// The one partition of this path.
+    #[must_use]
+    pub fn partition_of(path: &Path) -> Partition {
+        Partition { topic: path.display().to_string(), number: 0 }
     }
 
     fn position(&self) -> Position {

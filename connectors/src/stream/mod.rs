@@ -82,7 +82,7 @@ pub struct Record<'a> {
 /// What a source has to say.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A partition is read from now on, or again.
+    /// A partition is read from now on, or again; or will be, as soon as somebody answers for it.
     Assigned {
         /// Which.
         partition: &'a Partition,
@@ -111,6 +111,12 @@ pub enum Event<'a> {
         found: i64,
         /// Why, for a person.
         reason: String,
+    },
+    /// A partition that was read before is not there now: its topic was deleted, made anew with fewer partitions, or is not
+    /// wanted any more. Told again whenever that is seen, until it is assigned: it may come back.
+    Lost {
+        /// Which.
+        partition: &'a Partition,
     },
     /// A passing trouble, such as a broker that does not answer; the source goes on by itself.
     Trouble(Error),

@@ -139,6 +139,8 @@ impl Watcher {
                 positions.insert(partition.clone(), Position { next: found, mark: None });
                 gaps.push(Gap { partition: partition.clone(), expected, found, reason });
             }
+            // It may be told with every look; what it leads to is the service's to show.
+            Event::Lost { partition } => assert!(!partition.topic.is_empty()),
             Event::Trouble(error) => troubles.push((error.kind(), error.to_string())),
         })
     }

@@ -15,7 +15,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -200,6 +200,24 @@ impl Broker {
     pub(crate) fn bounds(&self, topic: &str, partition: i32) -> (i64, i64) {
         let consumer: BaseConsumer = self.config().create().unwrap();
         consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap()
+    }
+
+    /// All that a partition holds now, by offset: read by a plain consumer, not by what is tested.
+    #[allow(dead_code, reason = "only the service's tests ask for it")]
+    pub(crate) fn records(&self, topic: &str, partition: i32) -> Vec<(i64, Vec<u8>)> {
+        let (low, high) = self.bounds(topic, partition);
+        let consumer: BaseConsumer = self.config().set("group.id", "records").create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let mut records = Vec::new();
+        let mut next = low;
+        while next < high {
+            let record = consumer.poll(PATIENCE).expect("a record in time").unwrap();
+            next = record.offset() + 1;
+            records.push((record.offset(), record.payload().unwrap_or_default().to_vec()));
+        }
+        records
     }
 
     /// What a group has committed for a partition.

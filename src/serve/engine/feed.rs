@@ -71,6 +71,13 @@ impl Feed {
         };
         self.partitions.iter().filter(is_quiet).map(|(partition, own)| (partition, own.id))
     }
+
+    /// The source has no other partition than this one any more, as after another path in its settings.
+    pub(in crate::serve) fn narrow_to(&mut self, own: &Partition, now: i64) {
+        for (_, partition) in self.partitions.iter_mut().filter(|(partition, _)| *partition != own) {
+            partition.quiet_since = Some(now);
+        }
+    }
 }
 
 /// What is known of a partition.
@@ -78,7 +85,7 @@ impl Feed {
 pub(in crate::serve) struct PartitionNow {
     pub(super) id: store::PartitionId,
     pub(super) position: Option<Position>,
-    /// When it was read to its end, if nothing came since.
+    /// When it was read to its end or seen not to be there, if nothing came since.
     pub(super) quiet_since: Option<i64>,
     /// Whether it was ever read to its end.
     pub(super) was_caught_up: bool,
@@ -123,6 +130,20 @@ impl Engine {
                 was_caught_up: false,
             }
         })
+    }
+
+    /// A partition that is not there brings nothing: like one that was read to its end it is idle after a while, and does
+    /// not hold up the others for ever. Not at once, because it may be a broker's restart that hides it.
+    pub(super) fn lose(&mut self, source: usize, partition: &Partition, now: i64) {
+        if let Some(own) = self.feeds[source].partitions.get_mut(partition) {
+            own.quiet_since.get_or_insert(now);
+        }
+    }
+
+    /// Forgets that partitions were read to their end; answers which.
+    pub(super) fn wake_all(&mut self, source: usize) -> Vec<store::PartitionId> {
+        let all = self.feeds[source].partitions.values_mut();
+        all.filter_map(|own| own.quiet_since.take().map(|_| own.id)).collect()
     }
 
     pub(super) fn remember(

@@ -181,10 +181,12 @@ impl Engine {
                     info!(source = name, %partition, offset = position.next, "begun, as it was never read");
                 }
                 own.position.get_or_insert(position);
+                // One that was quiet, or not there, may hold anything now: it holds the watermark until it is read to its end.
+                own.quiet_since = None;
                 let id = own.id;
                 for at in 0..self.models.len() {
                     if self.reads(at, source, &partition) {
-                        self.each_watch(at, |watch| watch.series.assign(series_id(id)))?;
+                        self.each_watch(at, |watch| watch.wake(series_id(id)))?;
                     }
                 }
                 Ok(())
@@ -214,8 +216,20 @@ impl Engine {
                 self.counters.gaps.get_or_create(&OfSource { source: name.clone() }).inc();
                 Ok(())
             }
+            Event::Lost { source, partition } => {
+                let now = self.clock.now();
+                self.lose(source, &partition, now);
+                Ok(())
+            }
             Event::Trouble { source, message } => {
                 self.trouble(source, message);
+                // What was written meanwhile is not known: who was read to the end has to be again.
+                let quiet: Vec<store::PartitionId> = self.wake_all(source);
+                for at in 0..self.models.len() {
+                    if self.models[at].source == source {
+                        self.each_watch(at, |watch| quiet.iter().for_each(|id| watch.wake(series_id(*id))))?;
+                    }
+                }
                 Ok(())
             }
             Event::Ended { source } => self.end(source),
