@@ -26,7 +26,7 @@ pub(super) struct Row {
 pub(super) struct Input(pub(super) [Vec<Vec<Row>>; 2]);
 
 impl Input {
-    /// Two to four partitions of the first source, one of the second, a quarter of an hour each.
+    /// Two to four partitions of the first source, one of the second, ten minutes each.
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let left = 2 + random.below(3);
@@ -62,9 +62,9 @@ impl Input {
 fn partition(random: &mut Random) -> Vec<Row> {
     let mut cursor = BEGIN + random.between(0, 90) * SECOND;
     let mut rows = Vec::new();
-    while cursor < BEGIN + 900 * SECOND {
+    while cursor < BEGIN + 600 * SECOND {
         cursor += random.between(0, 9_000_000);
-        if random.one_in(120) {
+        if random.one_in(90) {
             cursor += random.between(100, 300) * SECOND;
         }
         let time = match random.below(40) {
@@ -73,7 +73,7 @@ fn partition(random: &mut Random) -> Vec<Row> {
             2 => Some(cursor - random.between(5, 40) * SECOND),
             _ => Some(cursor - random.between(0, 4_000_000)),
         };
-        let drifts = (BEGIN + 300 * SECOND..BEGIN + 600 * SECOND).contains(&cursor);
+        let drifts = (BEGIN + 180 * SECOND..BEGIN + 400 * SECOND).contains(&cursor);
         rows.push(Row { time, ..value(random, drifts) });
     }
     rows

@@ -22,7 +22,6 @@ use crate::serve::reader::Control;
 use crate::serve::wire::{Body, Status};
 
 /// What a run came to.
-#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
     /// The FINAL windows by model and id, without what depends on arrival.
     pub(super) finals: BTreeMap<(String, String), Final>,
@@ -30,10 +29,18 @@ pub(super) struct Outcome {
     pub(super) totals: BTreeMap<(String, String), Added>,
     /// All that was said, in its order.
     pub(super) heard: Vec<String>,
-    /// Everything in the store.
-    pub(super) store: String,
+    /// The process at its end.
+    pub(super) process: Process,
     /// How often each kind of step was taken.
     pub(super) steps: BTreeMap<&'static str, usize>,
+    _folder: TempDir,
+}
+
+impl Outcome {
+    /// Everything in the store, as text.
+    pub(super) fn store(&mut self) -> String {
+        contents(&mut self.process.engine)
+    }
 }
 
 /// A FINAL window.
@@ -369,7 +376,7 @@ impl Run<'_> {
         }
         assert_eq!(end, Some(End::Exhausted));
         self.look();
-        let mut process = self.process.unwrap();
+        let process = self.process.unwrap();
         let mut totals = BTreeMap::new();
         for working in &process.engine.models {
             for watch in &working.watches {
@@ -377,8 +384,14 @@ impl Run<'_> {
                 totals.insert((working.model.config.model.clone(), name), watch.series.totals());
             }
         }
-        let store = contents(&mut process.engine);
-        Outcome { finals: self.finals, totals, heard: self.heard, store, steps: self.steps }
+        Outcome {
+            finals: self.finals,
+            totals,
+            heard: self.heard,
+            steps: self.steps,
+            process,
+            _folder: self.folder,
+        }
     }
 }
 

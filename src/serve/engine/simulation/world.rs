@@ -212,7 +212,7 @@ pub(super) fn contents(engine: &mut Engine) -> String {
     use driftlead_connectors::store::{AlertFilter, MessageFilter, WindowFilter};
 
     let loaded = engine.committer.store().load().unwrap();
-    let mut text = format!("{loaded:#?}");
+    let mut text = format!("{loaded:?}");
     let reader = &engine.reader;
     for (model, _, _) in MODELS {
         let filter = WindowFilter { model: model.to_owned(), ..WindowFilter::default() };
@@ -220,7 +220,7 @@ pub(super) fn contents(engine: &mut Engine) -> String {
         loop {
             let page = reader.windows(&filter, cursor.as_deref(), 1_000).unwrap();
             for window in page.items {
-                write!(text, "{:#?}", reader.revisions(&window.id).unwrap()).unwrap();
+                write!(text, "{:?}", reader.revisions(&window.id).unwrap()).unwrap();
             }
             cursor = page.next;
             if cursor.is_none() {
@@ -230,7 +230,7 @@ pub(super) fn contents(engine: &mut Engine) -> String {
     }
     let alerts = reader.alerts(&AlertFilter::default(), None, 1_000).unwrap();
     let messages = reader.messages(&MessageFilter::default(), None, 1_000).unwrap();
-    write!(text, "{alerts:#?}{messages:#?}").unwrap();
+    write!(text, "{alerts:?}{messages:?}").unwrap();
     text
 }
 
