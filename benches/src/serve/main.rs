@@ -14,6 +14,7 @@
 
 mod decode;
 mod latency;
+#[allow(dead_code, reason = "shared with the soak")]
 mod process;
 #[path = "../batch/say.rs"]
 mod say;

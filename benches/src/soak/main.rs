@@ -122,8 +122,8 @@ fn watch(folder: &Path, rows: u64, counted: &AtomicU64) -> Result<Vec<Sample>, F
     let mut samples = Vec::new();
     let ends = [rows * 3 / 50, rows * 6 / 50, rows * 9 / 50, rows * 3 / 5, rows];
     for (run, end) in ends.into_iter().enumerate() {
-        let served = Served::start(folder)?;
         let before = if run == 0 { 0 } else { stored(folder)? };
+        let served = Served::start(folder)?;
         let mut last = Instant::now();
         let mut seen = 0;
         loop {
@@ -149,12 +149,11 @@ fn watch(folder: &Path, rows: u64, counted: &AtomicU64) -> Result<Vec<Sample>, F
     Ok(samples)
 }
 
-/// Rows up to the stored positions.
+/// Rows up to the positions that the store has, while nobody else has it open.
 fn stored(folder: &Path) -> Result<u64, Failure> {
-    // The service has the store: its own positions are those of the topic's partitions.
-    let store = driftlead_connectors::store::Reader::open(&folder.join("state"))?;
-    let positions = store.positions()?;
-    Ok(positions.iter().map(|(_, state)| state.position.next.unsigned_abs()).sum())
+    let store = driftlead_connectors::store::Store::open(&folder.join("state"), 0)?;
+    let loaded = store.load()?;
+    Ok(loaded.partitions.iter().map(|(_, state)| state.position.next.unsigned_abs()).sum())
 }
 
 /// Megabytes per million rows, by least squares within runs, over what comes after `from`.
