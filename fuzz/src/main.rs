@@ -20,6 +20,9 @@ fn chosen() -> Target {
 
 /// Before anything is fuzzed.
 fn begin() {
+    // A panic that is caught is no find; libFuzzer's own hook would end the process at once. One that is not caught
+    // still ends it.
+    drop(std::panic::take_hook());
     if let Ok(folder) = std::env::var("DRIFTLEAD_FUZZ_SEEDS") {
         if let Err(error) = seeds::write(&folder) {
             panic!("`{folder}`: {error}");

@@ -66,7 +66,12 @@ fn rows(n: usize) -> Result<RecordBatch, Failure> {
         ("s", Arc::new(words)),
         ("b", Arc::new((0..n).map(|at| some(at).then_some(at % 2 == 0)).collect::<BooleanArray>())),
         ("d", Arc::new((0..n as i128).collect::<Decimal128Array>().with_precision_and_scale(12, 3)?)),
-        ("t", Arc::new((0..n as i64).map(|at| Some(978_307_200_000 + at)).collect::<TimestampMillisecondArray>())),
+        (
+            "t",
+            Arc::new(
+                (0..n as i64).map(|at| Some(978_307_200_000 + at)).collect::<TimestampMillisecondArray>(),
+            ),
+        ),
         ("in", Arc::new(inside)),
         ("unused", Arc::new((0..n).map(|at| some(at).then_some("text")).collect::<StringArray>())),
     ];
