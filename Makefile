@@ -16,7 +16,7 @@ stage := scripts/stage
 compiler := cc:build-essential pkg-config:pkg-config /usr/include/openssl/ssl.h:libssl-dev
 driftlead := $(CARGO_TARGET_DIR)/release/driftlead
 
-.PHONY: help build demo prepare test lint fixtures bench calibrate chaos
+.PHONY: help build demo prepare test lint fixtures bench soak fuzz calibrate chaos
 
 help:
 	@echo 'make demo      build driftlead and replay half a year of real flights through its service'
@@ -25,6 +25,8 @@ help:
 	@echo 'make lint      formatting, clippy, documentation, licences'
 	@echo 'make bench     measures speed and memory against what limits them'
 	@echo 'make chaos     kills the service at least a hundred times under load, and compares it with the rows'
+	@echo 'make soak      50 million rows through the service, with power cuts: does memory grow?'
+	@echo 'make fuzz      fuzzes decoders, codecs and settings, guided by coverage: a minute a target, or SECONDS=...'
 	@echo 'make calibrate counts false alarms by simulation, all cells (about half an hour of CPU time)'
 	@echo 'make fixtures  make the committed test data and its expected numbers anew'
 
@@ -76,6 +78,13 @@ chaos: prepare
 	@DRIFTLEAD_CHAOS_KILLS=$${DRIFTLEAD_CHAOS_KILLS:-100} $(stage) 'a hundred kills, and sixty interleavings' \
 	    cargo test --quiet --locked --release --no-default-features --features kafka --package driftlead \
 	    --test integration -- --nocapture serve::chaos serve::crash serve::interleave
+
+soak: prepare
+	@$(stage) 'service and soak, optimised' cargo build --quiet --locked --release --workspace --bins
+	@scripts/soak $(ROWS)
+
+fuzz: prepare
+	@scripts/fuzz $(or $(SECONDS),60)
 
 calibrate: prepare
 	@$(stage) 'calibration suite, optimised' cargo build --quiet --locked --release --package driftlead-calibration

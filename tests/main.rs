@@ -8,6 +8,7 @@ mod compat;
 mod deps;
 mod determinism;
 mod errors;
+mod fuzz;
 mod models;
 mod oracle;
 mod rivals;

@@ -86,7 +86,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
             state.sums = (reader.wide()?, reader.wide()?);
             state.tails = (reader.wide()?, reader.wide()?);
             if reader.flag()? {
-                state.extent = Some((reader.float()?, reader.float()?));
+                let (low, high) = (reader.float()?, reader.float()?);
+                // NaN has a count of its own, and is no end of anything.
+                if low.is_nan() || high.is_nan() || low > high {
+                    return Err(damaged(format!("an extent from {low} to {high}")));
+                }
+                state.extent = Some((low, high));
             }
             state.narrowed = reader.flag()?;
             ensure_rows_add_up(state.rows, &[state.nulls, state.nans, state.type_errors], &state.cells)?;

@@ -9,6 +9,8 @@ mod feed;
 mod freshness;
 mod reload;
 mod say;
+#[cfg(test)]
+mod simulation;
 mod take;
 
 use std::collections::BTreeMap;
@@ -155,19 +157,31 @@ impl Engine {
         self.commit_if(true)?;
         loop {
             self.health.beat(self.clock.now());
-            match self.events.recv_timeout(self.nap()) {
-                Ok(Event::Stop) => return self.stop(),
-                Ok(event) => self.take(event)?,
-                Err(RecvTimeoutError::Timeout) => {}
+            let event = match self.events.recv_timeout(self.nap()) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return self.stop(),
+            };
+            if let Some(end) = self.step(event)? {
+                return Ok(end);
             }
-            self.tick()?;
-            if self.feeds.iter().all(|feed| feed.has_ended) {
-                self.commit_if(true)?;
-                return Ok(End::Exhausted);
-            }
-            self.commit_if(false)?;
         }
+    }
+
+    /// One round: the event, if there is one, then what is due by the clock, then a commit if it is time.
+    fn step(&mut self, event: Option<Event>) -> Result<Option<End>> {
+        match event {
+            Some(Event::Stop) => return self.stop().map(Some),
+            Some(event) => self.take(event)?,
+            None => {}
+        }
+        self.tick()?;
+        if self.feeds.iter().all(|feed| feed.has_ended) {
+            self.commit_if(true)?;
+            return Ok(Some(End::Exhausted));
+        }
+        self.commit_if(false)?;
+        Ok(None)
     }
 
     fn take(&mut self, event: Event) -> Result<()> {

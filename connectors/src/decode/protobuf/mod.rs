@@ -7,6 +7,8 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use std::panic::catch_unwind;
+
 use prost_reflect::DescriptorPool;
 
 use self::plan::Plan;
@@ -32,12 +34,23 @@ pub(super) struct Messages {
     index: Vec<i32>,
 }
 
+/// The types of a descriptor set.
+fn pool(descriptors: &[u8]) -> Result<DescriptorPool> {
+    let expected = || {
+        let expected = "a descriptor set, as `protoc --include_imports --descriptor_set_out` writes it";
+        Error::misconfigured(format!("protobuf descriptors: expected {expected}"))
+    };
+    // Where a name of the first file is at fault, prost-reflect looks the file up before it has it, and panics.
+    match catch_unwind(|| DescriptorPool::decode(descriptors)) {
+        Ok(Ok(pool)) => Ok(pool),
+        Ok(Err(error)) => Err(expected().with_source(error)),
+        Err(_) => Err(expected()),
+    }
+}
+
 impl Messages {
     pub(super) fn new(fields: &[(&FieldSpec, Pointer)], message: &ProtobufMessage) -> Result<Self> {
-        let pool = DescriptorPool::decode(message.descriptors.as_slice()).map_err(|error| {
-            let expected = "a descriptor set, as `protoc --include_imports --descriptor_set_out` writes it";
-            Error::misconfigured(format!("protobuf descriptors: expected {expected}")).with_source(error)
-        })?;
+        let pool = pool(&message.descriptors)?;
         let descriptor = pool.get_message_by_name(&message.name).ok_or_else(|| {
             let names: Vec<String> = pool.all_messages().map(|known| known.full_name().to_owned()).collect();
             let names = || names.iter().map(String::as_str);

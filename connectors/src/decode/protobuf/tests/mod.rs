@@ -227,3 +227,11 @@ fn misconfiguration_says_what_there_is() {
     let error = RecordDecoder::new(&Format::Protobuf(broken), &[]).err().unwrap();
     assert!(error.to_string().starts_with("protobuf descriptors: expected a descriptor set"));
 }
+
+/// A fault in the first file: what the crate would say of it, it cannot.
+#[test]
+fn a_descriptor_set_that_contradicts_itself_is_refused() {
+    let found = include_bytes!("../../../../../fuzz/found/descriptors/an-error-in-no-file.bin");
+    let error = super::pool(found).unwrap_err();
+    assert!(error.to_string().contains("expected a descriptor set"), "{error}");
+}

@@ -1,0 +1,104 @@
+//! The engine under schedules drawn from seeds: partitions that interleave, clocks that jump, crashes, reloads, silences.
+//!
+//! Nothing here has a thread or waits: the clock is moved by hand, events are handed to [`Engine::step`](super::Engine)
+//! as its thread would, and a crash is an engine that is dropped. What must hold:
+//!
+//! - the same seed gives the same bytes: what is said, and everything in the store;
+//! - a revision is said once, after the commit that holds it, and nothing follows the last word (I-ORDER, S15);
+//! - every row read is counted, late, or untimed, once, whatever crashed when (I-ONCE, I-ASIDE);
+//! - where no partition is idle, FINAL windows are a function of the rows: any two schedules agree on every byte, and
+//!   on the number of rows with the rule of SEMANTICS S14 applied to each partition alone (I-FINAL).
+
+mod random;
+mod rows;
+mod run;
+mod world;
+
+use std::collections::BTreeMap;
+
+use self::rows::{Input, SECOND};
+use self::run::{Outcome, run};
+use self::world::{Temper, World};
+
+const MINUTE: i64 = 60 * SECOND;
+
+/// Every row of a source is somewhere, once.
+fn assert_adds_up(input: &Input, outcome: &Outcome) {
+    for ((model, window), totals) in &outcome.totals {
+        let n_rows = input.n_rows(usize::from(model == "beta"));
+        let sum = totals.counted + totals.late + totals.late_after_final + totals.untimed;
+        assert_eq!(sum, n_rows, "{model} {window}: {totals:?}");
+        let finals = outcome.finals.iter().filter(|((own, _), last)| own == model && last.name == *window);
+        let (mut whole, mut split) = (0, 0);
+        for (_, last) in finals {
+            *(if last.segment.is_none() { &mut whole } else { &mut split }) += last.rows;
+        }
+        // A row stands in as many windows as overlap.
+        let overlap = if window == "long" { 4 } else { 1 };
+        assert_eq!(whole, totals.counted * overlap, "{model} {window}: rows of FINAL windows");
+        assert_eq!(split, whole, "{model} {window}: rows of its segments");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let world = World::new();
+    for seed in 0..25 {
+        for temper in [Temper::Patient, Temper::Eager] {
+            let input = Input::new(seed);
+            let mut one = run(&world, &input, temper, seed);
+            let mut two = run(&world, &input, temper, seed);
+            assert!(!one.heard.is_empty());
+            assert_eq!(one.heard, two.heard, "seed {seed}, {temper:?}");
+            assert!(one.store() == two.store(), "seed {seed}, {temper:?}: the stores differ");
+        }
+    }
+}
+
+#[test]
+fn any_schedule_gives_the_same_final_windows_and_those_of_the_rule() {
+    let world = World::new();
+    let mut steps: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..60 {
+        let input = Input::new(seed);
+        let outcomes: Vec<Outcome> =
+            (0..2).map(|schedule| run(&world, &input, Temper::Patient, 1_000 * seed + schedule)).collect();
+        for outcome in &outcomes {
+            assert_adds_up(&input, outcome);
+            assert_eq!(outcome.finals, outcomes[0].finals, "seed {seed}");
+            outcome.steps.iter().for_each(|(name, n)| *steps.entry(name).or_default() += n);
+        }
+        for (model, window, source, pane, panes) in [
+            ("alpha", "short", 0, MINUTE, 1),
+            ("alpha", "long", 0, MINUTE, 4),
+            ("beta", "wide", 1, 2 * MINUTE, 1),
+        ] {
+            let (rule, late) = input.by_rule(source, pane);
+            let totals = outcomes[0].totals[&(model.to_owned(), window.to_owned())];
+            assert_eq!((totals.late, totals.late_after_final), (late, 0), "seed {seed}: {model} {window}");
+            for (_, last) in
+                outcomes[0].finals.iter().filter(|((own, _), last)| own == model && last.name == window)
+            {
+                let rows: u64 = (0..panes).filter_map(|at| rule.get(&(last.end - at * pane))).sum();
+                let own = if last.segment.is_none() { last.rows } else { rows };
+                assert_eq!(own, rows, "seed {seed}: {model} {window} that ends at {}", last.end);
+            }
+        }
+    }
+    // A schedule that never crashes proves nothing.
+    assert_eq!(steps.len(), 12, "{steps:?}");
+    assert!(steps.values().all(|n| *n >= 40), "{steps:?}");
+}
+
+#[test]
+fn rows_add_up_also_where_partitions_are_idle() {
+    let world = World::new();
+    let mut after_final = 0;
+    for seed in 100..200 {
+        let input = Input::new(seed);
+        let outcome = run(&world, &input, Temper::Eager, seed);
+        assert_adds_up(&input, &outcome);
+        after_final += outcome.totals.values().map(|own| own.late_after_final).sum::<u64>();
+    }
+    assert!(after_final > 1_000, "only {after_final} rows came after the last word");
+}
