@@ -9,6 +9,7 @@ mod deps;
 mod determinism;
 mod errors;
 mod models;
+mod moving;
 mod oracle;
 mod rivals;
 #[cfg(feature = "kafka")]

@@ -23,6 +23,7 @@ pub(crate) mod judge;
 pub mod look;
 mod prune;
 mod read;
+mod reference;
 pub mod segments;
 mod time;
 pub mod windows;

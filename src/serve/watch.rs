@@ -13,7 +13,7 @@ use super::alerting;
 use super::model::Model;
 use crate::config::{Config, Window};
 use crate::exit::{Error, Result};
-use crate::job::judge::{Judge, gap};
+use crate::job::judge::{At, Counts, Judge, gap};
 use crate::report::wire;
 
 /// A window that took rows after it closed is corrected at most this often, in microseconds (SEMANTICS S15).
@@ -88,7 +88,7 @@ impl Watch {
     ) -> Result<Self> {
         let own = &model.config.windows[window];
         let grid = grid(own)?;
-        let timing = timing(own, grid);
+        let timing = timing(&model.config, own, grid);
         let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let policy = policy(&model.config, own, grid);
         let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
@@ -142,7 +142,8 @@ impl Watch {
             let judge = judge.get_or_insert_with(|| {
                 Judge::new(bench.config, bench.baseline, bench.baseline_id, own, bench.rules)
             });
-            let windows = judge.windows(self.series.accumulator(), Some((self.grid, index)), arrival);
+            let counts = Counts { accumulator: self.series.accumulator(), first: self.series.first_pane() };
+            let windows = judge.windows(counts, At::Time(self.grid, index), arrival);
             self.follow(&mut closed, windows, index, span);
         }
         closed
@@ -151,7 +152,7 @@ impl Watch {
     /// Takes new waiting times and another alert policy on the same windows.
     pub(super) fn retime(&mut self, model: &Model) -> Result<()> {
         let own = &model.config.windows[self.window];
-        self.series.retime(timing(own, self.grid))?;
+        self.series.retime(timing(&model.config, own, self.grid))?;
         self.track.set_policy(policy(&model.config, own, self.grid))?;
         Ok(())
     }
@@ -238,12 +239,13 @@ fn offset(window: &Window) -> i64 {
     window.cut.map_or(0, |cut| cut.offset.micros())
 }
 
-fn timing(window: &Window, grid: Grid) -> Timing {
+fn timing(config: &Config, window: &Window, grid: Grid) -> Timing {
     Timing {
         grid,
         out_of_orderness: window.out_of_orderness.micros(),
         lateness: window.lateness.micros(),
         debounce: DEBOUNCE,
+        keep: config.moving().map_or(0, |moving| moving.n_panes(grid.panes_per_window())),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::support::service::{Service, eventually};
 const PARTITIONS: i32 = 7;
 
 /// A topic with these rows; see [`append`].
-fn produce(rows: &[Row], seed: u64) -> String {
+pub(super) fn produce(rows: &[Row], seed: u64) -> String {
     let topic = broker().topic("rows", PARTITIONS);
     append(&topic, rows, seed);
     topic
@@ -31,7 +31,7 @@ fn append(topic: &str, rows: &[Row], seed: u64) {
     }
 }
 
-fn source(topic: &str) -> String {
+pub(super) fn source(topic: &str) -> String {
     format!(
         "{{kafka: {{brokers: \"{}\", topics: [{topic}]}}, format: json, dead_letter: {{file: ./dead.ndjson}}}}",
         broker().bootstrap()
@@ -43,7 +43,7 @@ fn horizon(rows: &[Row]) -> i64 {
     rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000
 }
 
-fn assert_complete(folder: &Folder, rows: &[Row]) {
+pub(super) fn assert_complete(folder: &Folder, rows: &[Row]) {
     let until = horizon(rows);
     let complete = checked(folder, rows).values().filter(|window| end_of(window) <= until).count();
     eventually("all windows are final", || finals(folder).len() >= complete);

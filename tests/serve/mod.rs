@@ -2,6 +2,7 @@
 
 mod care;
 mod crash;
+mod moving;
 mod rows;
 mod same;
 mod sinks;
@@ -21,6 +22,14 @@ features: {x: numeric, y: numeric, c: categorical}
 alert: {windows: 2 of 3, resolve_after: 2}
 sinks: [record]
 "#;
+
+/// The same against the windows before each.
+fn moving_model(windows: u32) -> String {
+    MODEL.replace(
+        "baseline: baseline.parquet",
+        &format!("baseline: {{path: baseline.parquet, moving: {{windows: {windows}}}}}"),
+    )
+}
 
 /// A folder with a model, a service of this `source` (the value of its YAML key), and sinks besides `record`.
 fn service(folder: &Folder, source: &str, sinks: &str) {

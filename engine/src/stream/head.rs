@@ -17,12 +17,14 @@ use crate::window::{Grid, Pane};
 use crate::{Error, ErrorKind, Result};
 
 const SERIES: &[u8; 4] = b"dlw\0";
+/// A series that keeps panes to compare windows with has two fields more.
+const MOVING: &[u8; 4] = b"dlv\0";
 
 impl Series {
     /// Everything but the panes, as bytes. Equal series have equal bytes.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {
-        let mut writer = codec::begin(SERIES);
+        let mut writer = codec::begin(magic_of(&self.timing));
         writer.text(&self.panes.features_id());
         for edge in grid_of(&self.timing.grid) {
             writer.long(edge);
@@ -54,6 +56,10 @@ impl Series {
             writer.count(missed.late);
             writer.count(missed.late_after_final);
         }
+        if self.timing.keep > 0 {
+            writer.long(self.timing.keep);
+            write_maybe(&mut writer, self.first);
+        }
         writer.into_bytes()
     }
 
@@ -73,7 +79,7 @@ impl Series {
     ) -> Result<Self> {
         let mut series = Self::new(timing, cells);
         let timing = series.timing;
-        let mut reader = codec::open(head, SERIES)?;
+        let mut reader = codec::open(head, magic_of(&timing))?;
         ensure_same(&mut reader, "features or edges", |reader| {
             Ok(reader.text()? == series.panes.features_id())
         })?;
@@ -96,13 +102,27 @@ impl Series {
         let (said, changed) = read_said(&mut reader, |window| windows.contains(&window))?;
         let panes = first_pane(&timing.grid)..=last_window(&timing);
         series.missed = read_missed(&mut reader, |pane| panes.contains(&pane))?;
+        if timing.keep > 0 {
+            ensure_same(&mut reader, "windows before it", |reader| Ok(reader.long()? == timing.keep))?;
+            series.first = read_maybe(&mut reader)?;
+        }
         reader.ensure_end()?;
         series.panes.restore(first_pane(&timing.grid)..=timing.grid.pane_of(i64::MAX).0, slots)?;
-        let occupied = series.panes.occupied().map(|(pane, _)| pane).collect();
-        series.agenda = Agenda::restored(&timing.grid, occupied, (next, frozen), (said, changed));
+        let occupied: BTreeSet<i64> = series.panes.occupied().map(|(pane, _)| pane).collect();
+        if timing.keep > 0
+            && occupied.first().is_some_and(|pane| series.first.is_none_or(|first| first > *pane))
+        {
+            return Err(damaged("a pane lies before the first that held rows".to_owned()));
+        }
+        series.agenda = Agenda::restored(&timing, occupied, (next, frozen), (said, changed));
         series.advance();
         Ok(series)
     }
+}
+
+/// How the bytes begin.
+fn magic_of(timing: &Timing) -> &'static [u8; 4] {
+    if timing.keep > 0 { MOVING } else { SERIES }
 }
 
 /// The length, the distance and the offset of windows.

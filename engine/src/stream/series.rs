@@ -55,6 +55,8 @@ pub struct Series {
     /// By pane, for panes that an unfinished window needs.
     pub(super) missed: BTreeMap<i64, Missed>,
     pub(super) totals: Added,
+    /// The first pane that ever held a row; followed only where panes are kept.
+    pub(super) first: Option<i64>,
     runs: Vec<Run>,
 }
 
@@ -62,13 +64,15 @@ impl Series {
     /// A series that has seen nothing, for features with these cells.
     #[must_use]
     pub fn new(timing: Timing, cells: Vec<Arc<FeatureCells>>) -> Self {
+        let timing = timing.floored();
         Self {
-            timing: timing.floored(),
+            timing,
             panes: Panes::new(cells),
             clocks: Clocks::default(),
-            agenda: Agenda::new(&timing.grid),
+            agenda: Agenda::new(&timing),
             missed: BTreeMap::new(),
             totals: Added::default(),
+            first: None,
             runs: Vec::new(),
         }
     }
@@ -122,12 +126,13 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// `Plan` if the grid is another one: windows that lie elsewhere are another series. Then nothing is changed.
+    /// `Plan` if the grid is another one, or more or fewer panes are to be kept: windows that lie elsewhere or are compared
+    /// with other windows are another series. Then nothing is changed.
     pub fn retime(&mut self, timing: Timing) -> Result<()> {
-        if timing.grid != self.timing.grid {
+        if timing.grid != self.timing.grid || timing.floored().keep != self.timing.keep {
             return Err(Error::new(
                 ErrorKind::Plan,
-                "a series keeps its windows' length, distance and offset: start a new series for others",
+                "a series keeps its windows' length, distance and offset, and how many it looks back: start a new series for others",
             ));
         }
         self.timing = timing.floored();
@@ -209,6 +214,13 @@ impl Series {
         self.clocks.newest()
     }
 
+    /// The first pane that ever held a row, where panes are kept to compare windows with ([`Timing::keep`]): windows before
+    /// it were never seen. When a window is final, no row can move it back to before that window any more.
+    #[must_use]
+    pub fn first_pane(&self) -> Option<i64> {
+        self.first
+    }
+
     /// What became of all rows since the series began.
     #[must_use]
     pub fn totals(&self) -> Added {
@@ -230,7 +242,7 @@ impl Series {
 
     /// Places the rows that were judged, and counts those that are not counted in a pane.
     fn place(&mut self) -> Added {
-        let needed = self.agenda.first_needed_pane();
+        let needed = self.agenda.first_open_pane();
         let mut added = Added::default();
         self.panes.placement.clear();
         for run in &self.runs {
@@ -254,6 +266,9 @@ impl Series {
         }
         for pane in self.panes.placement.panes().iter().flatten() {
             self.agenda.occupy(*pane);
+            if self.timing.keep > 0 {
+                self.first = Some(self.first.map_or(*pane, |first| first.min(*pane)));
+            }
         }
         added
     }
@@ -265,7 +280,7 @@ impl Series {
     }
 
     fn forget_missed(&mut self) {
-        let Some(first) = self.agenda.first_needed_pane() else { return };
+        let Some(first) = self.agenda.first_open_pane() else { return };
         if self.missed.first_key_value().is_some_and(|(pane, _)| *pane < first) {
             self.missed = self.missed.split_off(&first);
         }
