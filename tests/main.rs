@@ -10,6 +10,7 @@ mod determinism;
 mod errors;
 mod fuzz;
 mod models;
+mod moving;
 mod oracle;
 mod rivals;
 #[cfg(feature = "kafka")]

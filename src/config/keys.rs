@@ -150,7 +150,25 @@ static BASELINE: Record = Record {
             "\"date < '2001-02-01'\"",
             "An SQL condition on the baseline's rows alone, beside the model's own `where`",
         ),
+        optional(
+            "moving",
+            Shape::ShortOr(&Shape::Choice(&["previous"]), &MOVING),
+            "no: windows are compared with these rows",
+            "{windows: 7}",
+            "Compares each window with the windows before it, on the cells of these rows: `previous`, or so many",
+        ),
     ],
+    one_of: &[],
+};
+
+static MOVING: Record = Record {
+    name: "a moving baseline",
+    keys: &[required(
+        "windows",
+        Shape::Count(1),
+        "7",
+        "How many windows before it, none of which overlap, a window is compared with",
+    )],
     one_of: &[],
 };
 
@@ -307,7 +325,7 @@ static ALERT: Record = Record {
         optional(
             "windows",
             Shape::Quorum,
-            "`2 of 3`; `1 of 1` for windows of a day and longer",
+            "`2 of 3`; `1 of 1` for windows of a day and longer, and against the previous window",
             "2 of 3",
             "How many of the last judged windows must drift to open an alert",
         ),

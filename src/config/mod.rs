@@ -4,6 +4,7 @@
 //! to the table in [`keys`]. [`Config`] is what comes out: resolved, valid, and free of YAML. Both stages collect
 //! problems instead of stopping, so that one run of `driftlead validate` shows all of them.
 
+mod baseline;
 pub mod duration;
 mod feature;
 pub mod fleet;
@@ -27,6 +28,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use self::baseline::Baseline;
 pub use self::duration::Duration;
 pub use self::feature::{Feature, Features};
 pub use self::origin::Origin;
@@ -35,6 +37,8 @@ pub use self::quorum::Quorum;
 pub use self::rule::{Rule, problem as rule_problem};
 pub(crate) use self::window::FRESHNESS;
 pub use self::window::{Alert, Cut, Window};
+
+use driftlead_engine::window::Preceding;
 
 use self::node::{Node, Value};
 
@@ -75,15 +79,6 @@ pub struct Config {
     pub origin: Origin,
 }
 
-/// The baseline of a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Baseline {
-    /// Paths, patterns, folders or URLs; relative ones are relative to the model file's folder already.
-    pub paths: Vec<String>,
-    /// An SQL condition on the baseline's rows alone.
-    pub filter: Option<String>,
-}
-
 /// A tool whose metrics are computed exactly as it does (SEMANTICS S24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compat {
@@ -120,6 +115,12 @@ impl Compat {
 }
 
 impl Config {
+    /// How many windows before each it is compared with; `None` if it is the baseline's rows (SEMANTICS S25).
+    #[must_use]
+    pub fn moving(&self) -> Option<Preceding> {
+        self.baseline.as_ref().and_then(|baseline| baseline.moving)
+    }
+
     /// The settings of a first look, `driftlead check --baseline REF CUR`: every column, inferred kinds, one window.
     #[must_use]
     pub fn first_look() -> Self {
@@ -167,33 +168,27 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
     let time = label(root, "time");
     let segments = splits(root, problems);
     let features = feature::read(root, problems);
+    let windows = window::read(root, time.is_some(), problems);
+    let baseline = baseline::read(root, folder, &windows, problems);
+    let alert = window::read_alert(root, baseline.as_ref().and_then(|baseline| baseline.moving));
     Config {
         model: label(root, "model").unwrap_or_default(),
         version: label(root, "version").unwrap_or_else(|| "unversioned".to_owned()),
-        baseline: root.child("baseline").and_then(|node| baseline(node, folder)),
+        baseline,
         data: labels(root, "data").iter().map(|path| beside(folder, path)).collect(),
         source: label(root, "source"),
-        windows: window::read(root, time.is_some(), problems),
+        windows,
         time,
         filter: label(root, "where"),
         derive: derived(root),
         rules: rule::read(root, &segments, &features, problems),
         segments,
         features,
-        alert: window::read_alert(root),
+        alert,
         sinks: labels(root, "sinks"),
         compat: labels(root, "compat").iter().filter_map(|name| Compat::parse(name)).collect(),
         origin: Origin::default(),
     }
-}
-
-fn baseline(node: &Node, folder: &Path) -> Option<Baseline> {
-    let (paths, filter) = match &node.value {
-        Value::Map(_) => (labels(node, "path"), label(node, "where")),
-        _ => (several(node), None),
-    };
-    let paths: Vec<String> = paths.iter().map(|path| beside(folder, path)).collect();
-    if paths.is_empty() { None } else { Some(Baseline { paths, filter }) }
 }
 
 fn derived(root: &Node) -> Vec<(String, String)> {

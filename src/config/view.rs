@@ -27,6 +27,17 @@ pub fn text(config: &Config) -> String {
             if let Some(filter) = &baseline.filter {
                 line("", &format!("where {filter}"), false);
             }
+            if let Some(moving) = baseline.moving {
+                let which = match moving.windows() {
+                    1 => "window".to_owned(),
+                    several => format!("{several} windows"),
+                };
+                line(
+                    "",
+                    &format!("makes the cells; each window is compared with the {which} before it"),
+                    false,
+                );
+            }
         }
         None => line("baseline", "none: `check` needs `--baseline`", true),
     }

@@ -1,7 +1,7 @@
 //! How event time is cut into windows (SEMANTICS S13, S14), and when their drift becomes an alert (S19).
 
 use driftlead_engine::policy::default;
-use driftlead_engine::window::{Grid, MIN_PANE_US};
+use driftlead_engine::window::{Grid, MIN_PANE_US, Preceding};
 
 use super::duration::Duration;
 use super::node::{Node, Value};
@@ -57,6 +57,18 @@ impl Cut {
 }
 
 impl Window {
+    /// Whether there are windows before and after it; else it is all rows.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// How many panes it is made of: `length / every`, 1 if windows do not overlap.
+    #[must_use]
+    pub fn panes(&self) -> i64 {
+        self.cut.map_or(1, |cut| cut.length.micros() / cut.every.micros())
+    }
+
     /// All rows as one window, named `default`.
     #[must_use]
     pub fn whole() -> Self {
@@ -193,10 +205,13 @@ fn cut(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Cut> 
 }
 
 /// The alert policy of a model file.
-pub(super) fn read_alert(root: &Node) -> Alert {
-    let Some(node) = root.child("alert") else { return Alert::default() };
+///
+/// Against the previous window a change that stays shows in one window only, so that one has to be enough.
+pub(super) fn read_alert(root: &Node, moving: Option<Preceding>) -> Alert {
+    let at_once = moving.filter(|moving| moving.windows() == 1).map(|_| Quorum { needed: 1, last: 1 });
+    let Some(node) = root.child("alert") else { return Alert { windows: at_once, ..Alert::default() } };
     Alert {
-        windows: label(node, "windows").and_then(|text| text.parse().ok()),
+        windows: label(node, "windows").and_then(|text| text.parse().ok()).or(at_once),
         resolve_after: count(node, "resolve_after"),
         cooldown: duration(node, "cooldown").unwrap_or_default(),
     }

@@ -63,7 +63,7 @@ pub(super) async fn list(call: Call) -> Answer {
         .collect();
     reply::value(&json!({
         "model": {"name": config.model, "version": config.version},
-        "baseline": {"id": model.baseline_id, "rows": model.baseline.rows()},
+        "baseline": model.baseline_shown(),
         "items": items,
     }))
 }

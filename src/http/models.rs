@@ -119,7 +119,7 @@ fn summary(
         "name": config.model,
         "version": config.version,
         "source": config.source,
-        "baseline": {"id": model.baseline_id, "rows": model.baseline.rows()},
+        "baseline": model.baseline_shown(),
         "freshness_seconds": freshness,
         "open_alerts": open.get(&config.model).copied().unwrap_or(0),
         "windows": windows,

@@ -39,6 +39,12 @@ impl Check {
     /// not an error here: the report says so, and the others are judged.
     pub fn run(&self, remotes: &Arc<Remotes>) -> Result<Report> {
         let began = Instant::now();
+        // A model file that says both was refused; the command line may add the one to the other.
+        if !self.config.compat.is_empty() && self.config.moving().is_some() {
+            return Err(Error::input(
+                "`compat` compares with the baseline's own rows, and the model's baseline moves: leave out `--compat`",
+            ));
+        }
         // Asked first: building a baseline may take minutes, and a refusal should not.
         let is_stored = !self.config.compat.is_empty() && baseline::is_stored(&self.baseline, remotes)?;
         if is_stored {
@@ -85,9 +91,10 @@ impl Check {
             schema: wire::SCHEMA.to_owned(),
             model: wire::Model { name: self.config.model.clone(), version: self.config.version.clone() },
             baseline: wire::Baseline {
-                id: baseline.id(),
+                id: judge::baseline_id(&self.config, baseline),
                 rows: baseline.rows(),
                 excluded_rows: loaded.excluded_rows,
+                moving_windows: self.config.moving().map(|moving| u64::from(moving.windows())),
             },
             verdict: of_windows(judged.windows.iter().map(|window| window.verdict)),
             input: counted.input,

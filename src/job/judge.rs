@@ -12,12 +12,13 @@ use driftlead_engine::id::{self, Extent};
 use driftlead_engine::policy::{
     self, FeatureInput, FeatureVerdict, Policy, RuleSet, VolumeInput, judge_window,
 };
-use driftlead_engine::score::{Measured, Moved, Place, measure};
+use driftlead_engine::score::{Measured, Moved, Place};
 use driftlead_engine::statistic::Score;
-use driftlead_engine::window::{Grid, Pane, Slot, WindowIndex};
+use driftlead_engine::window::{Grid, Pane, Preceding, Slot, Span, WindowIndex};
 use driftlead_engine::{Kind, Metric};
 use rayon::prelude::*;
 
+use super::reference::{Before, Reference};
 use super::segments::pairs_of;
 use super::windows::{Bounds, Counted};
 use crate::config::{Config, Window};
@@ -44,12 +45,13 @@ pub(super) fn judge(
     counted: &Counted,
     bounds: Bounds,
 ) -> Result<Judged> {
-    let baseline_id = baseline.id();
+    let baseline_id = baseline_id(config, baseline);
     let mut judged = Judged::default();
     for (window, (grid, accumulator)) in config.windows.iter().zip(&counted.windows) {
         let judge = Judge::new(config, baseline, &baseline_id, window, rules);
         let Some(grid) = grid else {
-            judged.windows.extend(judge.windows(accumulator, None, arrived(false), false));
+            let counted = Counts { accumulator, first: None };
+            judged.windows.extend(judge.windows(counted, At::All, arrived(false), false));
             continue;
         };
         let panes: Vec<Pane> = {
@@ -57,6 +59,7 @@ pub(super) fn judge(
             panes.dedup();
             panes.into_iter().map(Pane).collect()
         };
+        let counted_panes = Counts { accumulator, first: first_pane(*grid, &panes, bounds) };
         let slots: Vec<Slot> = grid.slots(panes).collect();
         let of_slots: Vec<(Vec<wire::Window>, Option<wire::Gap>)> = slots
             .par_iter()
@@ -73,8 +76,8 @@ pub(super) fn judge(
                             counted.oldest,
                             window.out_of_orderness.micros(),
                         );
-                    let at = Some((*grid, *index));
-                    (judge.windows(accumulator, at, arrived(partial), is_complete), None)
+                    let at = At::Time(*grid, *index);
+                    (judge.windows(counted_panes, at, arrived(partial), is_complete), None)
                 }
             })
             .collect();
@@ -84,6 +87,13 @@ pub(super) fn judge(
         }
     }
     Ok(judged)
+}
+
+/// The first pane that counts as seen: the first with rows, but not one that `--since` cuts.
+fn first_pane(grid: Grid, panes: &[Pane], bounds: Bounds) -> Option<i64> {
+    let first = panes.first()?;
+    let is_cut = bounds.since.is_some_and(|since| grid.pane_span(*first).start < since);
+    Some(first.0 + i64::from(is_cut))
 }
 
 /// How the windows of a batch arrived: at once and for good.
@@ -107,20 +117,75 @@ pub(crate) struct Judge<'a> {
     baseline: &'a Baseline,
     baseline_id: &'a str,
     window: &'a Window,
+    moving: Option<Preceding>,
     policy: Policy,
     /// How many rows such windows have, if the baseline can say.
     forecast: Option<Forecast>,
 }
 
+/// What was counted, by pane and segment.
+#[derive(Clone, Copy)]
+pub(crate) struct Counts<'a> {
+    pub(crate) accumulator: &'a Accumulator,
+    /// The first pane that ever held a row, where windows are compared with those before them.
+    pub(crate) first: Option<i64>,
+}
+
+/// Which rows a window holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum At {
+    /// All.
+    All,
+    /// Those of some event time.
+    Time(Grid, WindowIndex),
+}
+
+impl At {
+    fn panes(self) -> Vec<Option<i64>> {
+        match self {
+            Self::All => vec![None],
+            Self::Time(grid, index) => {
+                let (first, last) = grid.panes_of_window(index).into_inner();
+                (first.0..=last.0).map(Some).collect()
+            }
+        }
+    }
+
+    fn index(self) -> Option<WindowIndex> {
+        match self {
+            Self::All => None,
+            Self::Time(_, index) => Some(index),
+        }
+    }
+
+    fn span(self) -> Option<Span> {
+        match self {
+            Self::All => None,
+            Self::Time(grid, index) => Some(grid.span(index)),
+        }
+    }
+
+    /// The number of the window and how many panes it has; `None` if it is the only one.
+    fn place(self) -> Option<(i64, i64)> {
+        match self {
+            Self::All => None,
+            Self::Time(grid, index) => Some((index.0, grid.panes_per_window())),
+        }
+    }
+}
+
 /// One feature of one segment, measured or not.
+#[derive(Default)]
 struct Entry {
     feature: usize,
     measured: Measured,
     error: Option<String>,
+    /// Why there is not enough to compare with.
+    lacks: Option<String>,
 }
 
 impl<'a> Judge<'a> {
-    /// A judge of the windows named `window`; `baseline_id` is the baseline's id, which takes long to compute.
+    /// A judge of the windows named `window`; `baseline_id` is that of [`baseline_id`], which takes long to compute.
     pub(crate) fn new(
         config: &'a Config,
         baseline: &'a Baseline,
@@ -128,30 +193,31 @@ impl<'a> Judge<'a> {
         window: &'a Window,
         rules: &RuleSet,
     ) -> Self {
-        let policy = Policy { rules: rules.clone(), min_rows: window.min_rows };
-        let grid = window.cut.and_then(|cut| cut.grid().ok());
+        let moving = config.moving();
+        let min_baseline_rows = if moving.is_some() { window.min_rows } else { 0 };
+        let policy = Policy { rules: rules.clone(), min_rows: window.min_rows, min_baseline_rows };
+        // Windows that move with what comes are not held to how many rows there once were.
+        let grid = window.cut.filter(|_| moving.is_none()).and_then(|cut| cut.grid().ok());
         let forecast = grid.and_then(|grid| Some(Forecast::new(baseline.volume(&grid)?, grid)));
-        Self { config, baseline, baseline_id, window, policy, forecast }
+        Self { config, baseline, baseline_id, window, moving, policy, forecast }
     }
 
     /// One window as `accumulator` has counted it, its whole first, then its segments: those of the baseline, and
-    /// those that its own rows have. Without `at`, all rows are one window. `is_complete` says that nothing is known to have
-    /// kept rows of its time away: only then their number is held against the baseline's.
+    /// those that its own rows have. `is_complete` says that nothing is known to have kept rows of its time away: only then
+    /// their number is held against the baseline's.
     pub(crate) fn windows(
         &self,
-        accumulator: &Accumulator,
-        at: Option<(Grid, WindowIndex)>,
+        counts: Counts<'_>,
+        at: At,
         arrival: wire::Arrival,
         is_complete: bool,
     ) -> Vec<wire::Window> {
-        let span = at.map(|(grid, index)| grid.span(index));
-        let panes: Vec<Option<i64>> = match at {
-            Some((grid, index)) => {
-                let (first, last) = grid.panes_of_window(index).into_inner();
-                (first.0..=last.0).map(Some).collect()
-            }
-            None => vec![None],
-        };
+        let Counts { accumulator, first } = counts;
+        let (span, panes) = (at.span(), at.panes());
+        let before = self
+            .moving
+            .zip(at.place())
+            .map(|(moving, (window, per))| Before::find(moving, accumulator, first, window, per));
         let mut segments: Vec<Option<Arc<str>>> = vec![None];
         let mut seen: Vec<Arc<str>> = self.baseline.segments().keys().cloned().collect();
         for pane in &panes {
@@ -164,11 +230,19 @@ impl<'a> Judge<'a> {
         let mut rows = Vec::with_capacity(segments.len());
         let mut entries: Vec<Vec<Entry>> = Vec::with_capacity(segments.len());
         let mut states_hash = Vec::with_capacity(segments.len());
+        let mut references = Vec::with_capacity(segments.len());
         for segment in &segments {
             let keys: Vec<SlotKey> =
                 panes.iter().map(|pane| SlotKey { pane: *pane, segment: segment.clone() }).collect();
             rows.push(accumulator.rows_of(&keys));
-            let (of_segment, hash) = self.measure(accumulator, segment.as_deref(), &keys, span.is_none());
+            let reference = match &before {
+                Some(before) => {
+                    Reference::Moving { keys: before.keys(segment.as_ref()), lacks: before.lacks() }
+                }
+                None => Reference::Frozen { segment: segment.as_deref() },
+            };
+            let (of_segment, hash) = self.measure(accumulator, &reference, &keys, span.is_none());
+            references.push(reference);
             entries.push(of_segment);
             states_hash.push(hash);
         }
@@ -177,8 +251,8 @@ impl<'a> Judge<'a> {
             .iter()
             .zip(&rows)
             .map(|(segment, rows)| {
-                let whole = at.filter(|_| is_complete && segment.is_none());
-                self.volume(whole.map(|(_, index)| index), *rows)
+                let index = at.index().filter(|_| is_complete && segment.is_none());
+                self.volume(index, *rows)
             })
             .collect();
         let mut inputs = Vec::new();
@@ -235,6 +309,11 @@ impl<'a> Judge<'a> {
                 end: span.map(|span| Timestamp::from_micros(span.end)),
                 segment: segment.as_deref().and_then(pairs_of).map(wire::Segment),
                 rows: rows[at],
+                reference: before.as_ref().map(|before| wire::Reference {
+                    windows: u64::from(before.seen),
+                    of: u64::from(before.wanted),
+                    rows: references[at].rows(accumulator),
+                }),
                 arrival: Some(arrival),
                 verdict: policy::window_verdict(parts).into(),
                 metrics,
@@ -260,16 +339,13 @@ impl<'a> Judge<'a> {
     fn measure(
         &self,
         accumulator: &Accumulator,
-        segment: Option<&str>,
+        reference: &Reference<'_>,
         keys: &[SlotKey],
         hashed: bool,
     ) -> (Vec<Entry>, String) {
         let measured: Vec<(Entry, Vec<u8>)> = (0..self.baseline.features().len())
             .into_par_iter()
-            .map(|feature| {
-                let (measured, bytes, error) = self.measure_one(accumulator, feature, segment, keys, hashed);
-                (Entry { feature, measured, error }, bytes)
-            })
+            .map(|feature| self.measure_one(accumulator, feature, reference, keys, hashed))
             .collect();
         let mut bytes = Vec::new();
         let mut entries = Vec::with_capacity(measured.len());
@@ -286,31 +362,25 @@ impl<'a> Judge<'a> {
         &self,
         accumulator: &Accumulator,
         feature: usize,
-        segment: Option<&str>,
+        reference: &Reference<'_>,
         keys: &[SlotKey],
         hashed: bool,
-    ) -> (Measured, Vec<u8>, Option<String>) {
+    ) -> (Entry, Vec<u8>) {
         let own = &self.baseline.features()[feature];
-        let empty;
-        let reference = match own.state(segment) {
-            Some(state) => state,
-            None => {
-                empty = FeatureState::empty(own.cells());
-                &empty
-            }
-        };
         let mut state = FeatureState::empty(own.cells());
         for key in keys {
-            let merged = accumulator.state(feature, key).and_then(|pane| state.merge(&pane));
-            if let Err(error) = merged {
-                return (Measured::default(), Vec::new(), Some(error.to_string()));
+            if let Err(error) = accumulator.add_state(feature, key, &mut state) {
+                return (Entry { feature, error: Some(error.to_string()), ..Entry::default() }, Vec::new());
             }
         }
         let bytes = if hashed { codec::encode_state(&state) } else { Vec::new() };
-        match measure(own.cells(), reference, &state, self.design_effect(own).unwrap_or(1.0)) {
-            Ok(measured) => (measured, bytes, None),
-            Err(error) => (Measured::default(), bytes, Some(error.to_string())),
-        }
+        let deff = self.design_effect(own).unwrap_or(1.0);
+        let (measured, lacks) = reference.measure(own, accumulator, feature, &state, deff);
+        let entry = match measured {
+            Ok(measured) => Entry { feature, measured, error: None, lacks },
+            Err(error) => Entry { feature, error: Some(error.to_string()), ..Entry::default() },
+        };
+        (entry, bytes)
     }
 
     /// How much more the baseline's panes of this window's length vary than chance alone.
@@ -332,6 +402,7 @@ impl<'a> Judge<'a> {
             scores: &entry.measured.scores,
             error: entry.error.as_deref(),
             skipped: None,
+            lacks: entry.lacks.as_deref(),
         }
     }
 
@@ -386,6 +457,11 @@ fn share_contributions(features: &mut [wire::Feature]) {
             feature.contribution = Some(share);
         }
     }
+}
+
+/// What verdicts are named after (SEMANTICS S20): the baseline's id, or the grid's if the baseline moves.
+pub(crate) fn baseline_id(config: &Config, baseline: &Baseline) -> String {
+    config.moving().map_or_else(|| baseline.id(), |moving| baseline.moving_id(moving))
 }
 
 /// The rules of the model file against what the baseline has.

@@ -24,6 +24,7 @@ pub(crate) mod judge;
 pub mod look;
 mod prune;
 mod read;
+mod reference;
 pub mod seen;
 pub mod segments;
 mod time;

@@ -9,7 +9,7 @@ use driftlead_engine::{Kind, Metric};
 
 use super::compat;
 use super::format::{NONE, clean, count, plural, probability, share, value};
-use super::summary::{place, ranked, sentence, significance, what_moved};
+use super::summary::{compared_with, place, ranked, sentence, significance, what_moved};
 use super::table::{UNVERSIONED, is_quiet, is_thin, window_label};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
@@ -29,11 +29,10 @@ pub fn render(report: &Report) -> String {
     let version = Some(&report.model.version).filter(|version| *version != UNVERSIONED);
     let _ = writeln!(
         out,
-        "Model {}{}, baseline {} of {}.",
+        "Model {}{}, {}.",
         code(&report.model.name),
         version.map_or_else(String::new, |version| format!(" {}", code(version))),
-        code(&id),
-        plural(report.baseline.rows, "row")
+        compared_with(&report.baseline, &code(&id))
     );
     let is_single = report.windows.len() == 1;
     let (calm, others): (Vec<&Window>, Vec<&Window>) =

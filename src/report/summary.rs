@@ -6,7 +6,19 @@ use driftlead_engine::Metric;
 
 use super::format::{clean, count, percent, plural, value};
 use super::verdict::Verdict;
-use super::wire::{Cell, Direction, Feature, Input, Measure, Report, Window};
+use super::wire::{Baseline, Cell, Direction, Feature, Input, Measure, Report, Window};
+
+/// What windows are compared with, the baseline's `id` as it is to be shown: `baseline 3f2a9c01d4e5 of 1,000 rows`.
+pub(super) fn compared_with(baseline: &Baseline, id: &str) -> String {
+    let rows = plural(baseline.rows, "row");
+    match baseline.moving_windows {
+        None => format!("baseline {id} of {rows}"),
+        Some(1) => format!("against the window before each, on cells {id} of {rows}"),
+        Some(windows) => {
+            format!("against the {} windows before each, on cells {id} of {rows}", count(windows))
+        }
+    }
+}
 
 /// The report in one sentence: `drift: 2 of 25 features moved; worst is `delay` (psi 0.310, up)`.
 #[must_use]

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::compat;
 use super::format::{NONE, clean, count, fit, plural, probability, share, value};
-use super::summary::{place, ranked, sentence, significance, what_moved};
+use super::summary::{compared_with, place, ranked, sentence, significance, what_moved};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
 
@@ -66,10 +66,9 @@ pub fn render(report: &Report, style: Style) -> String {
     let several = if paths > 1 { format!(", data of {}", plural(paths, "path")) } else { String::new() };
     let _ = writeln!(
         out,
-        "{}{version}, baseline {} of {}{several}",
+        "{}{version}, {}{several}",
         clean(&report.model.name),
-        clean(&id),
-        plural(report.baseline.rows, "row")
+        compared_with(&report.baseline, &clean(&id))
     );
     draw_windows(&mut out, &report.windows, pen);
     draw_notes(&mut out, report, pen);

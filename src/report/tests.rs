@@ -88,6 +88,7 @@ fn window(start: Option<i64>, segment: Option<Segment>, features: Vec<Feature>) 
         end: start.map(|start| Timestamp::from_micros(start + DAY)),
         segment,
         rows: 1000,
+        reference: None,
         arrival: Some(Arrival { late_rows: 0, revision: 0, is_final: true, partial: false }),
         verdict: super::of_windows(features.iter().map(|feature| feature.verdict)),
         metrics: Metrics::default(),
@@ -99,7 +100,12 @@ fn report(windows: Vec<Window>) -> Report {
     Report {
         schema: SCHEMA.to_owned(),
         model: Model { name: "flights".to_owned(), version: "2001-01".to_owned() },
-        baseline: Baseline { id: "3f2a9c01d4e5b6a7c8d9".to_owned(), rows: 1_000_000, excluded_rows: 0 },
+        baseline: Baseline {
+            id: "3f2a9c01d4e5b6a7c8d9".to_owned(),
+            rows: 1_000_000,
+            excluded_rows: 0,
+            moving_windows: None,
+        },
         verdict: super::of_windows(windows.iter().map(|window| window.verdict)),
         input: Input { rows: 1000, ..Input::default() },
         windows,

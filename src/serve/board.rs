@@ -15,8 +15,17 @@ pub struct ShownModel {
     pub config: Config,
     /// What its windows are compared with.
     pub baseline: Arc<Baseline>,
-    /// The baseline's id (SEMANTICS S5).
+    /// The baseline's id (SEMANTICS S5), or the grid's if the baseline moves.
     pub baseline_id: String,
+}
+
+impl ShownModel {
+    /// What its windows are compared with, as the API shows it.
+    #[must_use]
+    pub fn baseline_shown(&self) -> serde_json::Value {
+        let moving = self.config.moving().map(|moving| moving.windows());
+        serde_json::json!({"id": self.baseline_id, "rows": self.baseline.rows(), "moving_windows": moving})
+    }
 }
 
 /// Everything that is at work at one time.

@@ -109,7 +109,7 @@ impl Model {
                     .map_err(|_| at(format!("the feature `{}` of the baseline is nowhere", feature.name())))
             })
             .collect::<Result<_>>()?;
-        let baseline_id = baseline.id();
+        let baseline_id = judge::baseline_id(&config, &baseline);
         Ok(Self {
             config,
             baseline: Arc::new(baseline),

@@ -13,7 +13,7 @@ use super::alerting;
 use super::model::Model;
 use crate::config::{Config, Window};
 use crate::exit::{Error, Result};
-use crate::job::judge::{Judge, gap};
+use crate::job::judge::{At, Counts, Judge, gap};
 use crate::job::seen::kept_window;
 use crate::report::wire;
 
@@ -93,7 +93,7 @@ impl Watch {
     ) -> Result<Self> {
         let own = &model.config.windows[window];
         let grid = grid(own)?;
-        let timing = timing(own, grid);
+        let timing = timing(&model.config, own, grid);
         let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let policy = policy(&model.config, own, grid);
         let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
@@ -156,8 +156,8 @@ impl Watch {
             });
             let is_complete = !arrival.partial
                 && !span.may_lack_its_beginning(None, self.series.oldest(), own.out_of_orderness.micros());
-            let at = Some((self.grid, index));
-            let windows = judge.windows(self.series.accumulator(), at, arrival, is_complete);
+            let counts = Counts { accumulator: self.series.accumulator(), first: self.series.first_pane() };
+            let windows = judge.windows(counts, At::Time(self.grid, index), arrival, is_complete);
             self.follow(&mut closed, windows, index, span);
         }
         closed
@@ -166,7 +166,7 @@ impl Watch {
     /// Takes new waiting times and another alert policy on the same windows.
     pub(super) fn retime(&mut self, model: &Model) -> Result<()> {
         let own = &model.config.windows[self.window];
-        self.series.retime(timing(own, self.grid))?;
+        self.series.retime(timing(&model.config, own, self.grid))?;
         self.track.set_policy(policy(&model.config, own, self.grid))?;
         Ok(())
     }
@@ -273,12 +273,13 @@ fn offset(window: &Window) -> i64 {
     window.cut.map_or(0, |cut| cut.offset.micros())
 }
 
-fn timing(window: &Window, grid: Grid) -> Timing {
+fn timing(config: &Config, window: &Window, grid: Grid) -> Timing {
     Timing {
         grid,
         out_of_orderness: window.out_of_orderness.micros(),
         lateness: window.lateness.micros(),
         debounce: DEBOUNCE,
+        keep: config.moving().map_or(0, |moving| moving.n_panes(grid.panes_per_window())),
     }
 }
 

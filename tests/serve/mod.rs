@@ -9,6 +9,7 @@ mod faults;
 mod freshness;
 mod ingest;
 mod interleave;
+mod moving;
 mod odd;
 mod order;
 mod reload;
@@ -36,6 +37,14 @@ features: {x: numeric, y: numeric, c: categorical}
 alert: {windows: 2 of 3, resolve_after: 2}
 sinks: [record]
 "#;
+
+/// The same against the windows before each.
+fn moving_model(windows: u32) -> String {
+    MODEL.replace(
+        "baseline: baseline.parquet",
+        &format!("baseline: {{path: baseline.parquet, moving: {{windows: {windows}}}}}"),
+    )
+}
 
 /// A folder with a model, a service of this `source` (the value of its YAML key), and sinks besides `record`.
 fn service(folder: &Folder, source: &str, sinks: &str) {

@@ -122,6 +122,7 @@ pub fn run(fleet: Fleet) -> Result<Outcome> {
                     scores: &measured.scores,
                     error: None,
                     skipped: None,
+                    lacks: None,
                 })
                 .collect();
             let mut outcome = Outcome { windows: 1, ..Outcome::default() };

@@ -1,6 +1,7 @@
 //! An accumulator: the states of all features, for every pane and segment seen.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::Array;
@@ -408,6 +409,11 @@ impl Accumulator {
         self.slots.of_pane(pane).filter_map(|key| key.segment.as_ref())
     }
 
+    /// The panes within these that hold rows, in order.
+    pub fn panes_within(&self, panes: RangeInclusive<i64>) -> impl Iterator<Item = i64> {
+        self.slots.panes_within(panes)
+    }
+
     /// The rows of several slots together.
     #[must_use]
     pub fn rows_of(&self, keys: &[SlotKey]) -> u64 {
@@ -427,6 +433,25 @@ impl Accumulator {
             (None, None) => return Ok(FeatureState::empty(&feature.cells)),
         };
         view.map(StateView::to_state).map_err(|error| Error::new(ErrorKind::Schema, error))
+    }
+
+    /// Adds the state of feature number `feature` in the slot of `key` to `sum`; nothing if there is no such slot.
+    ///
+    /// # Errors
+    ///
+    /// `Schema` as [`Self::state`]; `Mismatch` if `sum` is of another feature.
+    pub fn add_state(&self, feature: usize, key: &SlotKey, sum: &mut FeatureState) -> Result<()> {
+        let feature = &self.features[feature];
+        let view = match (self.slots.find(key), &feature.error) {
+            (Some(slot), _) => feature.view(slot),
+            (None, Some(error)) => Err(error.as_str()),
+            (None, None) => return Ok(()),
+        };
+        match (view.map_err(|error| Error::new(ErrorKind::Schema, error))?, sum) {
+            (StateView::Numeric(state), FeatureState::Numeric(sum)) => sum.merge(state),
+            (StateView::Categorical(state), FeatureState::Categorical(sum)) => sum.merge(state),
+            _ => Err(different_kinds()),
+        }
     }
 
     /// The rows of a slot, and each feature's state in it or why there is none; `None` if there is no such slot.

@@ -4,6 +4,7 @@
 //! to the next new one: a service makes and drops panes for months, and holds no more than it needs at once.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::accumulate::NO_SLOT;
@@ -66,6 +67,14 @@ impl SlotTable {
     pub(super) fn of_pane(&self, pane: Option<i64>) -> impl Iterator<Item = &SlotKey> {
         let first = SlotKey { pane, segment: None };
         self.places.range(first..).map(|(key, _)| key).take_while(move |key| key.pane == pane)
+    }
+
+    /// The panes within these that have slots, in order. The whole, which every pane has, comes first among its slots.
+    pub(super) fn panes_within(&self, panes: RangeInclusive<i64>) -> impl Iterator<Item = i64> {
+        let first = SlotKey { pane: Some(*panes.start()), segment: None };
+        let keys = self.places.range(first..).map(|(key, _)| key);
+        let whole = keys.take_while(move |key| key.pane.is_some_and(|pane| pane <= *panes.end()));
+        whole.filter(|key| key.segment.is_none()).filter_map(|key| key.pane)
     }
 
     pub(super) fn rows(&self, place: u32) -> u64 {

@@ -23,7 +23,7 @@ use crate::accumulate::{Accumulator, FeatureState};
 use crate::codec;
 use crate::digest::sha256_hex;
 use crate::feature::FeatureCells;
-use crate::window::Grid;
+use crate::window::{Grid, Preceding};
 use crate::{Error, ErrorKind, Result};
 
 /// A frozen baseline.
@@ -169,6 +169,22 @@ impl Baseline {
             bytes.extend((segment.len() as u64).to_le_bytes());
             bytes.extend(segment.as_bytes());
             bytes.extend(rows.to_le_bytes());
+        }
+        sha256_hex(&bytes)
+    }
+
+    /// The name of what windows are counted on: features, cells and segments, without a row of the baseline's. It stands in
+    /// place of [`Self::id`] where the baseline's counts are compared with nothing, because the windows before each window
+    /// are its baseline (SEMANTICS S20, S25); how many of them is part of the name, since it decides what a verdict says.
+    #[must_use]
+    pub fn moving_id(&self, preceding: Preceding) -> String {
+        let mut bytes = preceding.windows().to_le_bytes().to_vec();
+        for feature in &self.features {
+            bytes.extend(sha256_hex(&codec::encode_grid(feature)).as_bytes());
+        }
+        for segment in self.segments.keys() {
+            bytes.extend((segment.len() as u64).to_le_bytes());
+            bytes.extend(segment.as_bytes());
         }
         sha256_hex(&bytes)
     }

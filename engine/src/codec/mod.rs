@@ -31,6 +31,14 @@ pub fn encode_feature(feature: &BaselineFeature) -> Vec<u8> {
     write_feature(feature, feature.design_effects())
 }
 
+/// What a feature's counts stand on, without any count: its name and cells.
+pub(crate) fn encode_grid(feature: &BaselineFeature) -> Vec<u8> {
+    let mut writer = begin(FEATURE);
+    writer.text(feature.name());
+    cells::write(&mut writer, feature.cells());
+    writer.into_bytes()
+}
+
 /// The same without design effects: what a baseline is named after.
 pub(crate) fn encode_content(feature: &BaselineFeature) -> Vec<u8> {
     write_feature(feature, &BTreeMap::new())

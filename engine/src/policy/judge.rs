@@ -30,12 +30,15 @@ pub struct Policy {
     pub rules: RuleSet,
     /// Rows that a metric needs in a window ([`default::MIN_ROWS`] unless the model says otherwise).
     pub min_rows: u64,
+    /// Rows that it needs in the baseline: 0 for a frozen one, which somebody chose; `min_rows` where windows before it stand
+    /// for one (SEMANTICS S25). A segment needs [`default::MIN_BASELINE_ROWS`] in any case.
+    pub min_baseline_rows: u64,
 }
 
 impl Default for Policy {
-    /// No rules, [`default::MIN_ROWS`].
+    /// No rules, [`default::MIN_ROWS`], a frozen baseline.
     fn default() -> Self {
-        Self { rules: RuleSet::default(), min_rows: default::MIN_ROWS }
+        Self { rules: RuleSet::default(), min_rows: default::MIN_ROWS, min_baseline_rows: 0 }
     }
 }
 
@@ -64,6 +67,8 @@ pub struct FeatureInput<'a> {
     pub error: Option<&'a str>,
     /// Why the feature is not looked at.
     pub skipped: Option<&'a str>,
+    /// Why there is not enough yet to compare with, though the window can be measured: windows before it are missing.
+    pub lacks: Option<&'a str>,
 }
 
 /// The row count of one segment in the window, measured.
@@ -227,11 +232,17 @@ impl Needs {
         let lack = |rows: u64, baseline: u64, what: &str| {
             if rows < policy.min_rows {
                 Some(format!("{}, {} are needed", counted(rows, what), policy.min_rows))
-            } else if input.segment.is_some() && baseline < default::MIN_BASELINE_ROWS {
-                let (least, baseline) = (default::MIN_BASELINE_ROWS, counted(baseline, what));
-                Some(format!("{baseline} in the segment's baseline, {least} are needed"))
+            } else if let Some(lacks) = input.lacks {
+                Some(lacks.to_owned())
             } else {
-                None
+                let (least, whose) = match input.segment {
+                    Some(_) => {
+                        (policy.min_baseline_rows.max(default::MIN_BASELINE_ROWS), "segment's baseline")
+                    }
+                    None => (policy.min_baseline_rows, "baseline"),
+                };
+                (baseline < least)
+                    .then(|| format!("{} in the {whose}, {least} are needed", counted(baseline, what)))
             }
         };
         Self {

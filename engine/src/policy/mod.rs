@@ -24,6 +24,7 @@
 //!     scores: &scores,
 //!     error: None,
 //!     skipped: None,
+//!     lacks: None,
 //! };
 //! let verdicts = judge(&Policy::default(), &[carrier]);
 //! assert_eq!(verdicts[0].verdict, Verdict::Drift);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Measured, Place, family};
+use super::{Against, Measured, Place, family};
 use crate::Metric;
 use crate::accumulate::CategoricalState;
 use crate::feature::{Categories, Category};
@@ -15,6 +15,7 @@ pub(super) fn measure(
     cells: &Categories,
     baseline: &CategoricalState,
     window: &CategoricalState,
+    against: Against,
     deff: f64,
 ) -> Measured {
     let (p, q) = (baseline.cells.to_vec(), window.cells.to_vec());
@@ -22,9 +23,13 @@ pub(super) fn measure(
     let pool = family(&p, &q, &[cells.other(), cells.new_cell()], deff, &mut scores);
     let (n, baseline_n) = (window.values(), baseline.values());
     let new = q[cells.new_cell()];
-    // Good-Turing speaks of the whole baseline; a segment has no count of singletons of its own.
-    let singletons = cells.singletons().min(baseline_n);
-    scores.insert(Metric::NewCategoryRate, new_category(new, n, singletons, baseline_n, deff));
+    let new_rate = match against {
+        // Good-Turing speaks of the whole baseline; a segment has no count of singletons of its own.
+        Against::Frozen => new_category(new, n, cells.singletons().min(baseline_n), baseline_n, deff),
+        // What is new to the dictionary came at a rate that was counted.
+        Against::Moving => rate(new, n, p[cells.new_cell()], baseline_n, deff),
+    };
+    scores.insert(Metric::NewCategoryRate, new_rate);
     scores.insert(Metric::NullRate, rate(window.nulls, window.rows, baseline.nulls, baseline.rows, deff));
     scores.insert(
         Metric::TypeErrorRate,

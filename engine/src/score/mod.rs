@@ -72,6 +72,16 @@ pub enum Place {
     Rest(Vec<(String, u64)>),
 }
 
+/// Whose rows a window is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Against {
+    /// Those from which the cells were made, or a part of them: a baseline, a segment of it.
+    Frozen,
+    /// Those of other windows. What the cells know beside their edges (means, the range, the categories seen once) is then
+    /// not known of them, and is not taken for theirs.
+    Moving,
+}
+
 /// Measures `window` against `baseline`, two states of a feature with these `cells`.
 ///
 /// `design_effect` divides the effective sample size of p-values and does nothing else (SEMANTICS S6).
@@ -85,6 +95,30 @@ pub fn measure(
     window: &FeatureState,
     design_effect: f64,
 ) -> Result<Measured> {
+    compare(cells, (Against::Frozen, baseline), window, design_effect)
+}
+
+/// Measures `window` against the windows `before` it, whose rows were counted on the same `cells` and are not those that
+/// the cells were made from (SEMANTICS S25).
+///
+/// # Errors
+///
+/// As [`measure`].
+pub fn measure_moving(
+    cells: &FeatureCells,
+    before: &FeatureState,
+    window: &FeatureState,
+    design_effect: f64,
+) -> Result<Measured> {
+    compare(cells, (Against::Moving, before), window, design_effect)
+}
+
+fn compare(
+    cells: &FeatureCells,
+    (against, baseline): (Against, &FeatureState),
+    window: &FeatureState,
+    design_effect: f64,
+) -> Result<Measured> {
     let n_cells = |state: &FeatureState| match state {
         FeatureState::Numeric(state) => state.cells.n_cells(),
         FeatureState::Categorical(state) => state.cells.n_cells(),
@@ -94,13 +128,13 @@ pub fn measure(
     }
     match (cells, baseline, window) {
         (FeatureCells::Numeric(cells), FeatureState::Numeric(baseline), FeatureState::Numeric(window)) => {
-            Ok(numeric::measure(cells, baseline, window, design_effect))
+            Ok(numeric::measure(cells, baseline, window, against, design_effect))
         }
         (
             FeatureCells::Categorical(cells),
             FeatureState::Categorical(baseline),
             FeatureState::Categorical(window),
-        ) => Ok(categorical::measure(cells, baseline, window, design_effect)),
+        ) => Ok(categorical::measure(cells, baseline, window, against, design_effect)),
         _ => Err(Error::new(ErrorKind::Mismatch, "the states are not of this feature's kind")),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Measured, Place, Pool, family};
+use super::{Against, Measured, Place, Pool, family};
 use crate::Metric;
 use crate::accumulate::{CellCounts, NumericState};
 use crate::feature::{Edges, Narrowing, NumericCells};
@@ -16,13 +16,15 @@ pub(super) fn measure(
     cells: &NumericCells,
     baseline: &NumericState,
     window: &NumericState,
+    against: Against,
     deff: f64,
 ) -> Measured {
+    let is_moving = against == Against::Moving;
     let mut p = baseline.cells.to_vec();
-    let q = window.cells.to_vec();
+    let mut q = window.cells.to_vec();
     let mut atoms = cells.edges.atoms();
     let mut means = std::borrow::Cow::Borrowed(&cells.means);
-    if window.narrowed
+    if (window.narrowed || (is_moving && baseline.narrowed))
         && let Edges::F64(edges) = &cells.edges
     {
         // Cells that collide for float32 rows are merged on the baseline's side too (SEMANTICS S4). A merged cell
@@ -30,6 +32,10 @@ pub(super) fn measure(
         let narrowing = Narrowing::new(edges);
         let unmerged = std::mem::take(&mut p);
         p = narrowing.merge(&unmerged);
+        if is_moving {
+            // Of two windows only one may have been narrowed; merging twice is merging once.
+            q = narrowing.merge(&q);
+        }
         for (cell, to) in narrowing.merged_into.iter().enumerate() {
             let to = usize::from(*to);
             if p[to] > unmerged[to] && cell == to {
@@ -63,7 +69,7 @@ pub(super) fn measure(
 
     let moments = (moments(cells, baseline, &p), moments(cells, window, &q));
     let mut w1 = line.distance(cells, baseline, window, moments);
-    if baseline.values() != cells.values || baseline.overflow.0 > 0 {
+    if is_moving || baseline.values() != cells.values || baseline.overflow.0 > 0 {
         widen(&mut w1, cells, &p, &means);
     }
     // No field is ever infinite.
@@ -92,7 +98,9 @@ pub(super) fn measure(
         Metric::TypeErrorRate,
         rate(window.type_errors, window.rows, baseline.type_errors, baseline.rows, deff),
     );
-    let known = (outside(&p, &beside[0]) + lone_ends(cells, &p, &atoms)).min(baseline_n);
+    // The ends of the range are rows of the frozen baseline, not of other windows.
+    let lone = if is_moving { 0 } else { lone_ends(cells, &p, &atoms) };
+    let known = (outside(&p, &beside[0]) + lone).min(baseline_n);
     scores.insert(Metric::OutOfRangeRate, rate(outside(&q, &beside[1]), n, known, baseline_n, deff));
     Measured {
         rows: window.rows,
@@ -237,6 +245,10 @@ impl CellsOnLine {
             (window.overflow.0 == 0).then(|| mean(sum, count) * count_as_float(count))
         };
         let last = q.len() - 1;
+        // A frozen baseline has no rows there: they are what its range was taken from.
+        if baseline.overflow.0 > 0 && p[0] + p[last] > 0 {
+            return Score::none("rows of the baseline lie too far out to be summed");
+        }
         let mut means = vec![mean(baseline.tails.0, p[0])];
         means.extend(&self.means[low..high]);
         means.push(mean(baseline.tails.1, p[last]));

@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::stream::Phase;
-use crate::window::{Grid, MAX_EMPTY_WINDOWS};
+use crate::stream::{Phase, Timing};
+use crate::window::MAX_EMPTY_WINDOWS;
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(super) struct Said {
 pub(super) struct Agenda {
     /// How far the last window of a pane, and the first pane of a window, lie from it.
     reach: i64,
+    /// How many panes before a window's first it is compared with.
+    keep: i64,
     /// The panes that hold rows and that an unfinished window needs, and maybe some before them.
     occupied: BTreeSet<i64>,
     /// The first window of which the last word was not said; `None` before the first last word.
@@ -49,9 +51,10 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    pub(super) fn new(grid: &Grid) -> Self {
+    pub(super) fn new(timing: &Timing) -> Self {
         Self {
-            reach: grid.panes_per_window() - 1,
+            reach: timing.grid.panes_per_window() - 1,
+            keep: timing.keep,
             occupied: BTreeSet::new(),
             next: None,
             ended: None,
@@ -64,12 +67,12 @@ impl Agenda {
 
     /// An agenda as it was when it was stored; what was said is of windows not before `next`.
     pub(super) fn restored(
-        grid: &Grid,
+        timing: &Timing,
         occupied: BTreeSet<i64>,
         (next, frozen): (Option<i64>, Option<i64>),
         (said, changed): (BTreeMap<i64, Said>, BTreeSet<i64>),
     ) -> Self {
-        Self { occupied, next, frozen, said, changed, ..Self::new(grid) }
+        Self { occupied, next, frozen, said, changed, ..Self::new(timing) }
     }
 
     /// Rows were counted in `pane`.
@@ -174,14 +177,19 @@ impl Agenda {
         before.map(|pane| pane.saturating_add(self.reach) + 1).max(self.next)
     }
 
-    /// Windows from this one on are unfinished, so panes that lie more than a window before it are not needed.
-    pub(super) fn first_needed_pane(&self) -> Option<i64> {
+    /// Windows from this one on are unfinished, so panes that lie more than a window before it take part in none.
+    pub(super) fn first_open_pane(&self) -> Option<i64> {
         let unfinished = self.next.or_else(|| {
             // Before the first last word: what is frozen and holds rows waits for its own.
             let thawed = self.frozen? + 1;
             Some(self.occupied.first().map_or(thawed, |pane| thawed.min(*pane)))
         })?;
         Some(unfinished.saturating_sub(self.reach))
+    }
+
+    /// Panes before this one are needed no more: neither in a window nor to compare one with.
+    fn first_needed_pane(&self) -> Option<i64> {
+        Some(self.first_open_pane()?.saturating_sub(self.keep))
     }
 
     /// Forgets the panes that no unfinished window needs, and says which.

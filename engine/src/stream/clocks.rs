@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn s15_the_watermark_is_the_least_of_the_active_and_never_moves_back() {
         let grid = Grid::new(60_000_000, 60_000_000, 0).unwrap();
-        let timing = Timing { grid, out_of_orderness: 10, lateness: 0, debounce: 0 };
+        let timing = Timing { grid, out_of_orderness: 10, lateness: 0, debounce: 0, keep: 0 };
         let mut clocks = Clocks::default();
         let mut at = |partition: u32, newest: Option<i64>, is_idle: bool| {
             clocks.partitions.insert(PartitionId(partition), Clock { newest, is_idle });

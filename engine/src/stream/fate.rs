@@ -132,7 +132,7 @@ mod tests {
 
     fn timing(out_of_orderness: i64, lateness: i64) -> Timing {
         let grid = Grid::new(2_000, 1_000, 0).unwrap();
-        Timing { grid, out_of_orderness, lateness, debounce: 0 }
+        Timing { grid, out_of_orderness, lateness, debounce: 0, keep: 0 }
     }
 
     /// The rule as it is written, for one row.

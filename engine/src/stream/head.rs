@@ -17,12 +17,14 @@ use crate::window::{Grid, Pane};
 use crate::{Error, ErrorKind, Result};
 
 const SERIES: &[u8; 4] = b"dlw\0";
+/// A series that keeps panes to compare windows with has two fields more.
+const MOVING: &[u8; 4] = b"dlv\0";
 
 impl Series {
     /// Everything but the panes, as bytes. Equal series have equal bytes.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {
-        let mut writer = codec::begin(SERIES);
+        let mut writer = codec::begin(magic_of(&self.timing));
         writer.text(&self.panes.features_id());
         for edge in grid_of(&self.timing.grid) {
             writer.long(edge);
@@ -56,6 +58,9 @@ impl Series {
         }
         write_maybe(&mut writer, self.oldest);
         write_maybe(&mut writer, self.begins);
+        if self.timing.keep > 0 {
+            writer.long(self.timing.keep);
+        }
         writer.into_bytes()
     }
 
@@ -66,7 +71,7 @@ impl Series {
     ///
     /// `Codec` if the bytes are damaged, foreign, or of a newer version.
     pub fn newest_of(head: &[u8]) -> Result<Option<i64>> {
-        let mut reader = codec::open(head, SERIES)?;
+        let mut reader = codec::open(head, MOVING).or_else(|_| codec::open(head, SERIES))?;
         reader.text()?;
         for _ in 0..3 {
             reader.long()?;
@@ -98,7 +103,7 @@ impl Series {
     ) -> Result<Self> {
         let mut series = Self::new(timing, cells);
         let timing = series.timing;
-        let mut reader = codec::open(head, SERIES)?;
+        let mut reader = codec::open(head, magic_of(&timing))?;
         ensure_same(&mut reader, "features or edges", |reader| {
             Ok(reader.text()? == series.panes.features_id())
         })?;
@@ -126,13 +131,26 @@ impl Series {
         if series.oldest > series.clocks.newest() {
             return Err(damaged("the oldest row is newer than the newest".to_owned()));
         }
+        if timing.keep > 0 {
+            ensure_same(&mut reader, "windows before it", |reader| Ok(reader.long()? == timing.keep))?;
+        }
         reader.ensure_end()?;
         series.panes.restore(first_pane(&timing.grid)..=timing.grid.pane_of(i64::MAX).0, slots)?;
-        let occupied = series.panes.occupied().map(|(pane, _)| pane).collect();
-        series.agenda = Agenda::restored(&timing.grid, occupied, (next, frozen), (said, changed));
+        let occupied: BTreeSet<i64> = series.panes.occupied().map(|(pane, _)| pane).collect();
+        if timing.keep > 0
+            && occupied.first().is_some_and(|pane| series.first_pane().is_none_or(|first| first > *pane))
+        {
+            return Err(damaged("a pane lies before the first that held rows".to_owned()));
+        }
+        series.agenda = Agenda::restored(&timing, occupied, (next, frozen), (said, changed));
         series.advance();
         Ok(series)
     }
+}
+
+/// How the bytes begin.
+fn magic_of(timing: &Timing) -> &'static [u8; 4] {
+    if timing.keep > 0 { MOVING } else { SERIES }
 }
 
 /// The length, the distance and the offset of windows.

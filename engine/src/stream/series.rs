@@ -66,11 +66,12 @@ impl Series {
     /// A series that has seen nothing, for features with these cells.
     #[must_use]
     pub fn new(timing: Timing, cells: Vec<Arc<FeatureCells>>) -> Self {
+        let timing = timing.floored();
         Self {
-            timing: timing.floored(),
+            timing,
             panes: Panes::new(cells),
             clocks: Clocks::default(),
-            agenda: Agenda::new(&timing.grid),
+            agenda: Agenda::new(&timing),
             missed: BTreeMap::new(),
             totals: Added::default(),
             oldest: None,
@@ -128,12 +129,13 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// `Plan` if the grid is another one: windows that lie elsewhere are another series. Then nothing is changed.
+    /// `Plan` if the grid is another one, or more or fewer panes are to be kept: windows that lie elsewhere or are compared
+    /// with other windows are another series. Then nothing is changed.
     pub fn retime(&mut self, timing: Timing) -> Result<()> {
-        if timing.grid != self.timing.grid {
+        if timing.grid != self.timing.grid || timing.floored().keep != self.timing.keep {
             return Err(Error::new(
                 ErrorKind::Plan,
-                "a series keeps its windows' length, distance and offset: start a new series for others",
+                "a series keeps its windows' length, distance and offset, and how many it looks back: start a new series for others",
             ));
         }
         self.timing = timing.floored();
@@ -247,6 +249,13 @@ impl Series {
         self.begins
     }
 
+    /// The first pane that ever held a row: windows before it were never seen. When a window is final, no row can move it
+    /// back to before that window any more.
+    #[must_use]
+    pub fn first_pane(&self) -> Option<i64> {
+        self.oldest.map(|oldest| self.timing.grid.pane_of(oldest).0)
+    }
+
     /// What became of all rows since the series began.
     #[must_use]
     pub fn totals(&self) -> Added {
@@ -268,7 +277,7 @@ impl Series {
 
     /// Places the rows that were judged, and counts those that are not counted in a pane.
     fn place(&mut self, times: &[Option<i64>]) -> Added {
-        let needed = self.agenda.first_needed_pane();
+        let needed = self.agenda.first_open_pane();
         let mut added = Added::default();
         self.panes.placement.clear();
         let mut oldest_pane = self.oldest.map(|oldest| self.timing.grid.pane_of(oldest).0);
@@ -312,7 +321,7 @@ impl Series {
     }
 
     fn forget_missed(&mut self) {
-        let Some(first) = self.agenda.first_needed_pane() else { return };
+        let Some(first) = self.agenda.first_open_pane() else { return };
         if self.missed.first_key_value().is_some_and(|(pane, _)| *pane < first) {
             self.missed = self.missed.split_off(&first);
         }

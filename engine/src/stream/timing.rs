@@ -13,6 +13,8 @@ pub struct Timing {
     pub lateness: i64,
     /// Processing time between a window's last closing and a `LATE` revision of it.
     pub debounce: i64,
+    /// How many panes before an unfinished window's first are kept, because it is compared with them (SEMANTICS S25).
+    pub keep: i64,
 }
 
 impl Timing {
@@ -23,6 +25,7 @@ impl Timing {
             out_of_orderness: self.out_of_orderness.max(0),
             lateness: self.lateness.max(0),
             debounce: self.debounce.max(0),
+            keep: self.keep.max(0),
         }
     }
 
@@ -71,7 +74,7 @@ mod tests {
             watermark in -50_000_i64..50_000,
         ) {
             let grid = Grid::new(3 * every, every, base).unwrap();
-            let timing = Timing { grid, out_of_orderness: 0, lateness, debounce: 0 };
+            let timing = Timing { grid, out_of_orderness: 0, lateness, debounce: 0, keep: 0 };
             let (ended, frozen) = (timing.ended(watermark), timing.frozen(watermark));
             for pane in -80..80 {
                 let end = grid.pane_span(Pane(pane)).end;
@@ -86,11 +89,14 @@ mod tests {
     #[test]
     fn s14_the_ends_of_time_overflow_nothing() {
         let grid = Grid::new(60_000_000, 1_000_000, 0).unwrap();
-        let timing = Timing { grid, out_of_orderness: i64::MAX, lateness: i64::MAX, debounce: i64::MAX };
+        let timing =
+            Timing { grid, out_of_orderness: i64::MAX, lateness: i64::MAX, debounce: i64::MAX, keep: 0 };
         assert_eq!(timing.watermark(-5), i64::MIN);
         assert_eq!(timing.frozen(i64::MIN), grid.pane_of(i64::MIN).0 - 1);
         assert_eq!(timing.thaws_until(i64::MAX), i64::MAX);
-        let negative = Timing { out_of_orderness: -1, lateness: i64::MIN, debounce: -7, ..timing }.floored();
-        assert_eq!((negative.out_of_orderness, negative.lateness, negative.debounce), (0, 0, 0));
+        let negative =
+            Timing { out_of_orderness: -1, lateness: i64::MIN, debounce: -7, keep: -2, ..timing }.floored();
+        assert_eq!((negative.out_of_orderness, negative.lateness), (0, 0));
+        assert_eq!((negative.debounce, negative.keep), (0, 0));
     }
 }

@@ -56,7 +56,7 @@ const SECOND: i64 = 1_000_000;
 
 fn timing() -> Timing {
     let grid = Grid::new(60 * SECOND, 20 * SECOND, 0).expect("a grid");
-    Timing { grid, out_of_orderness: 5 * SECOND, lateness: 10 * SECOND, debounce: SECOND }
+    Timing { grid, out_of_orderness: 5 * SECOND, lateness: 10 * SECOND, debounce: SECOND, keep: 0 }
 }
 
 /// Rows at these seconds.

@@ -20,7 +20,7 @@ pub use self::run::{Paths, Run};
 pub use self::segment::Segment;
 pub(crate) use self::value::instant;
 use self::value::is_zero;
-pub use self::window::{Arrival, Window};
+pub use self::window::{Arrival, Reference, Window};
 use super::verdict::Verdict;
 use crate::time::Timestamp;
 
@@ -75,6 +75,9 @@ pub struct Baseline {
     /// Rows of its files that `where` left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub excluded_rows: u64,
+    /// How many windows before each it is compared with, if not with these rows: they only make the cells then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving_windows: Option<u64>,
 }
 
 /// Every row of the data is in a window or in one of these.

@@ -24,6 +24,9 @@ pub struct Window {
     pub segment: Option<Segment>,
     /// Its rows.
     pub rows: u64,
+    /// The windows before it, if those are what it is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
     /// What depends on when rows arrived; left out by `--reproducible`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<Arrival>,
@@ -34,6 +37,17 @@ pub struct Window {
     pub metrics: Metrics,
     /// The features, in the baseline's order.
     pub features: Vec<Feature>,
+}
+
+/// The windows before a window, as what it is compared with (SEMANTICS S25).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// How many of them there are: with fewer than `of` nothing is judged.
+    pub windows: u64,
+    /// How many the model file asks for.
+    pub of: u64,
+    /// Their rows, of the window's segment.
+    pub rows: u64,
 }
 
 /// What depends on when rows arrived.

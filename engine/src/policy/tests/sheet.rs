@@ -98,6 +98,7 @@ impl Sheet {
             scores: &self.scores,
             error: None,
             skipped: None,
+            lacks: None,
         }
     }
 

@@ -1,12 +1,13 @@
 //! The laws of a series: it is the rules as they are written, whatever happens, and whenever it is interrupted.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use driftlead_engine::accumulate::SlotKey;
 use driftlead_engine::feature::FeatureCells;
 use driftlead_engine::stream::{Closing, PartitionId, Phase, Series, Timing};
-use driftlead_engine::window::{Pane, Slot, WindowIndex};
+use driftlead_engine::window::{Pane, Preceding, Slot, WindowIndex};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError};
 
@@ -196,6 +197,7 @@ fn check_against_reference(timing: Timing, events: &[Event]) -> Result<(), TestC
             prop_assert_eq!(driver.poll(), Some(expected));
             if let Closing::Window { index, .. } = expected {
                 check_window(&driver.series, &cells, index, &reference.rows_of(index.0))?;
+                check_before(&driver.series, &cells, index, &reference)?;
             }
         }
         prop_assert_eq!(driver.poll(), None);
@@ -209,7 +211,9 @@ fn check_against_reference(timing: Timing, events: &[Event]) -> Result<(), TestC
         prop_assert_eq!(held, needed.into_iter().collect::<Vec<_>>());
     }
     prop_assert_eq!(final_slots(&driver.log), reference.list());
-    prop_assert_eq!(driver.series.accumulator().slots().count(), 0, "all is said");
+    if timing.keep == 0 {
+        prop_assert_eq!(driver.series.accumulator().slots().count(), 0, "all is said");
+    }
     Ok(())
 }
 
@@ -238,6 +242,27 @@ fn check_window(
         let expected = (own.len() as u64, counted_at_once(cells, &own));
         prop_assert_eq!(merged(series.accumulator(), panes.clone(), Some(segment)), expected);
     }
+    Ok(())
+}
+
+/// What the windows before it hold is what their rows hold, for as long as it can be asked for.
+fn check_before(
+    series: &Series,
+    cells: &[Arc<FeatureCells>],
+    index: WindowIndex,
+    reference: &Reference,
+) -> Result<(), TestCaseError> {
+    let timing = series.timing();
+    let panes = timing.grid.panes_per_window();
+    let Some(windows) = u32::try_from(timing.keep / panes).ok().and_then(NonZeroU32::new) else {
+        return Ok(());
+    };
+    let preceding = Preceding::new(windows);
+    let rows = reference.rows_before(index.0);
+    let before = merged(series.accumulator(), preceding.panes_before(index.0, panes), None);
+    prop_assert_eq!(before, (rows.len() as u64, counted_at_once(cells, &rows)));
+    let seen = preceding.seen_since(series.first_pane(), index.0, panes);
+    prop_assert_eq!(seen, reference.seen_before(index.0));
     Ok(())
 }
 
@@ -270,8 +295,12 @@ fn run(driver: &mut Driver, events: &[Event], mut fate: impl FnMut(&mut Driver) 
 
 fn timings() -> impl Strategy<Value = Timing> {
     let panes = prop_oneof![2 => Just(1_i64), 3 => 2_i64..7];
-    (panes, 0_i64..3_000, prop_oneof![Just(0), 0_i64..6_000], 0_i64..60).prop_map(
-        |(panes, orderness, lateness, debounce)| timing(panes, EVERY, orderness, lateness, debounce),
+    let before = prop_oneof![2 => Just(0_i64), 1 => 1_i64..4];
+    (panes, before, 0_i64..3_000, prop_oneof![Just(0), 0_i64..6_000], 0_i64..60).prop_map(
+        |(panes, before, orderness, lateness, debounce)| Timing {
+            keep: before * panes,
+            ..timing(panes, EVERY, orderness, lateness, debounce)
+        },
     )
 }
 
@@ -404,7 +433,9 @@ proptest! {
                 }
             }
             prop_assert_eq!(final_slots(&log), expected.clone());
-            prop_assert_eq!(series.accumulator().slots().count(), 0);
+            if timing.keep == 0 {
+                prop_assert_eq!(series.accumulator().slots().count(), 0);
+            }
         }
     }
 }

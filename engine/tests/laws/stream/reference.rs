@@ -188,9 +188,23 @@ impl Reference {
         self.counted.iter().filter(|(pane, _)| self.holds(window, *pane)).map(|(_, row)| *row).collect()
     }
 
-    /// Whether any window that is not final has this pane.
+    /// The rows counted in the windows that a window is compared with: one, two, ... lengths before it.
+    pub(super) fn rows_before(&self, window: i64) -> Vec<Row> {
+        let length = self.timing.grid.panes_per_window();
+        (1..=self.timing.keep / length).flat_map(|k| self.rows_of(window - k * length)).collect()
+    }
+
+    /// How many of those windows begin no earlier than the first pane with rows.
+    pub(super) fn seen_before(&self, window: i64) -> u32 {
+        let length = self.timing.grid.panes_per_window();
+        let Some(first) = self.counted.iter().map(|(pane, _)| *pane).min() else { return 0 };
+        (1..=self.timing.keep / length).filter(|k| window - (k + 1) * length + 1 >= first).count() as u32
+    }
+
+    /// Whether any window that is not final has this pane, or is compared with it.
     pub(super) fn needs(&self, pane: i64) -> bool {
-        self.final_to.is_none_or(|to| pane + self.timing.grid.panes_per_window() - 1 > to)
+        let reach = self.timing.grid.panes_per_window() - 1 + self.timing.keep;
+        self.final_to.is_none_or(|to| pane + reach > to)
     }
 
     /// The earliest time at which a window that took rows closes again.

@@ -42,7 +42,7 @@ pub(super) fn segments() -> Vec<Arc<str>> {
 
 pub(super) fn timing(panes: i64, every: i64, out_of_orderness: i64, lateness: i64, debounce: i64) -> Timing {
     let grid = Grid::new(panes * every, every, 0).unwrap();
-    Timing { grid, out_of_orderness, lateness, debounce }
+    Timing { grid, out_of_orderness, lateness, debounce, keep: 0 }
 }
 
 /// The cells of a numeric and a categorical feature.
