@@ -60,8 +60,11 @@ fn window<'a>(report: &'a Report, day: i64, segment: Option<&str>) -> &'a Window
     report.windows.iter().find(is_wanted).unwrap_or_else(|| panic!("no window {day} of {segment:?}"))
 }
 
+/// A metric's name, its numbers, and its verdict.
+type Compared = (String, Vec<Option<f64>>, Option<Verdict>);
+
 /// What rests on counts alone, and on the range and scale of neither.
-fn compared(feature: &Feature) -> Vec<(String, Vec<Option<f64>>, Option<Verdict>)> {
+fn compared(feature: &Feature) -> Vec<Compared> {
     let left_out = [
         Metric::Wasserstein,
         Metric::WassersteinNormalized,
@@ -84,11 +87,7 @@ fn compared(feature: &Feature) -> Vec<(String, Vec<Option<f64>>, Option<Verdict>
 
 /// The same verdicts and numbers, but for the last bit: a dictionary is in the order of its own baseline's frequencies, and
 /// floats do not add up in any order.
-fn assert_alike(
-    own: &[(String, Vec<Option<f64>>, Option<Verdict>)],
-    wanted: &[(String, Vec<Option<f64>>, Option<Verdict>)],
-    what: &str,
-) {
+fn assert_alike(own: &[Compared], wanted: &[Compared], what: &str) {
     assert!(own.len() == wanted.len() && own.len() >= 7, "{what}: {own:?}");
     for ((name, numbers, verdict), (other, expected, as_verdict)) in own.iter().zip(wanted) {
         assert_eq!((name, verdict), (other, as_verdict), "{what}");
