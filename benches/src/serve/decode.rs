@@ -51,6 +51,7 @@ pub(crate) fn run(brokers: &str, topic: &str, kind: Kind, rows: u64) -> Result<C
             }
             Event::Gap { reason, .. } => failure = Some(reason.into()),
             Event::Trouble(error) => failure = Some(error.to_string().into()),
+            Event::Lost { partition } => failure = Some(format!("the topic lost {partition}").into()),
             Event::Assigned { .. } | Event::CaughtUp { .. } => {}
         })?;
         if read > 0 && first.is_none() {

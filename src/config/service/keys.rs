@@ -1,5 +1,6 @@
 //! The table of every key of a service file: the one place from which checks, schema and documentation follow.
 
+use super::cluster_keys::{BROKERS, CONNECTION, ENTRA, KAFKA_PROPERTIES, NAMESPACE, PRESET};
 use crate::config::keys::{optional, required};
 use crate::config::shape::{Key, Record, Shape};
 
@@ -13,8 +14,6 @@ pub const PAYLOADS: [&str; 3] = ["full", "hash", "none"];
 pub const SENDS: [&str; 2] = ["alerts", "verdicts"];
 /// Message templates that come with the program.
 pub const TEMPLATES: [&str; 3] = ["teams", "slack", "pagerduty"];
-/// Sets of settings that come with the program.
-pub const PRESETS: [&str; 1] = ["event_hubs"];
 
 /// Where records may come from.
 pub const INPUTS: [&str; 5] = ["kafka", "files", "stdin", "lines", "ingest"];
@@ -24,7 +23,6 @@ pub const TARGETS: [&str; 4] = ["webhook", "kafka", "file", "stdout"];
 pub const FORMATS: [&str; 5] = ["json", "avro", "protobuf", "arrow", "csv"];
 
 const LABELS: Shape = Shape::Several(&Shape::Label);
-const PROPERTIES: Shape = Shape::Table(&Shape::Setting);
 
 /// A service file.
 pub static SERVICE: Record = Record {
@@ -195,80 +193,6 @@ static KAFKA_SOURCE: Record = Record {
     ],
     one_of: &[&["topics", "pattern"]],
 };
-
-const BROKERS: Key = optional(
-    "brokers",
-    Shape::Several(&Shape::Setting),
-    "",
-    "\"127.0.0.1:9092\"",
-    "The brokers to ask first: `host:port`, or several; not with `preset: event_hubs`",
-);
-const PRESET: Key = optional(
-    "preset",
-    Shape::Choice(&PRESETS),
-    "none",
-    "event_hubs",
-    "Settings for a service that speaks Kafka: `event_hubs` needs `connection_string`, or `namespace` and `entra`",
-);
-const CONNECTION: Key = optional(
-    "connection_string",
-    Shape::Secret,
-    "",
-    "\"${EVENT_HUBS}\"",
-    "The connection string of an Event Hubs namespace",
-);
-const NAMESPACE: Key = optional(
-    "namespace",
-    Shape::Text,
-    "",
-    "orders.servicebus.windows.net",
-    "The host of an Event Hubs namespace, in place of a connection string",
-);
-const ENTRA: Key = optional(
-    "entra",
-    Shape::Record(&ENTRA_KEYS),
-    "",
-    "{}",
-    "By which identity of Microsoft Entra the namespace is used; `{}` for the one of the environment",
-);
-
-static ENTRA_KEYS: Record = Record {
-    name: "an identity of Entra",
-    keys: &[
-        optional("tenant", Shape::Label, "", "contoso.onmicrosoft.com", "The directory: an id or a domain"),
-        optional(
-            "client",
-            Shape::Label,
-            "",
-            "11111111-2222-3333-4444-555555555555",
-            "The id of the application, or of one of the machine's identities",
-        ),
-        optional("secret", Shape::Secret, "", "\"${ENTRA_SECRET}\"", "The application's secret"),
-        optional(
-            "token_file",
-            Shape::Text,
-            "",
-            "/var/run/secrets/azure/tokens/azure-identity-token",
-            "The file with the workload's own token, in place of a secret",
-        ),
-        optional(
-            "authority",
-            Shape::Text,
-            "https://login.microsoftonline.com",
-            "https://login.microsoftonline.us",
-            "The address of Entra, which national clouds have of their own",
-        ),
-    ],
-    one_of: &[],
-};
-
-const KAFKA_PROPERTIES: Key = optional(
-    "properties",
-    PROPERTIES,
-    "",
-    "{security.protocol: SSL, ssl.ca.location: /etc/ca.pem}",
-    "Settings of librdkafka, by their names there; `${NAME}` stands for a variable of the environment",
-);
 
 static FILES: Record = Record {
     name: "a source of files",
@@ -485,7 +409,7 @@ const MAX_AGE: Key = optional(
 );
 const HEADERS: Key = optional(
     "headers",
-    PROPERTIES,
+    Shape::Table(&Shape::Setting),
     "",
     "{Authorization: \"Bearer ${HOOK_TOKEN}\"}",
     "Headers of each request; `${NAME}` stands for a variable of the environment",

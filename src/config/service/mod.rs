@@ -4,6 +4,7 @@
 //! [`keys`], and what comes out is a [`Service`], resolved and free of YAML. Nothing is opened on the way, and no secret
 //! is fetched: a file can be checked where neither the models nor the environment of the service are.
 
+mod cluster_keys;
 mod entra;
 mod format;
 mod kafka;
