@@ -1,6 +1,6 @@
 //! Which window closes next: SEMANTICS S13 to S15.
 //!
-//! The law: the final closings, in their order, are [`Grid::slots`] over the panes that hold rows. `slots` sees all
+//! The law: the final closings, in their order, are [`Grid::slots`](crate::window::Grid::slots) over the panes that hold rows. `slots` sees all
 //! rows at once; here rows still come, so a window without rows waits until it is known to lie between two that have
 //! some, and a run of more than [`MAX_EMPTY_WINDOWS`] until no row can end it any more.
 //!
