@@ -21,8 +21,8 @@ use crate::support::service::{Service, metric};
 const KILLS: &str = "DRIFTLEAD_CHAOS_KILLS";
 /// Rows that are new at each kill.
 const NEW: usize = 200;
-/// What was read and not committed is lost with the process; this is how much of it there is to lose.
-const COMMIT_EVERY: &str = "400ms";
+/// So often that kills come before, amid and after commits; what was read and not committed is lost with the process.
+const COMMIT_EVERY: &str = "25ms";
 
 /// How many records the store has passed, over all partitions.
 fn stored(folder: &Folder) -> i64 {
