@@ -135,7 +135,7 @@ pub(super) fn missing(schema: &Schema, config: &Config, name: &str, key: &'stati
 }
 
 /// `who` names a column that is not there: what there is instead.
-pub(super) fn lacking(schema: &Schema, name: &str, who: &str) -> String {
+pub(crate) fn lacking(schema: &Schema, name: &str, who: &str) -> String {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let hint = config::problem::suggest(name, names.iter().copied());
     format!("{who} names the column `{name}`, which the data do not have: {hint}")

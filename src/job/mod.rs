@@ -32,5 +32,5 @@ mod volume;
 pub mod windows;
 
 pub(crate) use self::baseline::raw_schema;
-pub(crate) use self::columns::{baseline_types, declared_types};
+pub(crate) use self::columns::{baseline_types, declared_types, lacking};
 pub(crate) use self::time::event_times;

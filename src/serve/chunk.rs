@@ -19,6 +19,8 @@ pub(super) struct Chunk {
     pub(super) position: Position,
     /// The columns that the source's models want.
     pub(super) decoded: DecodedBatch,
+    /// Places among them of columns that the rows' file does not have, which are null in every row, and what to say of it.
+    pub(super) absent: BTreeMap<usize, String>,
     /// For each of the source's time columns the event time of each row; `None` where the row was set aside.
     pub(super) times: Vec<Vec<Option<i64>>>,
     /// Records that were set aside.
@@ -53,6 +55,8 @@ pub(super) struct DeadLetter {
     pub(super) detail: String,
     /// Where the record stands.
     pub(super) offset: i64,
+    /// The file and the line in it, from 1, where it is a line of a file in a folder.
+    pub(super) line: Option<(String, u64)>,
     /// What is kept of it.
     pub(super) payload: Kept,
 }

@@ -65,6 +65,10 @@ impl DeadLetters {
                 "detail": letter.detail,
                 "time": Timestamp::from_micros(now).to_string(),
             });
+            if let Some((file, line)) = &letter.line {
+                object["file"] = json!(file);
+                object["line"] = json!(line);
+            }
             match &letter.payload {
                 Kept::None => {}
                 Kept::Hash { length, sha256 } => {
@@ -164,6 +168,7 @@ mod tests {
             reason: "not_json",
             detail: "expected `{`".to_owned(),
             offset,
+            line: (offset == 10).then(|| ("a.ndjson".to_owned(), 4)),
             payload,
         };
         let kept = [
@@ -184,7 +189,8 @@ mod tests {
             (&lines[0]["topic"], &lines[0]["partition"], &lines[0]["offset"]),
             (&json!("t"), &json!(3), &json!(7))
         );
-        assert_eq!(lines[0].get("payload"), None);
+        assert_eq!((lines[0].get("payload"), lines[0].get("file")), (None, None));
+        assert_eq!((&lines[3]["file"], &lines[3]["line"]), (&json!("a.ndjson"), &json!(4)));
         assert_eq!(lines[1]["payload"]["sha256"], "ab");
         assert_eq!(lines[2]["payload"]["text"], "{x");
         assert_eq!(lines[3]["payload"]["hex"], "ff00");

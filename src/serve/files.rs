@@ -13,7 +13,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError};
 use driftlead_connectors::dataset::{Dataset, Object, OpenOptions, Part, ReadOptions, Remotes, Stamp, list};
-use driftlead_connectors::source::DecodedBatch;
+use driftlead_connectors::source::{BadRecord, DecodedBatch};
 use driftlead_connectors::store::SeenFile;
 use driftlead_connectors::stream::{Partition, Position};
 
@@ -22,7 +22,7 @@ use super::event::Event;
 use super::reader::{Control, ReadPlan, Stop};
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
-use crate::job::event_times;
+use crate::job::{event_times, lacking};
 
 /// How long a full queue is waited for before the thread looks whether it should end.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -175,7 +175,7 @@ impl FileReader {
         seen.note = note.bytes();
         self.seen.insert(seen.path.clone(), seen.clone());
         // The end of a file is news by itself: a file without rows must be known too.
-        let chunk = self.chunk(DecodedBatch::typed(columns.empty()?), Vec::new(), seen)?;
+        let chunk = self.chunk(DecodedBatch::typed(columns.empty()?), Vec::new(), &columns, seen)?;
         self.send(Event::Chunk(Box::new(chunk)))
     }
 
@@ -193,21 +193,40 @@ impl FileReader {
         while let Some(decoded) = batches.next_decoded() {
             let decoded = decoded.map_err(|error| self.explain(&error))?;
             let n_rows = decoded.batch.num_rows() as u64;
-            if *skip >= n_rows {
+            // One without rows behind the last that was counted is news: it has the lines that are none.
+            if *skip > 0 && *skip >= n_rows {
                 *skip -= n_rows;
                 continue;
             }
             let decoded = columns.arrange(decoded, usize::try_from(std::mem::take(skip)).unwrap_or(0))?;
-            let dead = Vec::new();
+            let dead = self.bad_lines(&decoded, &seen.path);
             self.next += i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
-            let chunk = self.chunk(decoded, dead, seen.clone())?;
+            let chunk = self.chunk(decoded, dead, columns, seen.clone())?;
             self.send(Event::Chunk(Box::new(chunk)))?;
         }
         Ok(())
     }
 
+    /// The lines of a batch that are no rows. Nothing is kept of them: they stand in the file, and the letter says where.
+    fn bad_lines(&self, decoded: &DecodedBatch, path: &str) -> Vec<DeadLetter> {
+        let letter = |bad: &BadRecord| DeadLetter {
+            reason: bad.reason.as_str(),
+            detail: bad.detail.clone(),
+            offset: self.next,
+            line: Some((path.to_owned(), bad.line)),
+            payload: Kept::None,
+        };
+        decoded.bad_records.examples().map(letter).collect()
+    }
+
     /// A chunk of the rows before `self.next`, whose rows without a usable time are set aside.
-    fn chunk(&self, decoded: DecodedBatch, mut dead: Vec<DeadLetter>, seen: SeenFile) -> Result<Chunk> {
+    fn chunk(
+        &self,
+        decoded: DecodedBatch,
+        mut dead: Vec<DeadLetter>,
+        columns: &Columns,
+        seen: SeenFile,
+    ) -> Result<Chunk> {
         let now = self.clock.now();
         let first = self.next - i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
         let times = usable_times(&self.plan, &decoded, first, now, &mut dead)?;
@@ -218,6 +237,7 @@ impl FileReader {
             records: decoded.batch.num_rows() as u64 + decoded.bad_records.total(),
             decoded,
             times,
+            absent: columns.absent.clone(),
             dead,
             received: now,
             file: Some(seen),
@@ -282,7 +302,7 @@ pub(super) fn usable_times(
             };
             *own = None;
             let offset = first + i64::try_from(row).unwrap_or(0);
-            dead.push(DeadLetter { reason, detail, offset, payload: Kept::None });
+            dead.push(DeadLetter { reason, detail, offset, line: None, payload: Kept::None });
         }
         times.push(of_rows);
     }
@@ -303,11 +323,14 @@ struct Columns {
     /// For each field of the plan its place in `sources`; `None` if the file does not have it.
     places: Vec<Option<usize>>,
     fields: Vec<Field>,
+    /// The places of the plan's fields that the file does not have, with the words of `check`.
+    absent: BTreeMap<usize, String>,
 }
 
 impl Columns {
     fn find(plan: &ReadPlan, dataset: &Dataset) -> Result<Self> {
         let (mut sources, mut places, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+        let mut absent = BTreeMap::new();
         for (at, field) in plan.fields.iter().enumerate() {
             let found = dataset.column(field.name());
             if found.is_none() && plan.times.iter().any(|time| time.column == at) {
@@ -317,13 +340,16 @@ impl Columns {
                     field.name()
                 )));
             }
+            if found.is_none() {
+                absent.insert(at, lacking(dataset.schema(), field.name(), "the baseline"));
+            }
             places.push(found.map(|column| {
                 sources.push(column);
                 sources.len() - 1
             }));
             fields.push(Field::new(field.name(), field.data_type().clone(), true));
         }
-        Ok(Self { sources, places, fields })
+        Ok(Self { sources, places, fields, absent })
     }
 
     /// A batch in the plan's order, without its first `skip` rows. What a file does not have is null.

@@ -101,6 +101,7 @@ impl Lane {
             times,
             dead,
             records: n_rows as u64,
+            absent: BTreeMap::new(),
             file: None,
             received,
             request: None,

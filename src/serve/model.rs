@@ -1,6 +1,6 @@
 //! One model at work: what it wants of its source, how its rows are prepared, and what it says of closed windows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +54,8 @@ pub(super) struct Rows {
     pub(super) times: Vec<Option<i64>>,
     /// The segments of each split.
     pub(super) segments: Vec<SegmentRows>,
+    /// Columns that the rows' file does not have, by name, with what to say of it.
+    absent: BTreeMap<String, String>,
     /// Rows that the condition left out.
     pub(super) excluded: u64,
 }
@@ -140,7 +142,12 @@ impl Model {
         let segments = self
             .segments
             .of_rows(decoded.batch.num_rows(), |name| decoded.batch.column_by_name(name).cloned())?;
-        Ok(Rows { decoded, times, segments, excluded })
+        let absent = self
+            .names()
+            .zip(places)
+            .filter_map(|(name, place)| Some((name.to_owned(), chunk.absent.get(place)?.clone())))
+            .collect();
+        Ok(Rows { decoded, times, segments, absent, excluded })
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -167,13 +174,20 @@ impl Model {
         Ok((decoded, times, excluded))
     }
 
-    /// The features of some rows, as the engine takes them.
+    /// The features that the rows' file does not have, with what to say of it: no value was seen, not even null.
+    pub(super) fn failed<'a>(&self, rows: &'a Rows) -> Vec<(usize, &'a str)> {
+        let features = self.baseline.features().iter().enumerate();
+        features.filter_map(|(feature, own)| Some((feature, rows.absent.get(own.name())?.as_str()))).collect()
+    }
+
+    /// The features of some rows, as the engine takes them; without those that [`Self::failed`] answers.
     pub(super) fn features<'a>(&self, rows: &'a Rows) -> Vec<(usize, Column<'a>)> {
         let schema = rows.decoded.batch.schema_ref();
         self.baseline
             .features()
             .iter()
             .enumerate()
+            .filter(|(_, own)| !rows.absent.contains_key(own.name()))
             .filter_map(|(feature, own)| {
                 // Derived columns stand behind the event time, so the place is asked for by name.
                 let at = match schema.fields().get(self.features[feature]) {

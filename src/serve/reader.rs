@@ -252,6 +252,7 @@ impl Open {
                 reason: bad.reason.as_str(),
                 detail: bad.detail,
                 offset: record.offset,
+                line: None,
                 payload: kept(plan.keep, record.payload.unwrap_or_default()),
             }),
             Outcome::Unresolved(id) => {
@@ -285,6 +286,7 @@ impl Open {
             dead: std::mem::take(&mut self.dead),
             records: std::mem::take(&mut self.records),
             received: self.received,
+            absent: BTreeMap::new(),
             file: None,
             request: None,
         };
@@ -325,7 +327,7 @@ impl Open {
                 continue;
             }
             let payload = kept(keep, &self.arena[held.payload.clone()]);
-            self.dead.push(DeadLetter { reason, detail, offset: held.offset, payload });
+            self.dead.push(DeadLetter { reason, detail, offset: held.offset, line: None, payload });
         }
     }
 }

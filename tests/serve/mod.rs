@@ -6,6 +6,7 @@ mod chaos;
 mod crash;
 mod entra;
 mod faults;
+mod folder;
 mod freshness;
 mod ingest;
 mod interleave;

@@ -113,7 +113,8 @@ pub struct BadRecord {
     pub detail: String,
 }
 
-/// Counts of bad records by reason, with the first ten of each.
+/// Counts of bad records by reason. A batch has each of them by itself; of batches together the first ten of each reason
+/// are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BadRecords {
     reasons: BTreeMap<BadReason, Tally>,
@@ -126,19 +127,27 @@ struct Tally {
 }
 
 impl BadRecords {
-    /// How many examples of each reason are kept.
+    /// How many examples of each reason are kept of batches together.
     pub const EXAMPLES: usize = 10;
+    /// A batch ends at so many, so that each can be told and memory stays bounded.
+    pub const BATCH: u64 = 1024;
 
-    /// Counts one record; `detail` is asked for only if the record is kept as an example.
+    /// Whether the batch must end, because it has as many as can be told of one.
+    pub fn is_full(&self) -> bool {
+        self.total() >= Self::BATCH
+    }
+
+    /// Counts one record; `detail` is asked for only if the record is kept, as all are until it is full.
     pub fn add(&mut self, line: u64, reason: BadReason, detail: impl FnOnce() -> String) {
         let tally = self.reasons.entry(reason).or_default();
         tally.count += 1;
-        if tally.first.len() < Self::EXAMPLES {
+        if (tally.first.len() as u64) < Self::BATCH {
             tally.first.push(BadRecord { line, reason, detail: detail() });
         }
     }
 
-    /// Adds the counts of `later`, whose records come after those of `self` in the same file.
+    /// Adds the counts of `later`, whose records come after those of `self` in the same file, and keeps the first
+    /// [`Self::EXAMPLES`] of each reason.
     pub fn merge(&mut self, later: Self) {
         for (reason, tally) in later.reasons {
             let mine = self.reasons.entry(reason).or_default();
@@ -163,7 +172,7 @@ impl BadRecords {
         self.reasons.iter().map(|(&reason, tally)| (reason, tally.count))
     }
 
-    /// The examples, by reason and then by line.
+    /// The records that are kept, by reason and then by line.
     pub fn examples(&self) -> impl Iterator<Item = &BadRecord> {
         self.reasons.values().flat_map(|t| &t.first)
     }

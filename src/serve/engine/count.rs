@@ -34,11 +34,6 @@ impl Engine {
             let of = OfReason { source: of.source.clone(), reason: reason.to_owned() };
             self.counters.bad_records.get_or_create(&of).inc_by(count);
         }
-        // Lines of files that could not become rows: told with the file, not kept one by one.
-        for (reason, count) in chunk.decoded.bad_records.counts() {
-            let of = OfReason { source: of.source.clone(), reason: reason.as_str().to_owned() };
-            self.counters.bad_records.get_or_create(&of).inc_by(count);
-        }
         let now = self.clock.now();
         self.dead[source].add(&chunk.partition, &chunk.dead, now);
         let partition = self.partition(source, &chunk.partition);
@@ -87,7 +82,8 @@ impl Engine {
         let features = working.model.features(&rows);
         let splits: Vec<Split<'_>> =
             rows.segments.iter().map(|own| Split { segments: &own.segments, rows: &own.rows }).collect();
-        let batch = SeriesRows { times: &rows.times, features: &features, failed: &[], splits: &splits };
+        let failed = working.model.failed(&rows);
+        let batch = SeriesRows { times: &rows.times, features: &features, failed: &failed, splits: &splits };
         for watch in &mut working.watches {
             let added = watch.add(series_id(partition), &batch);
             let of = OfWindow {

@@ -81,7 +81,7 @@ impl Selection {
 
 /// The batches of a CSV file.
 ///
-/// Iteration ends with the input or after the first error. The last batch may have no rows, if only bad records are
+/// Iteration ends with the input or after the first error. A batch may have no rows, if only bad records are
 /// left to report.
 pub struct Reader<R> {
     records: Records<R>,
@@ -145,7 +145,7 @@ impl<R: Read + Send> Reader<R> {
     fn next_batch(&mut self) -> Result<DecodedBatch> {
         let mut bad_records = BadRecords::default();
         let (mut rows, mut bytes) = (0, 0);
-        while rows < self.size.rows && bytes < self.size.bytes {
+        while rows < self.size.rows && bytes < self.size.bytes && !bad_records.is_full() {
             match self.records.next()? {
                 None => {
                     self.ended = true;

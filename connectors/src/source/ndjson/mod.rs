@@ -24,8 +24,8 @@ use crate::error::Result;
 
 /// The batches of an NDJSON file.
 ///
-/// Iteration ends with the input or after the first error. The last batch may have no rows, if only bad records are
-/// left to report.
+/// Iteration ends with the input or after the first error. A batch may have no rows, if only bad records are to be
+/// reported.
 pub struct Reader<R> {
     lines: Lines<R>,
     decoder: Decoder,
@@ -50,7 +50,7 @@ impl<R: Read + Send> Reader<R> {
 
     fn next_batch(&mut self) -> Result<DecodedBatch> {
         let mut bad_records = BadRecords::default();
-        while !self.decoder.is_full(self.size) {
+        while !self.decoder.is_full(self.size) && !bad_records.is_full() {
             let Some((number, line)) = self.lines.next_line()? else {
                 self.ended = true;
                 break;

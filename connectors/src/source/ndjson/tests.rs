@@ -313,15 +313,22 @@ fn batches_are_bounded_and_bad_records_have_lines() {
 }
 
 #[test]
-fn only_the_first_ten_of_a_reason_are_kept() {
-    let text = "{\n".repeat(25) + &"[]\n".repeat(3);
-    let mut batches = Reader::new(text.as_bytes(), "t", &[], BatchSize::default()).unwrap();
-    let decoded = batches.next().unwrap().unwrap();
-    assert!(batches.next().is_none());
-    assert_eq!(decoded.batch.num_rows(), 0);
-    assert_eq!(decoded.bad_records.total(), 28);
-    assert_eq!(decoded.bad_records.examples().count(), 13);
-    assert_eq!(decoded.bad_records.examples().map(|r| r.line).max(), Some(28));
+fn a_batch_has_each_bad_record_and_batches_together_the_first_ten_of_a_reason() {
+    let text = "{\n".repeat(2_000) + &"[]\n".repeat(3);
+    let batches = Reader::new(text.as_bytes(), "t", &[], BatchSize::default()).unwrap();
+    let mut all = BadRecords::default();
+    let mut lines = Vec::new();
+    for decoded in batches.map(Result::unwrap) {
+        assert_eq!(decoded.batch.num_rows(), 0);
+        assert!(decoded.bad_records.total() <= BadRecords::BATCH, "{}", decoded.bad_records.total());
+        lines.extend(decoded.bad_records.examples().map(|bad| bad.line));
+        all.merge(decoded.bad_records);
+    }
+    lines.sort_unstable();
+    assert_eq!(lines, (1..=2_003).collect::<Vec<u64>>());
+    assert_eq!(all.total(), 2_003);
+    assert_eq!(all.examples().count(), 13);
+    assert_eq!(all.examples().map(|bad| bad.line).max(), Some(2_003));
 }
 
 #[test]
