@@ -66,11 +66,11 @@ fn the_face_shows_health_and_openmetrics() {
     eventually("it is ready", || get("/readyz").starts_with("HTTP/1.1 200"));
     let counted = r#"driftlead_rows_total{model="rows",window="default"} 6000"#;
     eventually("all rows are counted", || get("/metrics").contains(counted));
+    // Once the file was silent for long enough, and its windows are judged.
+    let value = r#"driftlead_metric_value{model="rows",window="default",feature="x",metric="psi"}"#;
+    eventually("values are shown", || get("/metrics").contains(value));
     let metrics = get("/metrics");
     assert!(metrics.contains("application/openmetrics-text"), "{metrics:.300}");
-    assert!(
-        metrics.contains(r#"driftlead_metric_value{model="rows",window="default",feature="x",metric="psi"}"#)
-    );
     assert!(metrics.trim_end().ends_with("# EOF"));
     let (status, log) = running.stop();
     assert!(status.success(), "{status}: {log:#?}");

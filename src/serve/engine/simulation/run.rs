@@ -441,9 +441,11 @@ fn chunk(
                 detail: "`t` holds no time that can be read".to_owned(),
                 offset: offset(at),
                 payload: Kept::None,
+                line: None,
             })
             .collect(),
         records: rows.len() as u64,
+        absent: BTreeMap::new(),
         file: None,
         request: None,
         received: now,
