@@ -54,12 +54,15 @@ fn parquet_files_that_arrive_while_it_runs_give_what_check_gives() {
     let until = border(&rows[..30_000]);
     eventually("some of the second file is counted", || has_final_until(&folder, BEGIN + 3_600_000_000));
     running.kill();
-    let running = Service::start(&folder, &[]);
+    let mut running = Service::start(&folder, &[]);
+    // All may be final already: what is asked to end before it listens ends otherwise.
+    running.wait_for("listening");
     eventually("the second file is counted", || has_final_until(&folder, until));
     let (status, log) = running.stop();
     assert!(status.success(), "{status}: {log:#?}");
     arrives(&folder, "c.parquet", third, true);
-    let running = Service::start(&folder, &[]);
+    let mut running = Service::start(&folder, &[]);
+    running.wait_for("listening");
     let until = border(&rows);
     eventually("the third file is counted", || has_final_until(&folder, until));
     let (status, log) = running.stop();

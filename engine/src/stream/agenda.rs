@@ -1,8 +1,8 @@
 //! Which window closes next: SEMANTICS S13 to S15.
 //!
-//! The law: the final closings, in their order, are [`Grid::slots`](crate::window::Grid::slots) over the panes that hold rows. `slots` sees all
-//! rows at once; here rows still come, so a window without rows waits until it is known to lie between two that have
-//! some, and a run of more than [`MAX_EMPTY_WINDOWS`] until no row can end it any more.
+//! The law: the final closings, in their order, are [`Grid::slots`](crate::window::Grid::slots) over the panes that hold
+//! rows. `slots` sees all rows at once; here rows still come, so a window without rows waits until it is known to lie
+//! between two that have some, and a run of more than [`MAX_EMPTY_WINDOWS`] until no row can end it any more.
 //!
 //! Windows are numbered by their last pane, so a window ends where the pane of its number does, and the frontiers
 //! (panes that ended, panes that are frozen) are frontiers of windows too.
