@@ -14,7 +14,7 @@ use driftlead_engine::policy::{
 };
 use driftlead_engine::score::{Measured, Moved, Place};
 use driftlead_engine::statistic::Score;
-use driftlead_engine::window::{Grid, Pane, Preceding, Slot, Span, WindowIndex};
+use driftlead_engine::window::{Grid, Pane, Preceding, Slot, WindowIndex};
 use driftlead_engine::{Kind, Metric};
 use rayon::prelude::*;
 
@@ -48,10 +48,11 @@ pub(super) fn judge(
     let baseline_id = baseline_id(config, baseline);
     let mut judged = Judged::default();
     for (window, (grid, accumulator)) in config.windows.iter().zip(&counted.windows) {
-        let judge = Judge::new(config, baseline, &baseline_id, window, rules);
+        let forecast = forecast(config, baseline, window);
+        let judge = Judge::new(config, baseline, &baseline_id, window, rules, forecast.as_ref());
         let Some(grid) = grid else {
             let counted = Counts { accumulator, first: None };
-            judged.windows.extend(judge.windows(counted, At::All, arrived(false), false));
+            judged.windows.extend(judge.windows(counted, None, arrived(false), false));
             continue;
         };
         let panes: Vec<Pane> = {
@@ -76,7 +77,7 @@ pub(super) fn judge(
                             counted.oldest,
                             window.out_of_orderness.micros(),
                         );
-                    let at = At::Time(*grid, *index);
+                    let at = Some((*grid, *index));
                     (judge.windows(counted_panes, at, arrived(partial), is_complete), None)
                 }
             })
@@ -111,6 +112,13 @@ pub(crate) fn gap(name: &str, grid: Grid, first: WindowIndex, last: WindowIndex)
     }
 }
 
+/// How many rows the windows named `window` have, as the baseline says; `None` if it cannot say, and where the baseline moves:
+/// such windows are not held to how many rows there once were.
+pub(crate) fn forecast(config: &Config, baseline: &Baseline, window: &Window) -> Option<Forecast> {
+    let grid = window.cut.filter(|_| config.moving().is_none())?.grid().ok()?;
+    Some(Forecast::new(baseline.volume(&grid)?, grid))
+}
+
 /// Judges windows of one name: what `check` and `serve` share, so that equal counts give equal bytes (I-FINAL).
 pub(crate) struct Judge<'a> {
     config: &'a Config,
@@ -120,7 +128,7 @@ pub(crate) struct Judge<'a> {
     moving: Option<Preceding>,
     policy: Policy,
     /// How many rows such windows have, if the baseline can say.
-    forecast: Option<Forecast>,
+    forecast: Option<&'a Forecast>,
 }
 
 /// What was counted, by pane and segment.
@@ -129,49 +137,6 @@ pub(crate) struct Counts<'a> {
     pub(crate) accumulator: &'a Accumulator,
     /// The first pane that ever held a row, where windows are compared with those before them.
     pub(crate) first: Option<i64>,
-}
-
-/// Which rows a window holds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum At {
-    /// All.
-    All,
-    /// Those of some event time.
-    Time(Grid, WindowIndex),
-}
-
-impl At {
-    fn panes(self) -> Vec<Option<i64>> {
-        match self {
-            Self::All => vec![None],
-            Self::Time(grid, index) => {
-                let (first, last) = grid.panes_of_window(index).into_inner();
-                (first.0..=last.0).map(Some).collect()
-            }
-        }
-    }
-
-    fn index(self) -> Option<WindowIndex> {
-        match self {
-            Self::All => None,
-            Self::Time(_, index) => Some(index),
-        }
-    }
-
-    fn span(self) -> Option<Span> {
-        match self {
-            Self::All => None,
-            Self::Time(grid, index) => Some(grid.span(index)),
-        }
-    }
-
-    /// The number of the window and how many panes it has; `None` if it is the only one.
-    fn place(self) -> Option<(i64, i64)> {
-        match self {
-            Self::All => None,
-            Self::Time(grid, index) => Some((index.0, grid.panes_per_window())),
-        }
-    }
 }
 
 /// One feature of one segment, measured or not.
@@ -185,39 +150,44 @@ struct Entry {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge of the windows named `window`; `baseline_id` is that of [`baseline_id`], which takes long to compute.
+    /// A judge of the windows named `window`; `baseline_id` is that of [`baseline_id`] and `forecast` that of [`forecast`],
+    /// which take long to compute.
     pub(crate) fn new(
         config: &'a Config,
         baseline: &'a Baseline,
         baseline_id: &'a str,
         window: &'a Window,
         rules: &RuleSet,
+        forecast: Option<&'a Forecast>,
     ) -> Self {
         let moving = config.moving();
         let min_baseline_rows = if moving.is_some() { window.min_rows } else { 0 };
         let policy = Policy { rules: rules.clone(), min_rows: window.min_rows, min_baseline_rows };
-        // Windows that move with what comes are not held to how many rows there once were.
-        let grid = window.cut.filter(|_| moving.is_none()).and_then(|cut| cut.grid().ok());
-        let forecast = grid.and_then(|grid| Some(Forecast::new(baseline.volume(&grid)?, grid)));
         Self { config, baseline, baseline_id, window, moving, policy, forecast }
     }
 
     /// One window as `accumulator` has counted it, its whole first, then its segments: those of the baseline, and
-    /// those that its own rows have. `is_complete` says that nothing is known to have kept rows of its time away: only then
+    /// those that its own rows have. Without `at`, all rows are one window. `is_complete` says that nothing is known to have kept rows of its time away: only then
     /// their number is held against the baseline's.
     pub(crate) fn windows(
         &self,
         counts: Counts<'_>,
-        at: At,
+        at: Option<(Grid, WindowIndex)>,
         arrival: wire::Arrival,
         is_complete: bool,
     ) -> Vec<wire::Window> {
         let Counts { accumulator, first } = counts;
-        let (span, panes) = (at.span(), at.panes());
-        let before = self
-            .moving
-            .zip(at.place())
-            .map(|(moving, (window, per))| Before::find(moving, accumulator, first, window, per));
+        let span = at.map(|(grid, index)| grid.span(index));
+        let panes: Vec<Option<i64>> = match at {
+            Some((grid, index)) => {
+                let (first, last) = grid.panes_of_window(index).into_inner();
+                (first.0..=last.0).map(Some).collect()
+            }
+            None => vec![None],
+        };
+        let before = self.moving.zip(at).map(|(moving, (grid, index))| {
+            Before::find(moving, accumulator, first, index.0, grid.panes_per_window())
+        });
         let mut segments: Vec<Option<Arc<str>>> = vec![None];
         let mut seen: Vec<Arc<str>> = self.baseline.segments().keys().cloned().collect();
         for pane in &panes {
@@ -251,8 +221,8 @@ impl<'a> Judge<'a> {
             .iter()
             .zip(&rows)
             .map(|(segment, rows)| {
-                let index = at.index().filter(|_| is_complete && segment.is_none());
-                self.volume(index, *rows)
+                let whole = at.filter(|_| is_complete && segment.is_none());
+                self.volume(whole.map(|(_, index)| index), *rows)
             })
             .collect();
         let mut inputs = Vec::new();
@@ -325,7 +295,7 @@ impl<'a> Judge<'a> {
 
     /// The rows of a window as a score; with a p-value if it is this window of the whole.
     fn volume(&self, whole: Option<WindowIndex>, rows: u64) -> Score {
-        match (&self.forecast, whole) {
+        match (self.forecast, whole) {
             (Some(forecast), Some(index)) => forecast.score(index, rows),
             _ => {
                 let reason =

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use driftlead_connectors::store;
 use driftlead_engine::alert::{self, Change, Track};
-use driftlead_engine::baseline::Baseline;
+use driftlead_engine::baseline::{Baseline, Forecast};
 use driftlead_engine::policy::RuleSet;
 use driftlead_engine::stream::{Added, Closing, PartitionId, Phase, Rows as SeriesRows, Series, Timing};
 use driftlead_engine::window::{Grid, Pane, Span, WindowIndex};
@@ -13,7 +13,7 @@ use super::alerting;
 use super::model::Model;
 use crate::config::{Config, Window};
 use crate::exit::{Error, Result};
-use crate::job::judge::{At, Counts, Judge, gap};
+use crate::job::judge::{Counts, Judge, forecast, gap};
 use crate::job::seen::kept_window;
 use crate::report::wire;
 
@@ -28,6 +28,8 @@ pub(super) struct Watch {
     pub(super) series: Series,
     pub(super) track: Track,
     pub(super) grid: Grid,
+    /// How many rows such windows have, as the baseline says: it does not change while the series lasts.
+    forecast: Option<Forecast>,
     /// Whether the store did not have it when the service started.
     pub(super) is_new: bool,
     /// Whether its panes are kept for a while once their windows are final.
@@ -121,7 +123,19 @@ impl Watch {
                 series
             }
         };
-        Ok(Self { window, id, series, track, grid, is_new, is_kept, is_over: false, idle: BTreeSet::new() })
+        let forecast = forecast(&model.config, &model.baseline, own);
+        Ok(Self {
+            window,
+            id,
+            series,
+            track,
+            grid,
+            forecast,
+            is_new,
+            is_kept,
+            is_over: false,
+            idle: BTreeSet::new(),
+        })
     }
 
     /// Counts rows.
@@ -152,13 +166,14 @@ impl Watch {
                 }
             };
             let judge = judge.get_or_insert_with(|| {
-                Judge::new(bench.config, bench.baseline, bench.baseline_id, own, bench.rules)
+                let Bench { config, baseline, baseline_id, rules } = *bench;
+                Judge::new(config, baseline, baseline_id, own, rules, self.forecast.as_ref())
             });
             let is_complete = !arrival.partial
                 && !span.may_lack_its_beginning(None, self.series.oldest(), own.out_of_orderness.micros());
             let counts = Counts { accumulator: self.series.accumulator(), first: self.series.first_pane() };
-            let windows = judge.windows(counts, At::Time(self.grid, index), arrival, is_complete);
-            self.follow(&mut closed, windows, index, span);
+            let windows = judge.windows(counts, Some((self.grid, index)), arrival, is_complete);
+            follow(&mut self.track, &mut closed, windows, (index, span));
         }
         closed
     }
@@ -224,21 +239,6 @@ impl Watch {
         Ok(Track::decode(track, any)?.supersede())
     }
 
-    fn follow(&mut self, closed: &mut Closed, windows: Vec<wire::Window>, index: WindowIndex, span: Span) {
-        let segments: Vec<Option<String>> =
-            windows.iter().map(|window| window.segment.as_ref().map(alerting::segment_text)).collect();
-        let changes = alerting::observe(&windows, &segments, (index, span), |observation| {
-            self.track.observe(observation)
-        });
-        let first = closed.windows.len();
-        for change in changes {
-            let at = segments.iter().position(|segment| *segment == change.segment).map(|at| first + at);
-            closed.changes.push((change, at));
-        }
-        closed.windows.extend(windows);
-        closed.segments.extend(segments);
-    }
-
     fn arrival(
         &self,
         own: &Window,
@@ -253,6 +253,20 @@ impl Watch {
                 && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
         wire::Arrival { late_rows, revision: u64::from(revision), is_final: phase == Phase::Final, partial }
     }
+}
+
+/// Notes windows that closed, and what they change of the alerts.
+fn follow(track: &mut Track, closed: &mut Closed, windows: Vec<wire::Window>, at: (WindowIndex, Span)) {
+    let segments: Vec<Option<String>> =
+        windows.iter().map(|window| window.segment.as_ref().map(alerting::segment_text)).collect();
+    let changes = alerting::observe(&windows, &segments, at, |observation| track.observe(observation));
+    let first = closed.windows.len();
+    for change in changes {
+        let at = segments.iter().position(|segment| *segment == change.segment).map(|at| first + at);
+        closed.changes.push((change, at));
+    }
+    closed.windows.extend(windows);
+    closed.segments.extend(segments);
 }
 
 /// What the store has of a series.
