@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftlead_connectors::dataset::Remotes;
-use driftlead_connectors::decode::{Format, Framing};
 use driftlead_connectors::store::Retention;
 
 use crate::clock::{Clock, SystemClock};
@@ -17,7 +16,7 @@ use crate::output;
 use crate::report::wire::{Cell, Feature, Window};
 use crate::report::{Verdict, number};
 use crate::serve::Service;
-use crate::serve::plan::{DeadPlace, Keep, Plan, SourceKind, SourcePlan};
+use crate::serve::plan::{Plan, SourceKind, SourcePlan};
 use crate::serve::wire::{Alert, Body, Status};
 
 /// Flights from and to Newark; see fixtures/flights/PROVENANCE.md.
@@ -87,16 +86,10 @@ fn replay(folder: &Path, data: &Path) -> Result<usize> {
         file: Some(folder.join("service.yaml")),
         store: folder.join("state"),
         models: vec![folder.join("model.yaml")],
-        sources: vec![SourcePlan {
-            name: "flights".to_owned(),
-            kind: SourceKind::Files { paths: vec![data.display().to_string()], every: None },
-            format: Format::Json { framing: Framing::Plain },
-            registry: None,
-            time: None,
-            places: std::collections::BTreeMap::new(),
-            keep: Keep::Nothing,
-            dead: DeadPlace::Nowhere,
-        }],
+        sources: vec![SourcePlan::json(
+            "flights",
+            SourceKind::Files { paths: vec![data.display().to_string()], every: None },
+        )],
         sinks: Vec::new(),
         commit_every: Duration::from_secs(2),
         listener: Some(sender),

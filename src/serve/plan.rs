@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow_schema::TimeUnit;
-use driftlead_connectors::decode::{Format, Place, RegistryOptions};
+use driftlead_connectors::decode::{Format, Framing, Place, RegistryOptions};
 use driftlead_connectors::sink::Sink;
 use driftlead_connectors::store::Retention;
 use driftlead_connectors::stream::{LineFile, Partition};
@@ -52,6 +52,24 @@ pub struct SourcePlan {
     pub keep: Keep,
     /// Where dead records go.
     pub dead: DeadPlace,
+}
+
+impl SourcePlan {
+    /// A source of JSON objects whose columns stand under their own names at the top level, and of which dead records are
+    /// only counted.
+    #[must_use]
+    pub fn json(name: &str, kind: SourceKind) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            format: Format::Json { framing: Framing::Plain },
+            registry: None,
+            time: None,
+            places: BTreeMap::new(),
+            keep: Keep::Nothing,
+            dead: DeadPlace::Nowhere,
+        }
+    }
 }
 
 /// What a source reads.

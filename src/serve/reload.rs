@@ -134,10 +134,12 @@ fn needs_no_restart(old: &file::Service, new: &file::Service) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }
-    Err(Error::input(format!(
-        "{} changed: restart the service for that, which loses nothing; nothing has changed",
-        changed.join(" and ")
-    )))
+    Err(needs_restart(&format!("{} changed", changed.join(" and "))))
+}
+
+/// Why a reload takes nothing.
+pub(super) fn needs_restart(what: &str) -> Error {
+    Error::input(format!("{what}: restart the service for that, which loses nothing; nothing has changed"))
 }
 
 /// What changed that is said here; what sinks and models do is said by the engine.

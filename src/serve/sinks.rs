@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::bells::Bells;
 use super::counters::Counters;
 use super::deliver::{Route, Worker};
+use super::micros;
 use super::plan::SinkPlan;
 use crate::clock::Clock;
 use crate::exit::Result;
@@ -161,7 +162,7 @@ fn route(plan: SinkPlan) -> Route {
         name: plan.name,
         sink: plan.sink,
         template: plan.template,
-        max_age: i64::try_from(plan.max_age.as_micros()).unwrap_or(i64::MAX),
+        max_age: micros(plan.max_age),
         backoff: Backoff::default(),
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use driftlead_connectors::dataset::Remotes;
-use driftlead_connectors::decode::{Format, Framing};
 use driftlead_connectors::sink::{FileSink, Sink};
 use driftlead_connectors::store::Retention;
 use serde_json::{Value, json};
@@ -18,7 +17,7 @@ use super::world::{Reply, ask};
 use crate::clock::{Clock, SystemClock};
 use crate::http::auth::Tokens;
 use crate::http::{Settings, start};
-use crate::serve::plan::{DeadPlace, Keep, Plan, SinkPlan, SourceKind, SourcePlan};
+use crate::serve::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
 use crate::serve::template::Template;
 use crate::serve::wire::Body;
 use crate::serve::{End, Service};
@@ -52,16 +51,10 @@ fn plan(folder: &Path, listener: crossbeam_channel::Sender<Body>) -> Plan {
         file: None,
         store: folder.join("state"),
         models: vec![folder.join("flights.yaml")],
-        sources: vec![SourcePlan {
-            name: "flights".to_owned(),
-            kind: SourceKind::Lines { path: folder.join("live.ndjson"), ends: false },
-            format: Format::Json { framing: Framing::Plain },
-            registry: None,
-            time: None,
-            places: std::collections::BTreeMap::new(),
-            keep: Keep::Nothing,
-            dead: DeadPlace::Nowhere,
-        }],
+        sources: vec![SourcePlan::json(
+            "flights",
+            SourceKind::Lines { path: folder.join("live.ndjson"), ends: false },
+        )],
         sinks: vec![SinkPlan {
             name: "record".to_owned(),
             sink: Sink::File(FileSink::new(folder.join("events.ndjson"))),

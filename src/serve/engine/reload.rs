@@ -4,15 +4,16 @@ use driftlead_connectors::store;
 use tracing::info;
 
 use super::super::model::Model;
-use super::super::reload::Settings;
-use super::super::subscriptions;
+use super::super::reload::{Settings, needs_restart};
 use super::super::watch::Watch;
+use super::super::{micros, subscriptions};
 use super::{Engine, Subscription};
-use crate::exit::{Error, Result};
+use crate::exit::Result;
 
 impl Engine {
-    /// Takes new settings for the models that run and the service, all or none; answers what changed. What would make another series of a model (its baseline,
-    /// version, windows, columns, sources) needs a restart, which loses nothing; the inner error says so.
+    /// Takes new settings for the models that run and the service, all or none; answers what changed. What would make
+    /// another series of a model (its baseline, version, windows, columns, sources) needs a restart, which loses nothing;
+    /// the inner error says so.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl Engine {
         let Settings { sinks, others, retention, commit_every } = settings;
         let changes = self.committer.put_sinks(sinks, &others)?;
         self.retention = retention;
-        self.commit_every = i64::try_from(commit_every.as_micros()).unwrap_or(i64::MAX);
+        self.commit_every = micros(commit_every);
         let waiting = match changes.ended.as_slice() {
             [] => Vec::new(),
             // How many is said for people; a store that cannot be read now has been told of elsewhere.
@@ -97,11 +98,7 @@ impl Engine {
     }
 
     pub(super) fn reloadable(&self, models: &[Model], with_sinks: bool) -> Result<()> {
-        let restart = |what: String| {
-            Err(Error::input(format!(
-                "{what}: restart the service for that, which loses nothing; nothing has changed"
-            )))
-        };
+        let restart = |what: String| Err(needs_restart(&what));
         if models.len() != self.models.len() {
             return restart("models were added or removed".to_owned());
         }

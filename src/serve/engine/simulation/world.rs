@@ -1,7 +1,6 @@
 //! Two models, a baseline, and engines that go on from a store as [`Service::start`](crate::serve::Service::start) has
 //! them do, without threads.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +8,6 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use driftlead_connectors::dataset::Remotes;
-use driftlead_connectors::decode::{Format, Framing};
 use driftlead_connectors::store::{Loaded, Retention, Store};
 use tempfile::TempDir;
 
@@ -26,7 +24,7 @@ use crate::serve::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Work
 use crate::serve::event::Event;
 use crate::serve::health::Health;
 use crate::serve::model::Model;
-use crate::serve::plan::{DeadPlace, Keep, SourceKind, SourcePlan};
+use crate::serve::plan::{DeadPlace, SourceKind, SourcePlan};
 use crate::serve::reader::Control;
 use crate::serve::silence::Silences;
 use crate::serve::sinks::Sinks;
@@ -193,16 +191,7 @@ impl World {
 }
 
 fn source_plan(name: &str) -> SourcePlan {
-    SourcePlan {
-        name: name.to_owned(),
-        kind: SourceKind::Lines { path: PathBuf::new(), ends: false },
-        format: Format::Json { framing: Framing::Plain },
-        registry: None,
-        time: None,
-        places: BTreeMap::new(),
-        keep: Keep::Nothing,
-        dead: DeadPlace::Nowhere,
-    }
+    SourcePlan::json(name, SourceKind::Lines { path: PathBuf::new(), ends: false })
 }
 
 /// A folder for a store: in memory where the machine has such a place, because these crashes are not the disk's.
