@@ -45,8 +45,7 @@ fn a_topic_is_begun_at_the_time_in_start_and_read_on_where_it_was() {
     service(&folder, &source("2001-01-01T00:00:00Z"), "");
     let mut running = Service::start(&folder, &[]);
     running.wait_for("caught up");
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    let log = running.stop_well();
     assert!(!log.join("\n").contains("as it was never read"), "{log:#?}");
     assert_same(&folder, &read, until);
 }

@@ -33,8 +33,7 @@ fn settings_are_read_again_and_a_bad_file_changes_nothing() {
     let line = running.wait_for("SIGHUP");
     assert!(line.contains("windows of `rows` changed") && line.contains("restart"), "{line}");
 
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 }
 
 #[test]
@@ -53,8 +52,7 @@ fn a_second_service_on_the_store_is_refused_and_a_broken_file_is_explained() {
     // Reading is no trouble beside it.
     let list = driftlead(&["alerts", "list", &folder.path("service.yaml"), "--all"]);
     assert_eq!((list.code, list.err.as_str()), (Some(0), ""), "{list:?}");
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 
     let sound = driftlead(&["store", "check", &folder.path("state")]);
     assert!(sound.code == Some(0) && sound.out.contains("is sound"), "{sound:?}");

@@ -9,7 +9,8 @@ use driftlead::serve::fault;
 use driftlead_connectors::store::Store;
 
 use super::rows;
-use super::topic::{PARTITIONS, append, assert_complete, horizon, source};
+use super::same::{assert_complete, horizon};
+use super::topic::{PARTITIONS, append, source};
 use super::truth::assert_true;
 use super::{MODEL, service_file};
 use crate::support::broker::broker;
@@ -100,8 +101,7 @@ fn killed_under_load_it_reads_again_what_it_had_not_kept_and_counts_it_once() {
     let rows = &rows[..last];
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, rows);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     assert_true(&folder, &topic, horizon(rows));
     if std::env::var_os(KILLS).is_none() {
         return;

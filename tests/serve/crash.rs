@@ -3,8 +3,9 @@
 use driftlead::serve::fault;
 
 use super::rows::{self, Row};
+use super::same::{assert_complete, horizon};
 use super::service;
-use super::topic::{self, append, assert_complete, horizon, produce, source};
+use super::topic::{self, append, produce, source};
 use super::truth::assert_true;
 use crate::support::broker::broker;
 use crate::support::folder::Folder;
@@ -20,8 +21,7 @@ fn seven_partitions_in_any_order_give_what_check_gives() {
         service(&folder, &source(&topic), "");
         let running = Service::start(&folder, &[]);
         assert_complete(&folder, &rows);
-        let (status, log) = running.stop();
-        assert!(status.success(), "{status}: {log:#?}");
+        running.stop_well();
         assert_true(&folder, &topic, horizon(&rows));
     }
 }
@@ -50,8 +50,7 @@ fn killed_at_every_named_point_and_started_again_nothing_is_lost_or_counted_twic
     }
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &rows);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 }
 
@@ -61,19 +60,10 @@ fn killed_at_random_nothing_is_lost_or_counted_twice() {
     let folder = Folder::new();
     let topic = produce(&rows, 6);
     service(&folder, &source(&topic), "");
-    let mut random = Random::new(77);
-    for _ in 0..10 {
-        let mut running = Service::start(&folder, &[]);
-        running.wait_for("started");
-        // Between a quarter of a millisecond and some hundreds after the start: before, amid and after its commits.
-        let nap = std::time::Duration::from_micros(250 << random.below(11));
-        std::thread::park_timeout(nap);
-        running.kill();
-    }
+    kill_at_random(&folder, 10, 77);
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &rows);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 }
 
@@ -96,8 +86,7 @@ fn poison_is_set_aside_with_its_place_and_stops_nothing() {
     service(&folder, &source(&produce(&rows, 7)), "");
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &good);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     let dead = std::fs::read_to_string(folder.path("dead.ndjson")).expect("dead letters");
     let mut reasons: Vec<String> = dead
         .lines()
@@ -109,6 +98,19 @@ fn poison_is_set_aside_with_its_place_and_stops_nothing() {
         .collect();
     reasons.sort();
     assert_eq!(reasons, ["far_future", "missing_time", "not_an_object", "not_json", "truncated"]);
+}
+
+/// Starts the service and kills it, so often.
+pub(super) fn kill_at_random(folder: &Folder, times: usize, seed: u64) {
+    let mut random = Random::new(seed);
+    for _ in 0..times {
+        let mut running = Service::start(folder, &[]);
+        running.wait_for("started");
+        // Between a quarter of a millisecond and some hundreds after the start: before, amid and after its commits.
+        let nap = std::time::Duration::from_micros(250 << random.below(11));
+        std::thread::park_timeout(nap);
+        running.kill();
+    }
 }
 
 fn signal(status: std::process::ExitStatus) -> Option<i32> {

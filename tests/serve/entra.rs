@@ -2,11 +2,11 @@
 //! tokens and an Entra on the loopback address.
 
 use super::rows;
-use super::same::{assert_same, checked, end_of, finals};
+use super::same::assert_complete;
 use super::service;
 use crate::support::broker::{Message, broker};
 use crate::support::folder::Folder;
-use crate::support::service::{Service, eventually};
+use crate::support::service::Service;
 use crate::support::stub::{Answer, Stub};
 
 /// A token without a signature: the base64 of its claims, which a test can write down.
@@ -55,13 +55,8 @@ fn a_namespace_is_read_with_a_token_of_entra_after_a_refusal() {
     let mut running = Service::start(&folder, &[("ENTRA_SECRET", "hush-hush")]);
     let trouble = running.wait_for("AADSTS7000215");
     assert!(trouble.contains("no token for the application `c-1` with its secret"), "{trouble}");
-    let until = rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000;
-    let complete = checked(&folder, &rows).values().filter(|window| end_of(window) <= until).count();
-    eventually("all windows are final", || finals(&folder).len() >= complete);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
-    assert_same(&folder, &rows, until);
-    let log = log.join("\n");
+    assert_complete(&folder, &rows);
+    let log = running.stop_well().join("\n");
     assert!(!log.contains("hush-hush") && !log.contains("eyJ"), "a secret in the log: {log}");
     for request in stub.requests() {
         assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/t-1/oauth2/v2.0/token"));

@@ -1,20 +1,15 @@
 //! What happens to a cluster while the service reads it: what can be read is counted once, what cannot is told.
 
 use super::rows::{self, Row};
+use super::same::{assert_complete, horizon};
 use super::service;
-use super::topic::{PARTITIONS, append, append_to, assert_complete, horizon, source, source_on};
+use super::topic::{PARTITIONS, append, append_to, source, source_on};
 use super::truth::{assert_true, assert_true_on};
 use crate::support::broker::{Broker, broker};
 use crate::support::folder::Folder;
 use crate::support::service::{Service, asked, eventually, metric};
 
 const GAP: &str = "records were lost before they were read";
-
-/// Stops it and expects nothing else.
-fn stop(running: Service) {
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
-}
 
 fn halves(seed: u64) -> (Vec<Row>, usize) {
     (rows::rows(8_000, 3, 30, seed), 4_000)
@@ -34,7 +29,7 @@ fn a_broker_that_is_killed_under_it_costs_no_row() {
     running.wait_for("has trouble");
     broker.restart();
     assert_complete(&folder, &rows);
-    stop(running);
+    running.stop_well();
     assert_true_on(&broker, &folder, &topic, horizon(&rows));
 }
 
@@ -55,7 +50,7 @@ fn partitions_that_are_added_are_read_from_their_beginning() {
     eventually("it knows of the last one", || asked(&address, "/metrics").contains(r#"partition="6""#));
     append(&topic, &rows[half..], 64);
     assert_complete(&folder, &rows);
-    stop(running);
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 }
 
@@ -77,7 +72,7 @@ fn a_topic_made_anew_is_read_from_its_beginning_and_told() {
     append(&topic, second, 66);
     running.wait_for(GAP);
     assert_complete_so_far(&folder, &rows[..6_000]);
-    stop(running);
+    running.stop_well();
 
     broker().delete_topic(&topic);
     broker().create_topic(&topic, PARTITIONS, &[]);
@@ -88,7 +83,7 @@ fn a_topic_made_anew_is_read_from_its_beginning_and_told() {
     assert!(line.contains("made anew"), "{line}");
     assert_complete(&folder, &rows);
     assert!(metric(&address, "driftlead_source_gaps_total") >= 1);
-    stop(running);
+    running.stop_well();
 }
 
 /// As [`assert_complete`], and no window is open but the last: what comes next is in time for its partition.
@@ -111,7 +106,7 @@ fn retention_that_overtakes_it_is_a_gap_that_is_told() {
     let mut running = Service::start(&folder, &[]);
     running.wait_for("started");
     assert_complete_so_far(&folder, &rows[..3_000]);
-    stop(running);
+    running.stop_well();
 
     append(&topic, &rows[3_000..6_000], 69);
     for partition in 0..PARTITIONS {
@@ -126,7 +121,7 @@ fn retention_that_overtakes_it_is_a_gap_that_is_told() {
     let read = [&rows[..3_000], &rows[6_000..]].concat();
     assert_complete(&folder, &read);
     assert_eq!(metric(&address, "driftlead_source_gaps_total"), PARTITIONS as u64);
-    stop(running);
+    running.stop_well();
 }
 
 /// A partition that the store knows and nobody has any more holds nothing up.
@@ -154,5 +149,5 @@ fn a_topic_made_anew_with_fewer_partitions_goes_on() {
             end <= until && end > until - 600_000_000
         })
     });
-    stop(running);
+    running.stop_well();
 }

@@ -58,15 +58,13 @@ fn parquet_files_that_arrive_while_it_runs_give_what_check_gives() {
     // All may be final already: what is asked to end before it listens ends otherwise.
     running.wait_for("listening");
     eventually("the second file is counted", || has_final_until(&folder, until));
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     arrives(&folder, "c.parquet", third, true);
     let mut running = Service::start(&folder, &[]);
     running.wait_for("listening");
     let until = border(&rows);
     eventually("the third file is counted", || has_final_until(&folder, until));
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     // Idle, it has closed up to its newest row.
     let end = finals(&folder).values().map(end_of).max().expect("windows");
     assert_finals(&folder, &checked_file(&folder, &folder.path("in")), end);
@@ -101,8 +99,7 @@ fn a_line_that_is_no_row_is_a_dead_letter_with_its_file_and_line() {
         metric(&address, "driftlead_source_bad_records_total") == 1_503
             && has_final_until(&folder, border(&rows))
     });
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     let dead = std::fs::read_to_string(folder.path("dead.ndjson")).expect("dead letters");
     let mut places: Vec<(String, String, u64)> = Vec::new();
     for line in dead.lines() {
@@ -126,8 +123,7 @@ fn a_feature_that_a_file_does_not_have_is_in_error_as_in_check() {
     arrives(&folder, "a.parquet", &rows, false);
     let running = Service::start(&folder, &[]);
     eventually("it is counted", || has_final_until(&folder, border(&rows)));
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     let finals = finals(&folder);
     let end = finals.values().map(end_of).max().expect("windows");
     for window in finals.values() {

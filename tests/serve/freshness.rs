@@ -1,16 +1,14 @@
 //! Silence is told by the clock: no window closes where no row comes (SEMANTICS S21).
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use driftlead::clock::{Clock, ManualClock};
-use driftlead::serve::plan::{DeadPlace, Keep, Plan, SourceKind, SourcePlan};
+use driftlead::serve::plan::{Plan, SourceKind, SourcePlan};
 use driftlead::serve::wire::{Alert, Body, Status};
 use driftlead::serve::{End, Service};
 use driftlead_connectors::dataset::Remotes;
-use driftlead_connectors::decode::{Format, Framing};
 use driftlead_connectors::store::Retention;
 use tokio::runtime::Runtime;
 
@@ -37,16 +35,10 @@ impl World {
             file: None,
             store: folder.path("state").into(),
             models: vec![folder.path("model.yaml").into()],
-            sources: vec![SourcePlan {
-                name: "rows".to_owned(),
-                kind: SourceKind::Lines { path: folder.path("rows.ndjson").into(), ends: false },
-                format: Format::Json { framing: Framing::Plain },
-                registry: None,
-                time: None,
-                places: std::collections::BTreeMap::new(),
-                keep: Keep::Nothing,
-                dead: DeadPlace::Nowhere,
-            }],
+            sources: vec![SourcePlan::json(
+                "rows",
+                SourceKind::Lines { path: folder.path("rows.ndjson").into(), ends: false },
+            )],
             sinks: Vec::new(),
             commit_every: Duration::from_millis(100),
             listener: Some(listener),
@@ -113,12 +105,6 @@ fn row(time: i64) -> Row {
     Row { time, json: format!(r#"{{"ts":"{ts}","x":0.5,"y":2,"c":"a"}}"#) }
 }
 
-fn append(folder: &Folder, row: &Row) {
-    let path = folder.path("rows.ndjson");
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
-    writeln!(file, "{}", row.json).expect("written");
-}
-
 #[test]
 fn s21_silence_opens_one_alert_by_the_clock_and_rows_resolve_it() {
     let folder = Folder::new();
@@ -150,7 +136,7 @@ fn s21_silence_opens_one_alert_by_the_clock_and_rows_resolve_it() {
     let mut world = World::start(&folder, newest + 9_500 * SECOND);
     assert!(world.look() > 9_000.0);
     let later = newest + 10_000 * SECOND;
-    append(&folder, &row(later));
+    rows::append(&folder, "rows.ndjson", &[row(later)]);
     world.move_to(later + SECOND);
     let resolved = world.next_alert("its end");
     assert_eq!((resolved.status, resolved.revision), (Status::Resolved, 1));

@@ -9,12 +9,12 @@ use driftlead::serve::fault;
 use serde_json::json;
 
 use super::rows::{self, Row};
-use super::same::{assert_same, checked, end_of, finals};
+use super::same::{assert_complete, assert_same};
 use super::{MODEL, service};
 use crate::support::client::{Reply, ask};
 use crate::support::folder::{Folder, table, times};
 use crate::support::program::driftlead;
-use crate::support::service::{Service, eventually};
+use crate::support::service::Service;
 
 pub(super) const SOURCE: &str = "{ingest: {}, dead_letter: {file: ./dead.ndjson}}";
 pub(super) const PATH: &str = "/api/v1/ingest/rows";
@@ -56,19 +56,6 @@ fn stream(rows: &[Row]) -> Vec<u8> {
     writer.into_inner().expect("an end")
 }
 
-/// Waits until every window that must be is final once the source is idle, and holds them to those of `check`.
-fn assert_complete(folder: &Folder, rows: &[Row]) {
-    let until = rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000;
-    let complete = checked(folder, rows).values().filter(|window| end_of(window) <= until).count();
-    eventually("all windows are final", || finals(folder).len() >= complete);
-    assert_same(folder, rows, until);
-}
-
-pub(super) fn assert_stopped(running: Service) {
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
-}
-
 fn signal(status: ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
 }
@@ -92,7 +79,7 @@ fn lines_and_arrow_give_what_check_gives() {
     }
     // Nothing more is sent, so the source becomes idle and the watermark stands at the newest row.
     assert_complete(&folder, &rows);
-    assert_stopped(running);
+    running.stop_well();
 }
 
 #[test]
@@ -132,7 +119,7 @@ fn killed_at_every_point_of_a_commit_a_request_under_its_key_is_counted_once() {
             receipts.push(reply.body);
         }
         assert_eq!(receipts[0], receipts[1], "the first answer is given again");
-        assert_stopped(running);
+        running.stop_well();
     }
     let until = rows.iter().map(|row| row.time).max().expect("rows") - 120_000_000;
     assert_same(&folder, &rows, until);
@@ -178,7 +165,7 @@ fn what_becomes_of_each_row_is_said_and_a_bad_one_stops_nothing() {
     ] {
         assert!(metrics.body.contains(line), "no `{line}`: {}", metrics.body);
     }
-    assert_stopped(running);
+    running.stop_well();
 }
 
 #[test]
@@ -226,7 +213,7 @@ fn what_cannot_be_taken_is_refused_with_what_to_do_and_counts_nothing() {
     let metrics = ask(&address, "GET", "/metrics", &[], b"").expect("metrics");
     assert!(metrics.body.contains("driftlead_source_records_total{source=\"rows\"} 1"), "{}", metrics.body);
     assert!(!std::path::Path::new(&folder.path("dead.ndjson")).exists(), "nothing was set aside");
-    assert_stopped(running);
+    running.stop_well();
 
     folder.write("service.yaml", text.replace("20KB", "65MiB"));
     let refused = driftlead(&["validate", &folder.path("service.yaml")]);

@@ -6,8 +6,8 @@ use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::rows::{self, Row};
-use super::same::{assert_finals, checked_file, end_of, finals};
-use super::topic::{append, horizon};
+use super::same::{assert_finals, checked_file, end_of, finals, horizon};
+use super::topic::append;
 use super::{service_file, wide};
 use crate::support::broker::broker;
 use crate::support::checkout::workspace;

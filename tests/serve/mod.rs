@@ -23,7 +23,10 @@ mod truth;
 mod volume;
 mod wide;
 
+use std::io::Write as _;
+
 use crate::support::folder::Folder;
+use crate::support::service::Service;
 
 /// The model of these tests; `{source}` is nothing that changes between them.
 const MODEL: &str = r#"
@@ -52,6 +55,16 @@ fn service(folder: &Folder, source: &str, sinks: &str) {
     rows::baseline(folder);
     folder.write("model.yaml", MODEL);
     service_file(folder, source, "200ms", sinks);
+}
+
+/// Runs the service of a pipe over these rows, to their end.
+fn piped(folder: &Folder, rows: &[rows::Row]) {
+    let (running, mut input) = Service::with_input(folder);
+    for row in rows {
+        writeln!(input, "{}", row.json).expect("it reads");
+    }
+    drop(input);
+    running.wait_well();
 }
 
 /// The service's file alone, with its store's folder, for a model that is there.

@@ -1,20 +1,13 @@
 //! Moving baselines in the service (SEMANTICS S25): what `check` says of the same rows, though the windows before were
 //! counted before a stop or a power cut, and are kept for it.
 
-use std::io::Write as _;
-
-use super::rows::{self, Row};
-use super::same::{assert_same, checked, end_of, finals};
+use super::crash::kill_at_random;
+use super::rows;
+use super::same::{assert_complete, assert_same, finals, horizon};
 use super::topic;
 use super::{moving_model, service};
 use crate::support::folder::Folder;
-use crate::support::random::Random;
-use crate::support::service::{Service, eventually};
-
-/// Event time up to which windows of these rows become final.
-fn horizon(rows: &[Row]) -> i64 {
-    rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000
-}
+use crate::support::service::Service;
 
 /// Something was judged against the windows before it, something drifted, and the first ones had none.
 fn assert_moves(folder: &Folder, wanted: u64) {
@@ -39,21 +32,13 @@ fn windows_before_a_stop_are_compared_with_after_it() {
         rows::file(&folder, "rows.ndjson", first);
         let mut running = Service::start(&folder, &[]);
         running.wait_for("caught up");
-        let (status, log) = running.stop();
-        assert!(status.success(), "{status}: {log:#?}");
+        running.stop_well();
 
-        let path = folder.path("rows.ndjson");
-        let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
-        for row in second {
-            writeln!(file, "{}", row.json).expect("written");
-        }
+        rows::append(&folder, "rows.ndjson", second);
         let running = Service::start(&folder, &[]);
-        let until = horizon(&rows);
-        let complete = checked(&folder, &rows).values().filter(|window| end_of(window) <= until).count();
-        eventually("all windows are final", || finals(&folder).len() >= complete);
-        let (status, log) = running.stop();
-        assert!(status.success(), "{status}: {log:#?}");
-        assert_same(&folder, &rows, until);
+        assert_complete(&folder, &rows);
+        running.stop_well();
+        assert_same(&folder, &rows, horizon(&rows));
         if cut == "length: 10m" {
             assert_moves(&folder, u64::from(windows));
         }
@@ -66,17 +51,9 @@ fn killed_at_random_the_windows_before_are_neither_lost_nor_counted_twice() {
     let folder = Folder::new();
     service(&folder, &topic::source(&topic::produce(&rows, 8)), "");
     folder.write("model.yaml", moving_model(2));
-    let mut random = Random::new(78);
-    for _ in 0..6 {
-        let mut running = Service::start(&folder, &[]);
-        running.wait_for("started");
-        let nap = std::time::Duration::from_micros(250 << random.below(11));
-        std::thread::park_timeout(nap);
-        running.kill();
-    }
+    kill_at_random(&folder, 6, 78);
     let running = Service::start(&folder, &[]);
-    topic::assert_complete(&folder, &rows);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    assert_complete(&folder, &rows);
+    running.stop_well();
     assert_moves(&folder, 2);
 }

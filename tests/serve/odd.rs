@@ -6,25 +6,19 @@ use std::sync::Arc;
 
 use driftlead::clock::{Clock, ManualClock};
 use driftlead::serve::Service as Library;
-use driftlead::serve::plan::{DeadPlace, Keep, Plan, SourceKind, SourcePlan};
+use driftlead::serve::plan::{Plan, SourceKind, SourcePlan};
 use driftlead_connectors::dataset::Remotes;
-use driftlead_connectors::decode::{Format, Framing};
 use driftlead_connectors::store::Retention;
 
 use super::rows::{self, Row};
-use super::same::{assert_same, finals};
+use super::same::{assert_complete, assert_same, finals, horizon};
 use super::service;
-use super::topic::{PARTITIONS, append, assert_complete, horizon, produce, source, source_on};
+use super::topic::{PARTITIONS, append, produce, source, source_on};
 use super::truth::assert_true;
 use crate::support::broker::broker;
 use crate::support::folder::Folder;
 use crate::support::service::{Service, eventually};
 use crate::support::stub::{Answer, Stub};
-
-fn stop(running: Service) {
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
-}
 
 /// A row in Avro's binary encoding, by the second schema if it `is_new`: other order, other widths, a field more.
 fn avro(row: &Row, is_new: bool) -> Vec<u8> {
@@ -95,7 +89,7 @@ fn another_schema_in_mid_stream_is_asked_for_and_read() {
     service(&folder, &source_on(broker(), &topic, &format), "");
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &rows);
-    stop(running);
+    running.stop_well();
     let asked: std::collections::BTreeSet<String> =
         registry.requests().into_iter().map(|request| request.target).collect();
     assert_eq!(asked.len(), 2, "{asked:?}");
@@ -121,7 +115,7 @@ fn a_field_that_changes_its_type_is_counted_and_costs_no_row() {
     eventually("the last window is final", || {
         finals(&folder).values().any(|window| ends(window) <= until && ends(window) > until - 600_000_000)
     });
-    stop(running);
+    running.stop_well();
     // The script counts types by itself, and finds every row.
     rows::file(&folder, "all.ndjson", &rows);
     assert_true(&folder, &topic, until);
@@ -150,7 +144,7 @@ fn records_of_a_megabyte_are_rows_like_others() {
     service(&folder, &source(&topic), "");
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &rows);
-    stop(running);
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 }
 
@@ -167,7 +161,7 @@ fn a_process_that_stands_still_for_a_while_goes_on() {
     std::thread::park_timeout(std::time::Duration::from_secs(2));
     running.freeze(false);
     assert_complete(&folder, &rows);
-    stop(running);
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 }
 
@@ -212,7 +206,7 @@ fn a_full_disk_ends_it_with_a_reason_and_with_room_it_goes_on() {
     std::fs::remove_file(&ballast).expect("room");
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &rows);
-    stop(running);
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 }
 
@@ -241,16 +235,7 @@ fn a_clock_that_jumps_changes_no_window() {
         file: None,
         store: folder.path("state").into(),
         models: vec![folder.path("model.yaml").into()],
-        sources: vec![SourcePlan {
-            name: "rows".to_owned(),
-            kind: SourceKind::Lines { path: path.into(), ends: true },
-            format: Format::Json { framing: Framing::Plain },
-            registry: None,
-            time: None,
-            places: std::collections::BTreeMap::new(),
-            keep: Keep::Nothing,
-            dead: DeadPlace::Nowhere,
-        }],
+        sources: vec![SourcePlan::json("rows", SourceKind::Lines { path: path.into(), ends: true })],
         sinks: Vec::new(),
         commit_every: std::time::Duration::from_millis(200),
         listener: None,

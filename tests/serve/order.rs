@@ -50,8 +50,7 @@ fn a_kill_around_delivery_repeats_the_same_keys_in_the_order_of_each_alert() {
     let finals = || stored_windows(&folder, "rows").iter().filter(|window| window.is_final).count();
     let distinct = || sent().into_iter().collect::<std::collections::BTreeSet<_>>().len();
     eventually("every final verdict was sent", || finals() >= 48 && distinct() > finals());
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 
     let mut by_id: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for (id, revision) in sent() {
@@ -98,6 +97,5 @@ fn a_slow_sink_delays_no_other() {
     assert_eq!(slow.requests().len(), 1, "it is still at the first");
     drop(release);
     eventually("the rest follows", || slow.requests().len() > 10);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 }

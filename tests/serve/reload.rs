@@ -78,8 +78,7 @@ fn sinks_begin_change_and_end_and_no_message_is_lost() {
         writeln!(file, "{}", row.json).expect("written");
     }
     eventually("the new place has verdicts", || read("moved.ndjson").contains(r#""type":"verdict""#));
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 }
 
 #[test]
@@ -127,6 +126,5 @@ fn tokens_and_retention_are_taken_and_what_needs_a_restart_changes_nothing() {
     let line = running.wait_for("SIGHUP");
     assert!(line.contains("the source `rows` changed: restart the service"), "{line}");
     assert!(ask(Some("second-token")).contains(" 200 "));
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 }

@@ -1,5 +1,6 @@
 //! Rows for a stream: the same as JSON records, and as a file for `check`.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{Array as _, ArrayRef, Float64Array, Int64Array, StringArray};
@@ -82,6 +83,15 @@ pub(crate) fn baseline(folder: &Folder) -> String {
 pub(crate) fn file(folder: &Folder, name: &str, rows: &[Row]) -> String {
     let lines: Vec<&str> = rows.iter().map(|row| row.json.as_str()).collect();
     folder.write(name, lines.join("\n") + "\n")
+}
+
+/// Rows more for such a file.
+pub(crate) fn append(folder: &Folder, name: &str, rows: &[Row]) {
+    let path = folder.path(name);
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
+    for row in rows {
+        writeln!(file, "{}", row.json).expect("written");
+    }
 }
 
 fn rfc3339(micros: i64) -> String {

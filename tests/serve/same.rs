@@ -1,10 +1,11 @@
 //! I-FINAL: a FINAL window of the service has the bytes that `check` gives for the same rows.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use super::rows::{self, BEGIN, Row};
-use super::service;
+use super::{piped, service};
+use driftlead_connectors::store::StoredWindow;
+
 use crate::support::folder::Folder;
 use crate::support::program::json;
 use crate::support::service::{Service, eventually, stored_windows};
@@ -28,15 +29,19 @@ pub(super) fn finals(folder: &Folder) -> BTreeMap<String, serde_json::Value> {
         .into_iter()
         .filter(|window| window.is_final)
         .map(|window| {
-            let mut document: serde_json::Value =
-                serde_json::from_str(window.document.as_deref().expect("the newest has its document"))
-                    .expect("JSON");
-            let arrival =
-                document.as_object_mut().and_then(|own| own.shift_remove("arrival")).expect("arrival");
+            let (document, arrival) = parts_of(&window);
             assert_eq!(arrival["late_rows"], 0, "{document}");
             (window.id, document)
         })
         .collect()
+}
+
+/// What a stored window says of its rows, and what of their arrival.
+pub(super) fn parts_of(window: &StoredWindow) -> (serde_json::Value, serde_json::Value) {
+    let document = window.document.as_deref().expect("the newest has its document");
+    let mut document: serde_json::Value = serde_json::from_str(document).expect("JSON");
+    let arrival = document.as_object_mut().and_then(|own| own.shift_remove("arrival")).expect("arrival");
+    (document, arrival)
 }
 
 /// Holds the store's FINAL windows to those of `check` that end at or before `until`, byte for byte.
@@ -63,6 +68,24 @@ pub(super) fn assert_finals(folder: &Folder, checked: &BTreeMap<String, serde_js
     }
 }
 
+/// Event time up to which all windows must be final once every partition is idle: the watermark stands at the newest row.
+pub(super) fn horizon(rows: &[Row]) -> i64 {
+    rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000
+}
+
+/// Waits until the service has said all that it can of these rows, and holds it to what `check` says.
+pub(super) fn assert_complete(folder: &Folder, rows: &[Row]) {
+    assert_complete_until(folder, rows, horizon(rows));
+}
+
+/// The same where windows are final only up to `until`.
+pub(super) fn assert_complete_until(folder: &Folder, rows: &[Row], until: i64) {
+    let checked = checked(folder, rows);
+    let complete = checked.values().filter(|window| end_of(window) <= until).count();
+    eventually("all windows are final", || finals(folder).len() >= complete);
+    assert_finals(folder, &checked, until);
+}
+
 pub(super) fn end_of(window: &serde_json::Value) -> i64 {
     let end = window["end"].as_str().expect("an end");
     end.parse::<driftlead::time::Timestamp>().expect("a time").micros()
@@ -73,13 +96,7 @@ fn a_pipe_that_ends_gives_what_check_gives() {
     let folder = Folder::new();
     service(&folder, "{stdin: {}, format: json}", "");
     let rows = rows::rows(6_000, 3, 30, 1);
-    let (running, mut input) = Service::with_input(&folder);
-    for row in &rows {
-        writeln!(input, "{}", row.json).expect("it reads");
-    }
-    drop(input);
-    let (status, log) = running.wait();
-    assert!(status.success(), "{status}: {log:#?}");
+    piped(&folder, &rows);
     // All windows, those at the end that are partial too.
     assert_same(&folder, &rows, i64::MAX);
 }
@@ -90,26 +107,17 @@ fn a_file_of_lines_that_grows_is_read_on_after_a_stop() {
     service(&folder, "{lines: {path: rows.ndjson}, format: json}", "");
     let rows = rows::rows(6_000, 3, 30, 2);
     let (first, second) = rows.split_at(3_217);
-    let newest = |rows: &[Row]| rows.iter().map(|row| row.time).max().expect("rows");
     rows::file(&folder, "rows.ndjson", first);
     let mut running = Service::start(&folder, &[]);
     running.wait_for("caught up");
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     assert!(!finals(&folder).is_empty());
 
-    let path = folder.path("rows.ndjson");
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
-    for row in second {
-        writeln!(file, "{}", row.json).expect("written");
-    }
+    rows::append(&folder, "rows.ndjson", second);
     let running = Service::start(&folder, &[]);
-    // A quiet file becomes idle, and then the watermark stands at the newest row.
-    let until = newest(&rows) - 60_000_000;
-    let complete = checked(&folder, &rows).values().filter(|window| end_of(window) <= until).count();
-    eventually("all windows are final", || finals(&folder).len() >= complete);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
-    assert_same(&folder, &rows, until);
-    assert!(until > BEGIN);
+    assert_complete(&folder, &rows);
+    running.stop_well();
+    // And it stays so.
+    assert_same(&folder, &rows, horizon(&rows));
+    assert!(horizon(&rows) > BEGIN);
 }

@@ -1,13 +1,12 @@
 //! Alerts reach the sinks, in order, under stable keys, through outages.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use driftlead_connectors::sink::{Key, sign};
 
 use super::rows;
-use super::service;
+use super::{piped, service};
 use crate::support::folder::Folder;
 use crate::support::service::{Service, asked, eventually};
 use crate::support::stub::{Answer, Stub};
@@ -31,8 +30,7 @@ fn an_alert_opens_at_the_webhook_after_an_outage_signed_and_once_by_key() {
     rows::file(&folder, "rows.ndjson", &rows::rows(6_000, 3, 30, 21));
     let running = Service::start(&folder, &[("HOOK_SECRET", "s3cr3t")]);
     eventually("the alert arrived", || stub.requests().len() >= 3);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    let log = running.stop_well();
     assert!(!log.join("\n").contains("s3cr3t"), "{log:#?}");
 
     let requests = stub.requests();
@@ -72,8 +70,7 @@ fn the_face_shows_health_and_openmetrics() {
     let metrics = get("/metrics");
     assert!(metrics.contains("application/openmetrics-text"), "{metrics:.300}");
     assert!(metrics.trim_end().ends_with("# EOF"));
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 }
 
 #[test]
@@ -83,13 +80,7 @@ fn what_waits_in_the_outbox_is_delivered_by_the_next_start() {
     let rows = rows::rows(6_000, 3, 30, 22);
     // A folder in the file's place: nothing can be delivered.
     std::fs::create_dir(folder.path("events.ndjson")).expect("a folder");
-    let (running, mut input) = Service::with_input(&folder);
-    for row in &rows {
-        writeln!(input, "{}", row.json).expect("it reads");
-    }
-    drop(input);
-    let (status, log) = running.wait();
-    assert!(status.success(), "{status}: {log:#?}");
+    piped(&folder, &rows);
     std::fs::remove_dir(folder.path("events.ndjson")).expect("empty");
     let (running, input) = Service::with_input(&folder);
     let read = || std::fs::read_to_string(folder.path("events.ndjson")).unwrap_or_default();

@@ -4,13 +4,13 @@ use std::sync::mpsc::channel;
 
 use driftlead::serve::fault;
 
-use super::ingest::{SOURCE, assert_stopped, lines, send};
+use super::ingest::{SOURCE, lines, send};
 use super::rows::{self, BEGIN, Row};
-use super::same::{assert_same, checked, end_of, finals};
+use super::same::assert_complete_until;
 use super::{MODEL, service};
 use crate::support::client::Reply;
 use crate::support::folder::Folder;
-use crate::support::service::{Service, eventually};
+use crate::support::service::Service;
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -38,9 +38,7 @@ fn assert_complete(folder: &Folder, address: &str, mut rows: Vec<Row>) {
     // The empty windows after them are told when the last row's own closes, which it does not.
     let until = BEGIN + SPAN * HOUR;
     rows.push(last);
-    let complete = checked(folder, &rows).values().filter(|window| end_of(window) <= until).count();
-    eventually("all windows are final", || finals(folder).len() >= complete);
-    assert_same(folder, &rows, until);
+    assert_complete_until(folder, &rows, until);
 }
 
 /// Rows as a body of about a megabyte.
@@ -89,7 +87,7 @@ pub(crate) fn a_slow_store_slows_the_source_and_loses_no_row() {
         assert_eq!((reply.status, reply.header("idempotency-replayed")), (202, "false"), "{reply:?}");
     }
     assert_complete(&folder, &address, rows);
-    assert_stopped(running);
+    running.stop_well();
 }
 
 #[test]
@@ -112,7 +110,7 @@ fn the_same_key_twice_at_once_is_counted_once_and_answered_twice() {
     assert_eq!(replayed, ["false", "true", "true"], "{replies:?}");
     assert!(replies.iter().all(|reply| reply.status == 202 && reply.body == replies[0].body), "{replies:?}");
     assert_complete(&folder, &address, rows);
-    assert_stopped(running);
+    running.stop_well();
 }
 
 #[test]
@@ -140,7 +138,7 @@ fn at_the_end_everybody_is_answered_and_what_was_promised_is_there() {
             .collect();
         // In the middle of it.
         begun.recv().expect("an answer");
-        assert_stopped(running);
+        running.stop_well();
         asking.into_iter().map(|own| own.join().expect("sent")).collect()
     });
     // Who came while it listened has an answer; who came later found nobody.
@@ -162,5 +160,5 @@ fn at_the_end_everybody_is_answered_and_what_was_promised_is_there() {
         }
     }
     assert_complete(&folder, &address, rows);
-    assert_stopped(running);
+    running.stop_well();
 }

@@ -1,11 +1,8 @@
 //! A topic of the shared broker and the service that reads it to its end.
 
 use super::rows::Row;
-use super::same::{assert_same, checked, end_of, finals};
 use crate::support::broker::{Broker, Message, broker};
-use crate::support::folder::Folder;
 use crate::support::random::Random;
-use crate::support::service::eventually;
 
 pub(super) const PARTITIONS: i32 = 7;
 
@@ -44,16 +41,4 @@ pub(super) fn source_on(broker: &Broker, topic: &str, format: &str) -> String {
          format: {format}, dead_letter: {{file: ./dead.ndjson}}}}",
         broker.bootstrap()
     )
-}
-
-/// Event time up to which all windows must be final once every partition is idle.
-pub(super) fn horizon(rows: &[Row]) -> i64 {
-    rows.iter().map(|row| row.time).max().expect("rows") - 60_000_000
-}
-
-pub(super) fn assert_complete(folder: &Folder, rows: &[Row]) {
-    let until = horizon(rows);
-    let complete = checked(folder, rows).values().filter(|window| end_of(window) <= until).count();
-    eventually("all windows are final", || finals(folder).len() >= complete);
-    assert_same(folder, rows, until);
 }

@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::process::Command;
 
 use super::rows;
+use super::same::{assert_complete, horizon};
 use super::service;
-use super::topic::{PARTITIONS, assert_complete, horizon, produce, source};
+use super::topic::{PARTITIONS, produce, source};
 use crate::support::broker::{Broker, broker};
 use crate::support::checkout::workspace;
 use crate::support::folder::Folder;
@@ -78,8 +79,7 @@ fn the_script_finds_what_is_wrong() {
     service(&folder, &source(&topic), "");
     let running = Service::start(&folder, &[]);
     assert_complete(&folder, &rows);
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
     assert_true(&folder, &topic, horizon(&rows));
 
     let read = |name: &str| std::fs::read_to_string(folder.path(name)).expect("a file");

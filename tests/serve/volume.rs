@@ -1,12 +1,10 @@
 //! How many rows come, and where a new series begins.
 
-use std::io::Write as _;
-
 use driftlead::serve::fault;
 
 use super::rows::{self, BEGIN, Row};
-use super::same::{assert_same, checked, end_of};
-use super::service;
+use super::same::{assert_same, checked, end_of, parts_of};
+use super::{piped, service};
 use crate::support::folder::Folder;
 use crate::support::program::{driftlead, json};
 use crate::support::service::{Service, eventually, stored_windows};
@@ -28,13 +26,7 @@ fn s21_an_unusual_number_of_rows_is_told_by_check_and_serve_alike() {
     let folder = Folder::new();
     service(&folder, "{stdin: {}, format: json}", "");
     let rows = uneven();
-    let (running, mut input) = Service::with_input(&folder);
-    for row in &rows {
-        writeln!(input, "{}", row.json).expect("it reads");
-    }
-    drop(input);
-    let (status, log) = running.wait();
-    assert!(status.success(), "{status}: {log:#?}");
+    piped(&folder, &rows);
     assert_same(&folder, &rows, i64::MAX);
 
     let windows = checked(&folder, &rows);
@@ -78,13 +70,7 @@ fn an_alert_ends_when_its_features_are_calm_however_many_rows_come() {
     let calm = rows::rows(16_000, 8, 0, 62).into_iter();
     let calm = calm.filter(|row| (BEGIN + 120 * MINUTE..BEGIN + 240 * MINUTE).contains(&row.time));
     let rows: Vec<Row> = rows::rows(4_000, 2, 0, 61).into_iter().chain(calm).collect();
-    let (running, mut input) = Service::with_input(&folder);
-    for row in &rows {
-        writeln!(input, "{}", row.json).expect("it reads");
-    }
-    drop(input);
-    let (status, log) = running.wait();
-    assert!(status.success(), "{status}: {log:#?}");
+    piped(&folder, &rows);
     let events = std::fs::read_to_string(folder.path("events.ndjson")).expect("events");
     let events: Vec<serde_json::Value> =
         events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -107,15 +93,10 @@ fn a_new_version_begins_at_the_next_border_and_alerts_of_no_part_before() {
     rows::file(&folder, "rows.ndjson", first);
     let mut running = Service::start(&folder, &[]);
     running.wait_for("caught up");
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 
     folder.write("model.yaml", super::MODEL.replace("version: \"1\"", "version: \"2\""));
-    let path = folder.path("rows.ndjson");
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
-    for row in second {
-        writeln!(file, "{}", row.json).expect("written");
-    }
+    rows::append(&folder, "rows.ndjson", second);
     // Killed with nothing but the border committed: it is where it was.
     let (_, log) = Service::start(&folder, &[(fault::VARIABLE, "after_commit:1")]).wait();
     assert!(log.iter().any(|line| line.contains("series ended")), "{log:#?}");
@@ -131,15 +112,12 @@ fn a_new_version_begins_at_the_next_border_and_alerts_of_no_part_before() {
     eventually("the windows of the new version are final", || {
         own().iter().any(|window| window.end == Some(last))
     });
-    let (status, log) = running.stop();
-    assert!(status.success(), "{status}: {log:#?}");
+    running.stop_well();
 
     let checked = checked(&folder, &rows);
     let mut partial = 0;
     for window in own() {
-        let mut document: serde_json::Value =
-            serde_json::from_str(window.document.as_deref().expect("a document")).expect("JSON");
-        let arrival = document.as_object_mut().and_then(|own| own.shift_remove("arrival")).expect("arrival");
+        let (document, arrival) = parts_of(&window);
         let is_part = window.start.expect("a start") < border;
         assert_eq!(arrival["partial"], is_part, "{document}");
         partial += usize::from(is_part);
@@ -170,13 +148,7 @@ fn a_baseline_from_the_store_has_the_counts_of_the_rows_that_were_seen() {
     let folder = Folder::new();
     service(&folder, "{stdin: {}, format: json}", "");
     let rows = rows::rows(12_000, 6, 0, 51);
-    let (running, mut input) = Service::with_input(&folder);
-    for row in &rows {
-        writeln!(input, "{}", row.json).expect("it reads");
-    }
-    drop(input);
-    let (status, log) = running.wait();
-    assert!(status.success(), "{status}: {log:#?}");
+    piped(&folder, &rows);
 
     let made = driftlead(&[
         "baseline",

@@ -96,6 +96,16 @@ impl Service {
         self.wait()
     }
 
+    /// The same, and holds it to have ended well.
+    pub(crate) fn stop_well(self) -> Vec<String> {
+        well(self.stop())
+    }
+
+    /// As [`wait`](Self::wait), and holds it to have ended well.
+    pub(crate) fn wait_well(self) -> Vec<String> {
+        well(self.wait())
+    }
+
     /// Ends it as a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
@@ -118,6 +128,11 @@ impl Service {
         let status = self.child.wait().expect("it has ended");
         (status, std::mem::take(&mut self.log))
     }
+}
+
+fn well((status, log): (ExitStatus, Vec<String>)) -> Vec<String> {
+    assert!(status.success(), "{status}: {log:#?}");
+    log
 }
 
 impl Drop for Service {
@@ -146,8 +161,18 @@ pub(crate) fn metric(address: &str, name: &str) -> u64 {
 
 /// All windows that the store in `folder` holds of a model, whole and segments, in their last revision, by end and segment.
 pub(crate) fn stored_windows(folder: &Folder, model: &str) -> Vec<StoredWindow> {
-    // One that is being made has none yet.
-    let Ok(reader) = Reader::open(folder.path("state").as_ref()) else { return Vec::new() };
+    let reader = match Reader::open(folder.path("state").as_ref()) {
+        Ok(reader) => reader,
+        // One that is being made has no file yet, or has not taken all of its steps.
+        Err(error)
+            if ["holds no store", "start `driftlead serve` once"]
+                .iter()
+                .any(|text| error.to_string().contains(text)) =>
+        {
+            return Vec::new();
+        }
+        Err(error) => panic!("{error}"),
+    };
     let filter = WindowFilter {
         model: model.to_owned(),
         version: None,
