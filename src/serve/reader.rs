@@ -157,12 +157,15 @@ impl Reader {
                 Schemas { registry: self.registry.as_ref(), control: &self.control, events: &self.events };
             let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
-            let Heard { caught_up, told, failed, .. } = heard;
+            let Heard { told, failed, .. } = heard;
             let polled = polled.map_err(|error| from_connectors(&self.plan.name, &error))?;
             if let Some(stop) = failed {
                 return Err(stop);
             }
-            for event in told {
+            for mut event in told {
+                if let Event::CaughtUp { lag, .. } = &mut event {
+                    *lag = self.source.lag();
+                }
                 self.send(event)?;
             }
             let now = self.clock.now();
@@ -173,13 +176,6 @@ impl Reader {
                     self.send_all(&mut open, i64::MAX)?;
                     return Ok(());
                 }
-            }
-            for partition in caught_up {
-                if let Some(own) = open.get_mut(&partition) {
-                    self.close(&partition, own)?;
-                }
-                let lag = self.source.lag();
-                self.send(Event::CaughtUp { source: self.plan.source, partition, lag })?;
             }
         }
     }
@@ -338,7 +334,6 @@ struct Heard<'a> {
     schemas: Schemas<'a>,
     open: &'a mut BTreeMap<Partition, Open>,
     clock: &'a dyn Clock,
-    caught_up: Vec<Partition>,
     /// What the engine is to hear before the records that are still open, in the order in which it happened.
     told: Vec<Event>,
     failed: Option<Stop>,
@@ -351,7 +346,7 @@ impl<'a> Heard<'a> {
         open: &'a mut BTreeMap<Partition, Open>,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { plan, schemas, open, clock, caught_up: Vec::new(), told: Vec::new(), failed: None }
+        Self { plan, schemas, open, clock, told: Vec::new(), failed: None }
     }
 
     fn take(&mut self, event: SourceEvent<'_>) {
@@ -365,7 +360,7 @@ impl<'a> Heard<'a> {
                     self.failed = Some(stop);
                 }
             }
-            SourceEvent::CaughtUp { partition } => self.caught_up.push(partition.clone()),
+            SourceEvent::CaughtUp { partition } => self.catch_up(partition),
             SourceEvent::Assigned { partition, position } => {
                 self.tell(Event::Assigned { source, partition: partition.clone(), position });
             }
@@ -384,13 +379,28 @@ impl<'a> Heard<'a> {
     /// Notes what happened after the rows read so far and before those that follow: an assigned partition holds the
     /// watermark before rows of another one move it.
     fn tell(&mut self, event: Event) {
-        for (partition, open) in &mut *self.open {
-            match open.chunk(self.plan, partition) {
-                Ok(chunk) => self.told.extend(chunk.map(|chunk| Event::Chunk(Box::new(chunk)))),
-                Err(error) => self.failed = Some(error.into()),
-            }
-        }
+        let all: Vec<Partition> = self.open.keys().cloned().collect();
+        all.iter().for_each(|partition| self.flush(partition));
         self.told.push(event);
+    }
+
+    /// Notes that a partition was read to its end: after its rows so far, and before those that follow in the same poll.
+    /// They, or a trouble, say that it is not at its end any more; told after them, it would be idle with rows to come
+    /// (SEMANTICS S15).
+    fn catch_up(&mut self, partition: &Partition) {
+        self.flush(partition);
+        // How far behind the source is, it can say once the poll is over.
+        let (source, partition, lag) = (self.plan.source, partition.clone(), BTreeMap::new());
+        self.told.push(Event::CaughtUp { source, partition, lag });
+    }
+
+    /// Closes what is open of a partition, to be heard next.
+    fn flush(&mut self, partition: &Partition) {
+        let Some(open) = self.open.get_mut(partition) else { return };
+        match open.chunk(self.plan, partition) {
+            Ok(chunk) => self.told.extend(chunk.map(|chunk| Event::Chunk(Box::new(chunk)))),
+            Err(error) => self.failed = Some(error.into()),
+        }
     }
 
     fn records(&mut self, partition: &Partition, records: &[Record<'_>]) -> Result<(), Stop> {
@@ -482,3 +492,6 @@ pub(super) fn from_connectors(source: &str, error: &driftlead_connectors::Error)
         _ => Error::input(message),
     }
 }
+
+#[cfg(test)]
+mod tests;
