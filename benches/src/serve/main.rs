@@ -18,6 +18,7 @@ mod latency;
 mod process;
 #[path = "../batch/say.rs"]
 mod say;
+mod timed;
 mod topic;
 mod traffic;
 

@@ -20,6 +20,8 @@ mod ledger;
 mod process;
 #[path = "../batch/say.rs"]
 mod say;
+#[path = "../serve/timed.rs"]
+mod timed;
 #[path = "../serve/topic.rs"]
 mod topic;
 
@@ -179,10 +181,12 @@ fn slope(samples: &[Sample], from: u64) -> Result<f64, Failure> {
 
 fn settle(folder: &Path, brokers: &str, topic: &str) -> Result<(), Failure> {
     let mut ledger = Ledger::new();
-    let mut text = Vec::new();
+    let (mut text, mut row) = (String::new(), Vec::new());
     for number in 0..100_000 {
-        ledger.row(&mut text, 0, number)?;
-        text.push(b'\n');
+        row.clear();
+        ledger.row(&mut row, 0, number)?;
+        text.push_str(&timed::timed(std::str::from_utf8(&row)?, 1)?);
+        text.push('\n');
     }
     std::fs::write(folder.join("baseline.ndjson"), text)?;
     let model = format!(
