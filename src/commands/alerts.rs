@@ -105,18 +105,13 @@ fn test(file: &Path, name: &str) -> Result<u8> {
         "last_window": {"id": "00000000000000000000000000000000", "start": time, "end": time},
         "causes": []
     });
-    let message = sink::Message {
-        key: format!("00000000000000000000000000000000:{now}:{name}"),
-        order: "test".to_owned(),
-        body: own.template.render(&event)?,
-        content_type: "application/json".to_owned(),
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Error::run("cannot start the runtime").because(error))?;
-    match runtime.block_on(own.sink.deliver(&message, now.div_euclid(1_000_000))) {
+    let key = format!("00000000000000000000000000000000:{now}:{name}");
+    match runtime.block_on(own.carrier.deliver_one(key, &event, now))? {
         sink::Delivery::Delivered => {
             output::print(&format!("`{name}` took the test message\n"))?;
             Ok(code::OK)
@@ -126,6 +121,9 @@ fn test(file: &Path, name: &str) -> Result<u8> {
         ))),
         sink::Delivery::Refused { reason } => {
             Err(Error::input(format!("`{name}` refused the test message: {reason}")))
+        }
+        sink::Delivery::Expired { reason } => {
+            Err(Error::run(format!("`{name}` takes nothing so old as the test message: {reason}")))
         }
     }
 }

@@ -4,10 +4,12 @@
 //! source has ended.
 
 mod alerting;
+mod azure;
 pub mod bells;
 pub mod board;
 mod border;
 pub mod build;
+pub mod carrier;
 mod chunk;
 mod commit;
 pub mod counters;

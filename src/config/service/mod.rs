@@ -4,6 +4,8 @@
 //! [`keys`], and what comes out is a [`Service`], resolved and free of YAML. Nothing is opened on the way, and no secret
 //! is fetched: a file can be checked where neither the models nor the environment of the service are.
 
+mod azure;
+mod azure_keys;
 mod cluster_keys;
 mod entra;
 mod format;
@@ -22,6 +24,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use self::azure::{Access as AzureAccess, AzureLogs, Rule, Streams};
 pub use self::entra::Entra;
 pub use self::format::{Csv, Format, Login, Registry};
 pub use self::kafka::{Access, Cluster};
