@@ -198,12 +198,12 @@ impl Vault<'_> {
 
     fn sink(&self, own: &file::Sink) -> Result<SinkPlan> {
         let name = &own.name;
-        let plain = |sink| Carrier::Message { sink: Box::new(sink), template: Template::plain() };
+        let plain = |sink| Carrier::Message { sink: Box::new(sink), template: Box::new(Template::plain()) };
         let carrier = match &own.target {
             file::Target::File(path) => plain(sink::Sink::File(FileSink::new(path))),
             file::Target::Stdout => plain(sink::Sink::Stdout(StdoutSink)),
             file::Target::Webhook(webhook) => Carrier::Message {
-                template: self.template(&webhook.template, name)?,
+                template: Box::new(self.template(&webhook.template, name)?),
                 sink: Box::new(sink::Sink::Webhook(Box::new(self.webhook(webhook, name)?))),
             },
             file::Target::Kafka { cluster, topic } => plain(self.kafka_sink(name, cluster, topic)?),

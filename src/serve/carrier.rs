@@ -23,7 +23,7 @@ pub enum Carrier {
         /// To where.
         sink: Box<Sink>,
         /// What is written.
-        template: Template,
+        template: Box<Template>,
     },
     /// Many at once.
     Freight(Freight),

@@ -60,7 +60,7 @@ fn plan(folder: &Path, listener: crossbeam_channel::Sender<Body>) -> Plan {
             name: "record".to_owned(),
             carrier: Carrier::Message {
                 sink: Box::new(Sink::File(FileSink::new(folder.join("events.ndjson")))),
-                template: Template::plain(),
+                template: Box::new(Template::plain()),
             },
             verdicts: true,
             alerts: true,
