@@ -20,7 +20,6 @@ mod event;
 pub mod fault;
 mod files;
 pub mod health;
-#[cfg(feature = "kafka")]
 mod identity;
 mod ingest;
 pub mod intake;
