@@ -18,8 +18,8 @@ use crate::support::service::Service;
 
 pub(super) const SOURCE: &str = "{ingest: {}, dead_letter: {file: ./dead.ndjson}}";
 pub(super) const PATH: &str = "/api/v1/ingest/rows";
-const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
-const ARROW: (&str, &str) = ("content-type", "application/vnd.apache.arrow.stream");
+pub(super) const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
+pub(super) const ARROW: (&str, &str) = ("content-type", "application/vnd.apache.arrow.stream");
 
 /// Rows as the lines of a body.
 pub(super) fn lines(rows: &[Row]) -> String {
@@ -32,7 +32,7 @@ pub(super) fn send(address: &str, key: &str, body: &str) -> Option<Reply> {
 }
 
 /// Rows as an Arrow stream of one batch.
-fn stream(rows: &[Row]) -> Vec<u8> {
+pub(super) fn stream(rows: &[Row]) -> Vec<u8> {
     let parsed: Vec<serde_json::Value> =
         rows.iter().map(|row| serde_json::from_str(&row.json).expect("JSON")).collect();
     let x: Float64Array = parsed.iter().map(|row| row["x"].as_f64()).collect();
@@ -185,14 +185,14 @@ fn what_cannot_be_taken_is_refused_with_what_to_do_and_counts_nothing() {
     let row = rows::rows(1, 1, 0, 1).remove(0).json;
     let long = "x".repeat(256);
     let large = " ".repeat(20_001);
-    let packed = ("content-encoding", "gzip");
+    let packed = ("content-encoding", "br");
     let csv = ("content-type", "text/csv");
     let other = "/api/v1/ingest/other";
     for (status, says, path, headers, body) in [
         (404, "did you mean `rows`", "/api/v1/ingest/row", &[LINES][..], row.as_bytes()),
         (409, "the models that do are `rows`", other, &[LINES], row.as_bytes()),
         (415, "`application/x-ndjson`", PATH, &[csv], row.as_bytes()),
-        (415, "encoded as gzip", PATH, &[LINES, packed], row.as_bytes()),
+        (415, "encoded as br", PATH, &[LINES, packed], row.as_bytes()),
         (400, "there is no body", PATH, &[LINES], b""),
         (400, "blank lines", PATH, &[LINES], b"\n \r\n"),
         (400, "none were counted", PATH, &[ARROW], row.as_bytes()),
