@@ -168,6 +168,39 @@ fn what_becomes_of_each_row_is_said_and_a_bad_one_stops_nothing() {
     running.stop_well();
 }
 
+/// A minute of real time, most of which it waits: who says how much comes and does not send it is answered, and holds
+/// neither rows nor room.
+#[test]
+fn a_body_that_does_not_come_is_answered_and_counts_nothing() {
+    use std::io::{Read as _, Write as _};
+
+    let folder = Folder::new();
+    service(&folder, SOURCE, "");
+    let mut running = Service::start(&folder, &[]);
+    let address = running.address();
+    let row = rows::rows(1, 1, 0, 1).remove(0).json;
+    let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
+    let (kind, length) = (LINES.1, row.len() + 2);
+    // A whole row, and not the end of the body.
+    write!(
+        stream,
+        "POST {PATH} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {kind}\r\nidempotency-key: k\r\n\
+         content-length: {length}\r\n\r\n{row}\n"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and the end of the connection");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\"code\":\"timeout\"") && answer.contains("send it at once"), "{answer}");
+    // Sent again with its key, as the answer says, it is the first.
+    let reply = send(&address, "k", &row).expect("an answer");
+    assert_eq!((reply.status, reply.header("idempotency-replayed")), (202, "false"), "{reply:?}");
+    assert_eq!(reply.json()["taken"], 1, "{reply:?}");
+    let metrics = ask(&address, "GET", "/metrics", &[], b"").expect("metrics");
+    assert!(metrics.body.contains("driftlead_source_records_total{source=\"rows\"} 1"), "{}", metrics.body);
+    running.stop_well();
+}
+
 #[test]
 fn what_cannot_be_taken_is_refused_with_what_to_do_and_counts_nothing() {
     let folder = Folder::new();
