@@ -136,13 +136,15 @@ fn a_reload_says_whose_secrets_and_certificates_it_did_not_read() {
     let folder = Folder::new();
     let topic = broker().topic("rows", 1);
     let authority = format!("ssl.ca.location: \"{}\"", broker().authority());
-    for (properties, says) in
-        [("", false), ("sasl.password: {file: secret}", true), (authority.as_str(), true)]
+    // Nothing is read that would need it.
+    let registry = "{avro: {registry: {url: \"http://127.0.0.1:1\", token: {file: secret}}}}";
+    for (properties, format, says) in
+        [("", "json", false), (authority.as_str(), "json", true), ("", registry, true)]
     {
         folder.write("secret", "first");
         let brokers = broker().bootstrap();
         let source = format!(
-            "{{kafka: {{brokers: \"{brokers}\", topics: [{topic}], properties: {{{properties}}}}}, format: json}}"
+            "{{kafka: {{brokers: \"{brokers}\", topics: [{topic}], properties: {{{properties}}}}}, format: {format}}}"
         );
         service(&folder, &source, "");
         let mut running = Service::start(&folder, &[]);
