@@ -107,6 +107,15 @@ impl Problem {
         )
     }
 
+    /// More than is read, once it is unpacked.
+    pub(super) fn large_unpacked(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("the body is too large once it is unpacked: expected at most {limit} bytes"),
+        )
+    }
+
     /// A body of another kind than those that are `expected`.
     pub(super) fn media_type(found: &str, expected: &str) -> Self {
         Self::new(
