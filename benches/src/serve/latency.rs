@@ -18,6 +18,7 @@ use driftlead::config::fleet::Fleet;
 use driftlead::serve::plan::Plan;
 use driftlead::serve::wire::Body;
 use driftlead::serve::{End, Service};
+use driftlead::time::Timestamp;
 use driftlead_connectors::dataset::Remotes;
 
 use crate::Failure;
@@ -123,7 +124,8 @@ fn row(text: &mut String, time: u64, random: &mut Random) -> Result<(), Failure>
         [1e6, 1e4, 1e5].map(|scale| (random.below(1_000_000) + random.below(1_000_000)) as f64 / scale);
     let [a, b, c] = numbers;
     let (kind, shop) = (random.below(9), random.below(SEGMENTS));
-    Ok(writeln!(text, r#"{{"ts":{time},"a":{a},"b":{b},"c":{c},"kind":"k{kind}","shop":"s{shop:02}"}}"#)?)
+    let time = Timestamp::from_micros(i64::try_from(time * 1_000_000)?);
+    Ok(writeln!(text, r#"{{"ts":"{time}","a":{a},"b":{b},"c":{c},"kind":"k{kind}","shop":"s{shop:02}"}}"#)?)
 }
 
 fn settle(folder: &Path) -> Result<(), Failure> {
@@ -143,6 +145,6 @@ fn settle(folder: &Path) -> Result<(), Failure> {
         std::fs::write(folder.join(format!("m{number}.yaml")), text)?;
     }
     let text = "listen: 127.0.0.1:0\nstore: ./state\nmodels: [m*.yaml]\nsources:\n  rows:\n    lines: {path: rows.ndjson}\n    \
-                format: json\n    time: {field: /ts, unit: s}\n";
+                format: json\n    time: {field: /ts}\n";
     Ok(std::fs::write(folder.join("service.yaml"), text)?)
 }

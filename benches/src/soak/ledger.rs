@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
+use driftlead::time::Timestamp;
 use driftlead_connectors::store::{Reader, Segments, WindowFilter};
 
 use crate::topic::PARTITIONS;
@@ -60,7 +61,8 @@ impl Ledger {
         let (kind, shop) = (self.below(9), self.below(SEGMENTS));
         write!(
             out,
-            "{{\"ts\":{time},\"a\":{},\"b\":{b},\"kind\":\"k{kind}\",\"shop\":\"s{shop:02}\"}}",
+            "{{\"ts\":\"{}\",\"a\":{},\"b\":{b},\"kind\":\"k{kind}\",\"shop\":\"s{shop:02}\"}}",
+            Timestamp::from_micros(time),
             a as f64 / 1e3
         )?;
         Ok(())

@@ -194,7 +194,7 @@ fn settle(folder: &Path, brokers: &str, topic: &str) -> Result<(), Failure> {
     writeln!(file, "listen: 127.0.0.1:0\nstore: ./state\nmodels: [model.yaml]\nsources:\n  rows:")?;
     writeln!(file, "    kafka: {{brokers: \"{brokers}\", topics: [{topic}]}}\n    format: json")?;
     // Event time is far from the clock's: a row a tenth of a second apart.
-    writeln!(file, "    time: {{field: /ts, unit: us}}")?;
+    writeln!(file, "    time: {{field: /ts}}")?;
     debug_assert_eq!(SECOND, 1_000_000);
     Ok(())
 }
