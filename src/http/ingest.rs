@@ -124,8 +124,8 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {
-        let found = format!("encoded as {}", encoding.to_str().unwrap_or("?"));
-        return Err(Problem::media_type(&found, "no `Content-Encoding`: send it as it is"));
+        let found = encoding.to_str().unwrap_or("?");
+        return Err(Problem::media_type(found, "no `Content-Encoding`: send it as it is"));
     }
     let found = headers.get(header::CONTENT_TYPE).map_or("", |own| own.to_str().unwrap_or("?"));
     let essence = found.split(';').next().unwrap_or_default().trim();
@@ -171,8 +171,9 @@ mod tests {
         for other in ["text/csv", "", "application/vnd.apache.arrow.file"] {
             assert_eq!(of(other), None, "{other}");
         }
+        assert!(format!("{:?}", kind(&headers(&[]))).contains("of no kind that it says"));
         let packed = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);
-        assert!(format!("{:?}", kind(&packed)).contains("encoded as gzip"));
+        assert!(format!("{:?}", kind(&packed)).contains("`gzip`"));
     }
 
     #[test]

@@ -192,7 +192,7 @@ fn what_cannot_be_taken_is_refused_with_what_to_do_and_counts_nothing() {
         (404, "did you mean `rows`", "/api/v1/ingest/row", &[LINES][..], row.as_bytes()),
         (409, "the models that do are `rows`", other, &[LINES], row.as_bytes()),
         (415, "`application/x-ndjson`", PATH, &[csv], row.as_bytes()),
-        (415, "encoded as gzip", PATH, &[LINES, packed], row.as_bytes()),
+        (415, "`gzip`", PATH, &[LINES, packed], row.as_bytes()),
         (400, "there is no body", PATH, &[LINES], b""),
         (400, "blank lines", PATH, &[LINES], b"\n \r\n"),
         (400, "none were counted", PATH, &[ARROW], row.as_bytes()),
