@@ -176,6 +176,7 @@ mod tests {
         for other in ["text/csv", "", "application/vnd.apache.arrow.file"] {
             assert_eq!(of(other), None, "{other}");
         }
+        assert!(format!("{:?}", kind(&headers(&[]))).contains("of no kind that it says"));
     }
 
     #[test]

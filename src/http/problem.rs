@@ -103,7 +103,7 @@ impl Problem {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            format!("the body is too large: expected at most {limit} bytes"),
+            format!("the body is too large: expected at most {limit} bytes; send it in parts"),
         )
     }
 
@@ -118,10 +118,12 @@ impl Problem {
 
     /// A body of another kind than those that are `expected`.
     pub(super) fn media_type(found: &str, expected: &str) -> Self {
+        let found =
+            if found.is_empty() { "of no kind that it says".to_owned() } else { format!("`{found}`") };
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            format!("the body is `{found}`: expected {expected}"),
+            format!("the body is {found}: expected {expected}"),
         )
     }
 

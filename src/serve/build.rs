@@ -396,8 +396,9 @@ pub(super) fn std_duration(duration: Duration) -> StdDuration {
 }
 
 fn read_bytes(path: &str, name: &str) -> Result<Vec<u8>> {
-    std::fs::read(Path::new(path))
-        .map_err(|error| Error::input(format!("`{name}`: cannot read `{path}`")).because(error))
+    std::fs::read(Path::new(path)).map_err(|error| {
+        Error::input(format!("`{name}` names the file `{path}`, which cannot be read")).because(error)
+    })
 }
 
 fn read_text(path: &str, name: &str) -> Result<String> {
