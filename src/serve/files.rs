@@ -4,6 +4,11 @@
 //! names them in the order of time, and a watermark a file would hold back every window until the last file has begun. A
 //! file is known by path, size and etag or time of change (SEMANTICS S17); it is noted in the commit that holds its first
 //! rows, with the ordinal at which it begins, so that a restart goes on in the middle of it.
+//!
+//! A file of lines may grow. What is new of it is a stretch, read like a file of its own; what was read before must hash
+//! the same. A last line without its end waits, because half of it may be missing, until the file was found the same twice.
+
+mod lines;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +17,14 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError};
-use driftlead_connectors::dataset::{Dataset, Object, OpenOptions, Part, ReadOptions, Remotes, Stamp, list};
+use driftlead_connectors::dataset::{
+    Dataset, Format, Object, OpenOptions, Part, ReadOptions, Remotes, Stamp, list,
+};
 use driftlead_connectors::source::{BadRecord, DecodedBatch};
 use driftlead_connectors::store::SeenFile;
 use driftlead_connectors::stream::{Partition, Position};
 
+use self::lines::Note;
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
 use super::reader::{Control, ReadPlan, Stop};
@@ -37,30 +45,15 @@ pub(super) struct FileReader {
     pub(super) seen: BTreeMap<String, SeenFile>,
     /// Rows handed over so far.
     pub(super) next: i64,
+    /// Files of lines as they were when last looked at, where nothing more of them could be read.
+    pub(super) looked: BTreeMap<String, Look>,
     pub(super) events: Sender<Event>,
     pub(super) control: Receiver<Control>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// What a source knows of a file beside its name: the ordinal of its first row, and its rows once it was read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Note {
-    first: i64,
-    rows: Option<i64>,
-}
-
-impl Note {
-    fn bytes(self) -> Vec<u8> {
-        let mut bytes = self.first.to_le_bytes().to_vec();
-        bytes.extend(self.rows.map(i64::to_le_bytes).into_iter().flatten());
-        bytes
-    }
-
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let word = |at: usize| Some(i64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        Some(Self { first: word(0)?, rows: word(8) })
-    }
-}
+/// A file at some moment: its size and what tells its version.
+type Look = (u64, String);
 
 impl FileReader {
     /// The thread's whole life.
@@ -131,6 +124,14 @@ impl FileReader {
         let mut found = Vec::new();
         for file in files {
             match self.seen.get(file.name()) {
+                // Its beginning is looked at before more of it is read.
+                Some(seen) if seen.prefix.is_some() => {
+                    let is_done = Note::of(&seen.note).is_some_and(|note| note.rows.is_some());
+                    let is_same = seen.size == file.size() && seen.version == version(&file);
+                    if !(is_done && is_same) {
+                        found.push(file);
+                    }
+                }
                 Some(seen) if seen.size != file.size() || seen.version != version(&file) => {
                     let message = format!(
                         "source `{}`: `{}` has changed since it was read: a file that was counted cannot be counted \
@@ -148,13 +149,15 @@ impl FileReader {
     }
 
     fn file(&mut self, file: Object) -> Result<(), Stop> {
-        let known = self.seen.get(file.name()).and_then(|seen| Note::of(&seen.note));
-        let mut note = known.unwrap_or(Note { first: self.next, rows: None });
-        let mut skip = u64::try_from(self.next - note.first).unwrap_or(0);
-        let types = self.plan.fields.iter().map(|field| (field.name().to_owned(), field.data_type().clone()));
-        let options =
-            OpenOptions { remotes: self.remotes.clone(), types: types.collect(), ..OpenOptions::default() };
-        let mut seen = SeenFile {
+        let seen = self.seen.get(file.name());
+        let is_old = seen.is_some_and(|seen| seen.prefix.is_none());
+        let format = Format::of_object(&file).map_err(|error| self.explain(&error))?;
+        if !is_old && matches!(format, Format::Csv | Format::Ndjson) {
+            return self.lines(file, format == Format::Csv);
+        }
+        let known = seen.and_then(|seen| Note::of(&seen.note));
+        let note = known.unwrap_or_else(|| Note::at(self.next));
+        let seen = SeenFile {
             source: self.plan.name.clone(),
             path: file.name().to_owned(),
             size: file.size(),
@@ -162,6 +165,52 @@ impl FileReader {
             prefix: None,
             note: note.bytes(),
         };
+        self.stretch(file, note, seen, 0)
+    }
+
+    /// What is new of a file of lines.
+    fn lines(&mut self, file: Object, is_csv: bool) -> Result<(), Stop> {
+        let seen = self.seen.get(file.name());
+        let known =
+            seen.and_then(|seen| lines::known(seen.size, seen.prefix.as_deref()?)).unwrap_or_default();
+        let begun = seen.and_then(|seen| Note::of(&seen.note)).filter(|note| note.rows.is_none());
+        let look = (file.size(), version(&file));
+        let was_same = self.looked.get(file.name()) == Some(&look);
+        let takes_rest = self.every.is_none() || was_same;
+        if was_same && begun.is_none() && known.bytes == file.size() {
+            return Ok(());
+        }
+        let grown = file.grown(known, is_csv, takes_rest).map_err(|error| self.explain(&error))?;
+        // What was begun is ended as it was begun, however much more there is.
+        let (grown, note) = match begun {
+            Some(note) => (grown.until(known), note),
+            None => (grown, Note { from: known, ..Note::at(self.next) }),
+        };
+        let is_waited_for = self.every.is_some() || known.bytes > 0;
+        if begun.is_none() && grown.known.bytes == known.bytes && is_waited_for {
+            self.looked.insert(file.name().to_owned(), look);
+            return Ok(());
+        }
+        let seen = SeenFile {
+            source: self.plan.name.clone(),
+            path: file.name().to_owned(),
+            size: grown.known.bytes,
+            version: version(&file),
+            prefix: Some(lines::prefix(grown.known)),
+            note: note.bytes(),
+        };
+        let lines_before = grown.lines_before(note.from);
+        self.looked.insert(file.name().to_owned(), look);
+        self.stretch(file.lines_after(note.from, &grown), note, seen, lines_before)
+    }
+
+    /// A file, or what is new of it, whose lines are numbered behind `lines_before`.
+    fn stretch(&mut self, file: Object, note: Note, seen: SeenFile, lines_before: u64) -> Result<(), Stop> {
+        let (mut note, mut seen) = (note, seen);
+        let mut skip = u64::try_from(self.next - note.first).unwrap_or(0);
+        let types = self.plan.fields.iter().map(|field| (field.name().to_owned(), field.data_type().clone()));
+        let options =
+            OpenOptions { remotes: self.remotes.clone(), types: types.collect(), ..OpenOptions::default() };
         let dataset = Dataset::of(vec![file], &options).map_err(|error| self.explain(&error))?;
         let columns = Columns::find(&self.plan, &dataset)?;
         for part in dataset.parts() {
@@ -169,7 +218,7 @@ impl FileReader {
                 skip -= rows;
                 continue;
             }
-            self.part(&dataset, part, &columns, &mut skip, &seen)?;
+            self.part(&dataset, part, &columns, &mut skip, (&seen, lines_before))?;
         }
         note.rows = Some(self.next - note.first);
         seen.note = note.bytes();
@@ -185,7 +234,7 @@ impl FileReader {
         part: &Part,
         columns: &Columns,
         skip: &mut u64,
-        seen: &SeenFile,
+        (seen, lines_before): (&SeenFile, u64),
     ) -> Result<(), Stop> {
         let options = ReadOptions::default();
         let mut batches =
@@ -199,7 +248,7 @@ impl FileReader {
                 continue;
             }
             let decoded = columns.arrange(decoded, usize::try_from(std::mem::take(skip)).unwrap_or(0))?;
-            let dead = self.bad_lines(&decoded, &seen.path);
+            let dead = self.bad_lines(&decoded, &seen.path, lines_before);
             self.next += i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
             let chunk = self.chunk(decoded, dead, columns, seen.clone())?;
             self.send(Event::Chunk(Box::new(chunk)))?;
@@ -208,12 +257,12 @@ impl FileReader {
     }
 
     /// The lines of a batch that are no rows. Nothing is kept of them: they stand in the file, and the letter says where.
-    fn bad_lines(&self, decoded: &DecodedBatch, path: &str) -> Vec<DeadLetter> {
+    fn bad_lines(&self, decoded: &DecodedBatch, path: &str, lines_before: u64) -> Vec<DeadLetter> {
         let letter = |bad: &BadRecord| DeadLetter {
             reason: bad.reason.as_str(),
             detail: bad.detail.clone(),
             offset: self.next,
-            line: Some((path.to_owned(), bad.line)),
+            line: Some((path.to_owned(), lines_before + bad.line)),
             payload: Kept::None,
         };
         decoded.bad_records.examples().map(letter).collect()

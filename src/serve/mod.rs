@@ -260,8 +260,18 @@ impl Service {
                     let own = FileReader::partition_of(&paths);
                     let next = positions.get(&own).map_or(0, |position| position.next);
                     let remotes = remotes.clone();
-                    let reader =
-                        FileReader { plan, paths, every, remotes, seen, next, events, control: told, clock };
+                    let reader = FileReader {
+                        plan,
+                        paths,
+                        every,
+                        remotes,
+                        seen,
+                        next,
+                        looked: BTreeMap::new(),
+                        events,
+                        control: told,
+                        clock,
+                    };
                     thread.spawn(move || reader.run())
                 }
                 SourceKind::Ingest { max_body } => {

@@ -10,6 +10,7 @@ mod faults;
 mod folder;
 mod freshness;
 mod gaps;
+mod growing;
 mod ingest;
 mod interleave;
 mod moving;

@@ -41,7 +41,7 @@ impl Format {
     }
 
     /// By ending, else by the first bytes.
-    pub(super) fn of_object(object: &Object) -> Result<Self> {
+    pub fn of_object(object: &Object) -> Result<Self> {
         if let Some(format) = Self::of_name(object.name()) {
             return Ok(format);
         }

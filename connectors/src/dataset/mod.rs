@@ -34,7 +34,7 @@ use arrow_schema::{DataType, Field, SchemaRef};
 pub use batches::Batches;
 pub use format::Format;
 
-pub use crate::location::{Object, Stamp};
+pub use crate::location::{Grown, Known, Object, Stamp};
 pub use crate::remote::Remotes;
 pub use crate::source::Statistics;
 

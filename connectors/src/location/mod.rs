@@ -8,14 +8,16 @@
 //! `_temporary`, `.part-0.crc`), unless the pattern spells that beginning out or the name is a partition (`_k=v`).
 
 mod glob;
+mod growing;
 mod hive;
 mod local;
 mod object;
 
 pub(crate) use glob::{Pattern, is_hidden};
+pub use growing::{Grown, Known};
 pub(crate) use hive::Partition;
 pub use object::{Object, Stamp};
-pub(crate) use object::{ObjectReader, SequentialReader, changed, delta_table};
+pub(crate) use object::{ObjectReader, SequentialReader, Stretch, changed, delta_table};
 
 use crate::error::{Error, Result};
 use crate::remote::Remotes;

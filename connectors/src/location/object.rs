@@ -31,6 +31,17 @@ pub struct Object {
     stamp: Stamp,
     partitions: Vec<Partition>,
     place: Place,
+    /// What of it is read from its beginning to its end; `None`: all.
+    stretch: Option<Stretch>,
+}
+
+/// A part of a file of lines that is read as if it were a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// What stands before it, such as the header of CSV; empty if nothing does.
+    pub(crate) head: Bytes,
+    /// Which bytes.
+    pub(crate) bytes: Range<u64>,
 }
 
 /// What tells one version of an object from the next.
@@ -59,6 +70,7 @@ impl Object {
             stamp: modified(&metadata),
             partitions,
             place: Place::Local(path.to_owned()),
+            stretch: None,
             name,
         })
     }
@@ -80,6 +92,7 @@ impl Object {
             stamp,
             partitions,
             place: Place::Remote { store, path: meta.location },
+            stretch: None,
             name,
         }
     }
@@ -123,7 +136,12 @@ impl Object {
             Place::Local(path) => {
                 let file = File::open(path).map_err(|error| unreadable(&self.name, error))?;
                 let metadata = file.metadata().map_err(|error| unreadable(&self.name, error))?;
-                if metadata.len() != self.size || modified(&metadata) != self.stamp {
+                // A stretch of a file that grows stays what it is.
+                let is_same = match &self.stretch {
+                    Some(stretch) => metadata.len() >= stretch.bytes.end,
+                    None => metadata.len() == self.size && modified(&metadata) == self.stamp,
+                };
+                if !is_same {
                     return Err(changed(&self.name));
                 }
                 Source::Local(file)
@@ -148,12 +166,31 @@ impl Object {
 }
 
 impl Object {
+    /// The same file, of which only a stretch is read. For formats that are read from beginning to end.
+    pub(crate) fn with_stretch(self, stretch: Stretch) -> Self {
+        Self { stretch: Some(stretch), ..self }
+    }
+
+    /// Bytes that are read.
+    pub(crate) fn length(&self) -> u64 {
+        match &self.stretch {
+            Some(stretch) => stretch.head.len() as u64 + (stretch.bytes.end - stretch.bytes.start),
+            None => self.size,
+        }
+    }
+
+    /// Whether it is a stretch behind the beginning of its file.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.stretch.as_ref().is_some_and(|stretch| stretch.bytes.start > 0)
+    }
+
     /// Opens it for one read from beginning to end, in large blocks. The second reads the same bytes by position, and
     /// knows what failed.
     pub(crate) fn open_sequential(&self) -> Result<(SequentialReader, ObjectReader)> {
-        let whole = 0..self.size;
-        let reader = self.open(std::slice::from_ref(&whole))?;
-        Ok((SequentialReader { reader: reader.clone(), position: 0 }, reader))
+        let whole = Stretch { head: Bytes::new(), bytes: 0..self.size };
+        let stretch = self.stretch.clone().unwrap_or(whole);
+        let reader = self.open(std::slice::from_ref(&stretch.bytes))?;
+        Ok((SequentialReader { reader: reader.clone(), stretch, position: 0 }, reader))
     }
 }
 
@@ -225,7 +262,9 @@ impl ChunkReader for ObjectReader {
     type T = BufReader<SequentialReader>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::with_capacity(HEADER_READ, SequentialReader { reader: self.clone(), position: start }))
+        let stretch = Stretch { head: Bytes::new(), bytes: 0..self.shared.size };
+        let reader = SequentialReader { reader: self.clone(), stretch, position: start };
+        Ok(BufReader::with_capacity(HEADER_READ, reader))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -233,24 +272,39 @@ impl ChunkReader for ObjectReader {
     }
 }
 
-/// Reads on from a position to the object's end.
+/// Reads on from a position to the end of a stretch.
 #[derive(Debug)]
 pub(crate) struct SequentialReader {
     reader: ObjectReader,
+    stretch: Stretch,
+    /// Counted from the beginning of what stands before the stretch.
     position: u64,
+}
+
+impl SequentialReader {
+    fn length(&self) -> u64 {
+        self.stretch.head.len() as u64 + (self.stretch.bytes.end - self.stretch.bytes.start)
+    }
 }
 
 impl Read for SequentialReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.reader.shared.size.saturating_sub(self.position);
+        let left = self.length().saturating_sub(self.position);
         let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
         if length == 0 {
             return Ok(0);
         }
+        let head = usize::try_from(self.position).ok().and_then(|at| self.stretch.head.get(at..));
+        if let Some(mut head) = head.filter(|head| !head.is_empty()) {
+            let count = head.read(&mut buffer[..length])?;
+            self.position += count as u64;
+            return Ok(count);
+        }
+        let at = self.position - self.stretch.head.len() as u64 + self.stretch.bytes.start;
         let count = match &self.reader.shared.bytes {
-            Source::Local(file) => read_at(file, &mut buffer[..length], self.position)?,
+            Source::Local(file) => read_at(file, &mut buffer[..length], at)?,
             Source::Remote(_) => {
-                let bytes = self.reader.read_for_parquet(self.position, length).map_err(io::Error::other)?;
+                let bytes = self.reader.read_for_parquet(at, length).map_err(io::Error::other)?;
                 buffer[..length].copy_from_slice(&bytes);
                 length
             }
@@ -264,7 +318,7 @@ impl Seek for SequentialReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => self.reader.shared.size.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.length().checked_add_signed(offset),
             SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
         };
         self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;

@@ -40,7 +40,7 @@ pub(crate) struct WholeFile {
 impl WholeFile {
     /// Reads what tells the columns: a sample of a text file, the schema of an Arrow file.
     pub(crate) fn open(object: Object, kind: Kind) -> Result<Self> {
-        if object.size() == 0 {
+        if object.length() == 0 {
             let expected = match kind {
                 Kind::Csv => "a header and rows",
                 Kind::Ndjson => "one JSON object a line",
@@ -55,9 +55,9 @@ impl WholeFile {
         let name = object.name();
         let schema = match kind {
             Kind::Csv => csv::infer(reader, name, &csv::Options::default(), ndjson::Sample::default())
-                .and_then(|i| inferred(name, i)),
+                .and_then(|i| inferred(&object, i)),
             Kind::Ndjson => {
-                ndjson::infer(reader, name, ndjson::Sample::default()).and_then(|i| inferred(name, i))
+                ndjson::infer(reader, name, ndjson::Sample::default()).and_then(|i| inferred(&object, i))
             }
             Kind::Arrow => {
                 ipc::Reader::open(reader, name, None, BatchSize::default()).map(|r| Arc::clone(r.schema()))
@@ -69,7 +69,7 @@ impl WholeFile {
             .iter()
             .map(|field| Field::new(field.name(), reading_type(field.data_type()), true))
             .collect();
-        let groups = [Group { rows: None, bytes: object.size() }];
+        let groups = [Group { rows: None, bytes: object.length() }];
         Ok(Self { object, kind, schema: Arc::new(Schema::new(fields)), groups })
     }
 
@@ -178,9 +178,10 @@ fn begin(object: &Object) -> Result<(BufReader<SequentialReader>, ObjectReader)>
     Ok((BufReader::with_capacity(READ, reader), bytes))
 }
 
-/// The columns that a sample shows.
-fn inferred(name: &str, inferred: Inferred) -> Result<SchemaRef> {
-    if inferred.records == 0 && inferred.bad_records > 0 {
+/// The columns that a sample shows. Of a file that goes on the beginning was read: it is of this format.
+fn inferred(object: &Object, inferred: Inferred) -> Result<SchemaRef> {
+    let name = object.name();
+    if inferred.records == 0 && inferred.bad_records > 0 && !object.goes_on() {
         let bad = inferred.bad_records;
         let records = if bad == 1 {
             "the first record could not".to_owned()
