@@ -6,7 +6,7 @@
 //! rows, with the ordinal at which it begins, so that a restart goes on in the middle of it.
 //!
 //! A file of lines may grow. What is new of it is a stretch, read like a file of its own; what was read before must hash
-//! the same. A last line without its end waits, because half of it may be missing, until the file was found the same twice.
+//! the same. A last line without its end waits, because half of it may be missing, until the file has stayed the same for ten seconds.
 
 mod lines;
 
@@ -23,6 +23,7 @@ use driftlead_connectors::dataset::{
 use driftlead_connectors::source::{BadRecord, DecodedBatch};
 use driftlead_connectors::store::SeenFile;
 use driftlead_connectors::stream::{Partition, Position};
+use tracing::warn;
 
 use self::lines::Note;
 use super::chunk::{Chunk, DeadLetter, Kept};
@@ -45,14 +46,17 @@ pub(super) struct FileReader {
     pub(super) seen: BTreeMap<String, SeenFile>,
     /// Rows handed over so far.
     pub(super) next: i64,
-    /// Files of lines as they were when last looked at, where nothing more of them could be read.
-    pub(super) looked: BTreeMap<String, Look>,
+    /// Files of lines as they were when last looked at, and since when.
+    pub(super) looked: BTreeMap<String, (Look, i64)>,
     pub(super) events: Sender<Event>,
     pub(super) control: Receiver<Control>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// A file at some moment: its size and what tells its version.
+/// How long a file stays the same before a last line without an end is taken for one, in microseconds.
+const SETTLED: i64 = 10_000_000;
+
+/// A file as it was: its size and what tells its version.
 type Look = (u64, String);
 
 impl FileReader {
@@ -105,10 +109,10 @@ impl FileReader {
     fn round(&mut self) -> Result<Option<String>, Stop> {
         let mut trouble = None;
         for file in self.look()? {
-            let before = self.next;
+            let (before, is_begun) = (self.next, self.is_begun(file.name()));
             match self.file(file) {
                 Ok(()) => {}
-                Err(Stop::Failed(error)) if self.next == before => {
+                Err(Stop::Failed(error)) if self.next == before && !is_begun => {
                     trouble.get_or_insert(error.chain());
                 }
                 Err(stop) => return Err(stop),
@@ -117,10 +121,18 @@ impl FileReader {
         Ok(trouble)
     }
 
-    /// The files that are not read to their end, in their order.
+    /// Whether rows of it were handed over and more are to come.
+    fn is_begun(&self, name: &str) -> bool {
+        let note = self.seen.get(name).and_then(|seen| Note::of(&seen.note));
+        note.is_some_and(|note| note.rows.is_none())
+    }
+
+    /// The files that are not read to their end, in their order; one of which rows were handed over comes first, because
+    /// the ordinals of its rows follow those.
     fn look(&mut self) -> Result<Vec<Object>> {
         let options = OpenOptions { remotes: self.remotes.clone(), ..OpenOptions::default() };
         let files = list(&self.paths, &options).map_err(|error| self.explain(&error))?;
+        let files_named: Vec<String> = files.iter().map(|file| file.name().to_owned()).collect();
         let mut found = Vec::new();
         for file in files {
             match self.seen.get(file.name()) {
@@ -145,6 +157,22 @@ impl FileReader {
                 _ => found.push(file),
             }
         }
+        let is_gone = |name: &String| files_named.iter().all(|own| own != name);
+        let gone: Vec<String> =
+            self.seen.keys().filter(|name| self.is_begun(name) && is_gone(name)).cloned().collect();
+        for name in gone {
+            warn!(
+                source = self.plan.name,
+                file = name,
+                "a file is gone that was not read to its end: the rest is lost"
+            );
+            if let Some(seen) = self.seen.get_mut(&name)
+                && let Some(note) = Note::of(&seen.note)
+            {
+                seen.note = Note { rows: Some(self.next - note.first), ..note }.bytes();
+            }
+        }
+        found.sort_by_key(|file| !self.is_begun(file.name()));
         Ok(found)
     }
 
@@ -174,10 +202,11 @@ impl FileReader {
         let known =
             seen.and_then(|seen| lines::known(seen.size, seen.prefix.as_deref()?)).unwrap_or_default();
         let begun = seen.and_then(|seen| Note::of(&seen.note)).filter(|note| note.rows.is_none());
-        let look = (file.size(), version(&file));
-        let was_same = self.looked.get(file.name()) == Some(&look);
-        let takes_rest = self.every.is_none() || was_same;
-        if was_same && begun.is_none() && known.bytes == file.size() {
+        let (look, now) = ((file.size(), version(&file)), self.clock.now());
+        let since = self.looked.get(file.name()).filter(|(own, _)| *own == look).map(|(_, since)| *since);
+        let takes_rest = self.every.is_none() || since.is_some_and(|since| now - since >= SETTLED);
+        // There is nothing new in it, or only a line that may go on.
+        if since.is_some() && begun.is_none() && !(takes_rest && known.bytes < file.size()) {
             return Ok(());
         }
         let grown = file.grown(known, is_csv, takes_rest).map_err(|error| self.explain(&error))?;
@@ -188,7 +217,7 @@ impl FileReader {
         };
         let is_waited_for = self.every.is_some() || known.bytes > 0;
         if begun.is_none() && grown.known.bytes == known.bytes && is_waited_for {
-            self.looked.insert(file.name().to_owned(), look);
+            self.looked.insert(file.name().to_owned(), (look, since.unwrap_or(now)));
             return Ok(());
         }
         let seen = SeenFile {
@@ -200,7 +229,7 @@ impl FileReader {
             note: note.bytes(),
         };
         let lines_before = grown.lines_before(note.from);
-        self.looked.insert(file.name().to_owned(), look);
+        self.looked.insert(file.name().to_owned(), (look, since.unwrap_or(now)));
         self.stretch(file.lines_after(note.from, &grown), note, seen, lines_before)
     }
 
@@ -252,6 +281,8 @@ impl FileReader {
             self.next += i64::try_from(decoded.batch.num_rows()).unwrap_or(0);
             let chunk = self.chunk(decoded, dead, columns, seen.clone())?;
             self.send(Event::Chunk(Box::new(chunk)))?;
+            // Should the rest of it fail, the next look goes on behind these rows.
+            self.seen.insert(seen.path.clone(), seen.clone());
         }
         Ok(())
     }
