@@ -24,6 +24,7 @@ pub mod health;
 mod identity;
 mod ingest;
 pub mod intake;
+mod metrics;
 mod model;
 pub mod plan;
 mod reader;

@@ -12,6 +12,7 @@ mod freshness;
 mod ingest;
 mod interleave;
 mod moving;
+mod numbers;
 mod odd;
 mod order;
 mod reload;

@@ -6,12 +6,18 @@
 //! sections "Labels" and "Ordering"). Any 2xx is success; 429, 5xx and no answer ask for patience. Another 4xx means that
 //! something in the request is bad: it is halved until the sample at fault stands alone. What a receiver calls out of
 //! order, a duplicate or too old came too late to be of use, and has expired (SEMANTICS S22).
+//!
+//! Many receivers take no sample before the newest of its series, which after an outage may be thousands: what failed and
+//! is tried again overtakes itself. So the newest that was taken is remembered, and once a receiver complains of order all
+//! that are older are taken out together. Two values of one millisecond are taken by none.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 use reqwest::Url;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::poster::{Answer, Login, Poster, place};
 use super::{Access, RecordSink};
@@ -22,6 +28,8 @@ use crate::sink::Delivery;
 const MAX_SAMPLES: usize = 2_000;
 /// Requests of one attempt; what is left then is tried again later.
 const MAX_REQUESTS: usize = 128;
+/// Series of which the newest sample is remembered. The caller bounds series; this bounds memory whatever it does.
+const MAX_KNOWN: usize = 100_000;
 /// The version of the protocol, as the header has it.
 const VERSION: &str = "0.1.0";
 /// Headers that are this client's.
@@ -65,6 +73,43 @@ pub struct RemoteWrite {
     poster: Poster,
     places: Vec<Url>,
     headers: HeaderMap,
+    newest: Newest,
+}
+
+/// By the hash of a series, its newest sample that was taken: milliseconds, and the bits of the value.
+type Known = BTreeMap<u64, (i64, u64)>;
+
+#[derive(Debug, Default)]
+struct Newest(Mutex<Known>);
+
+impl Newest {
+    fn with<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, samples: impl Iterator<Item = (u64, (i64, u64))>) {
+        self.with(|known| {
+            for (series, last) in samples {
+                if known.len() >= MAX_KNOWN && !known.contains_key(&series) {
+                    known.clear();
+                }
+                let newest = known.entry(series).or_insert(last);
+                // Of two in one millisecond the later record counts.
+                if last.0 >= newest.0 {
+                    *newest = last;
+                }
+            }
+        });
+    }
+
+    /// Whether another value of this very millisecond was taken.
+    fn is_other(&self, series: u64, sample: (i64, u64)) -> bool {
+        self.with(|known| known.get(&series).is_some_and(|last| last.0 == sample.0 && last.1 != sample.1))
+    }
+
+    fn is_older(&self, series: u64, sample: (i64, u64)) -> bool {
+        self.with(|known| known.get(&series).is_some_and(|last| last.0 > sample.0))
+    }
 }
 
 impl RemoteWrite {
@@ -78,6 +123,7 @@ impl RemoteWrite {
             places: vec![address(&settings.url, has_token)?],
             headers: headers(&settings.headers, has_token)?,
             poster: Poster::new(&settings.access)?,
+            newest: Newest::default(),
         })
     }
 }
@@ -129,9 +175,18 @@ impl RecordSink for RemoteWrite {
         let mut deliveries: Vec<Option<Delivery>> = vec![None; records.len()];
         // Oldest first over all requests: a receiver that has seen a later sample may take no earlier one. The sort is
         // stable: of two in the same millisecond the later record is the one that counts.
+        let keys: Vec<(u64, (i64, u64))> = records.iter().map(key).collect();
         let mut order: Vec<usize> = (0..records.len()).collect();
         order.sort_by_key(|at| millis(&records[*at]));
-        let mut waiting: Vec<&[usize]> = order.chunks(MAX_SAMPLES).rev().collect();
+        order.retain(|at| {
+            let is_other = self.newest.is_other(keys[*at].0, keys[*at].1);
+            if is_other {
+                let reason = "another value of this millisecond was taken".to_owned();
+                deliveries[*at] = Some(Delivery::Expired { reason });
+            }
+            !is_other
+        });
+        let mut waiting: Vec<Vec<usize>> = order.chunks(MAX_SAMPLES).rev().map(<[usize]>::to_vec).collect();
         let mut requests = 0;
         let mut wall: Option<Delivery> = None;
         while let Some(chunk) = waiting.pop() {
@@ -143,17 +198,28 @@ impl RecordSink for RemoteWrite {
                 wall.clone()
             } else {
                 requests += 1;
-                let body = body(chunk, records);
+                let body = body(&chunk, records);
                 let answer = self.poster.post(&self.places, &self.headers, &body, now).await;
                 match &answer {
-                    Answer::Status { status: 200..=299, .. } => Delivery::Delivered,
+                    Answer::Status { status: 200..=299, .. } => {
+                        self.newest.note(chunk.iter().map(|at| keys[*at]));
+                        Delivery::Delivered
+                    }
                     // Faults of the set-up, which a person will mend, and a wish for patience.
                     Answer::Status { status: 401 | 403 | 404 | 407 | 408 | 425 | 429, .. } => {
                         wall.insert(answer.retry()).clone()
                     }
                     Answer::Status { status: 400..=499, .. } if chunk.len() > 1 => {
-                        let (left, right) = chunk.split_at(chunk.len() / 2);
-                        waiting.extend([right, left]);
+                        let is_old = |at: &usize| self.newest.is_older(keys[*at].0, keys[*at].1);
+                        let refusal = refusal(answer.reason());
+                        if matches!(refusal, Delivery::Expired { .. }) && chunk.iter().any(is_old) {
+                            let (old, rest): (Vec<usize>, Vec<usize>) = chunk.into_iter().partition(is_old);
+                            old.iter().for_each(|at| deliveries[*at] = Some(refusal.clone()));
+                            waiting.extend(Some(rest).filter(|rest| !rest.is_empty()));
+                        } else {
+                            let (left, right) = chunk.split_at(chunk.len() / 2);
+                            waiting.extend([right.to_vec(), left.to_vec()]);
+                        }
                         continue;
                     }
                     Answer::Status { status: 400..=499, .. } => refusal(answer.reason()),
@@ -174,6 +240,16 @@ fn refusal(reason: String) -> Delivery {
         return Delivery::Expired { reason };
     }
     Delivery::Refused { reason }
+}
+
+/// By which a series is known again, and its sample.
+fn key(sample: &Sample) -> (u64, (i64, u64)) {
+    let mut hash = Xxh3::new();
+    for part in sample.labels.iter().flat_map(|(name, value)| [name, value]) {
+        hash.update(&part.len().to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    (hash.digest(), (millis(sample), sample.value.to_bits()))
 }
 
 fn millis(sample: &Sample) -> i64 {

@@ -218,11 +218,30 @@ fn a_bad_sample_takes_no_other_with_it_and_a_late_one_has_expired() {
     assert_eq!(tally(&answers), [98, 0, 1, 2]);
     assert_eq!(answers[40], Delivery::Refused { reason: "status 400: label value is not taken".to_owned() });
     assert_eq!(answers[7], Delivery::Expired { reason: "status 400: out of order sample".to_owned() });
-    assert_eq!(
-        answers[100],
-        Delivery::Expired { reason: "status 400: duplicate sample for timestamp".to_owned() }
-    );
+    let reason = "another value of this millisecond was taken".to_owned();
+    assert_eq!(answers[100], Delivery::Expired { reason });
     assert_eq!(tally(&send(&client, &records[..1], NOW)), [1, 0, 0, 0], "the same again is no fault");
+    // After a restart only the receiver knows.
+    let answers = send(&super::prometheus::client(&stub), &records[100..], NOW);
+    let reason = "status 400: duplicate sample for timestamp".to_owned();
+    assert_eq!(answers, [Delivery::Expired { reason }]);
+}
+
+#[test]
+fn what_an_outage_held_back_is_taken_out_together_if_order_matters() {
+    let stub = receiver();
+    let client = client(&stub);
+    let round = |from: i64, value: f64| -> Vec<Sample> {
+        (0..300).map(|at| sample(&format!("f{at}"), NOW + from * 1_000_000, value)).collect()
+    };
+    assert_eq!(tally(&send(&client, &round(60, 1.0), NOW)), [300, 0, 0, 0]);
+    let late: Vec<Sample> = [round(10, 2.0), round(20, 3.0), round(70, 4.0)].concat();
+    assert_eq!(tally(&send(&client, &late, NOW)), [300, 0, 0, 600]);
+    assert_eq!(stub.requests().len(), 3, "one is refused, and the rest of it sent again");
+    // Another value of the same millisecond is not even tried, the same value is.
+    let again: Vec<Sample> = [round(70, 5.0), round(70, 4.0)].concat();
+    assert_eq!(tally(&send(&client, &again, NOW)), [300, 0, 0, 300]);
+    assert_eq!(stub.requests().len(), 4);
 }
 
 #[test]
