@@ -192,7 +192,7 @@ impl Vault<'_> {
         Ok(options)
     }
 
-    fn headers(&self, own: &[(String, Setting)], of: &str) -> Result<Vec<(String, String)>> {
+    pub(super) fn headers(&self, own: &[(String, Setting)], of: &str) -> Result<Vec<(String, String)>> {
         own.iter().map(|(name, value)| Ok((name.clone(), self.text(value, of)?))).collect()
     }
 
@@ -208,6 +208,8 @@ impl Vault<'_> {
             },
             file::Target::Kafka { cluster, topic } => plain(self.kafka_sink(name, cluster, topic)?),
             file::Target::AzureLogs(logs) => Carrier::Freight(self.azure_logs(logs, name)?),
+            file::Target::AzureMetrics(own) => Carrier::Freight(self.azure_metrics(own, name)?),
+            file::Target::Prometheus(own) => Carrier::Freight(self.prometheus(own, name)?),
         };
         Ok(SinkPlan {
             name: name.clone(),

@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use driftlead_connectors::azure::{LogsIngestion, RecordSink};
+use driftlead_connectors::azure::{CustomMetrics, LogsIngestion, RecordSink, RemoteWrite};
+use driftlead_connectors::retry::Backoff;
 use driftlead_connectors::sink::{self, Delivery, Sink};
 
 use super::template::Template;
 use super::wire::Event;
 use crate::azure::records::{Streams, records};
+use crate::azure::series::Selection;
 use crate::exit::{Error, Result};
 
 /// How messages are carried.
@@ -39,6 +41,20 @@ pub enum Freight {
         /// Into which streams.
         streams: Streams,
     },
+    /// Custom metrics of a resource of Azure.
+    Metrics {
+        /// To where.
+        client: Box<CustomMetrics>,
+        /// Which.
+        selection: Box<Selection>,
+    },
+    /// Remote write of Prometheus.
+    Prometheus {
+        /// To where.
+        client: Box<RemoteWrite>,
+        /// Which samples.
+        selection: Box<Selection>,
+    },
 }
 
 /// A message on its way.
@@ -47,9 +63,29 @@ pub(super) struct Load {
     pub(super) event: Event,
     /// Which of its records have arrived, by their place.
     pub(super) arrived: BTreeSet<usize>,
+    /// Numbers of it that are not sent because there are too many series.
+    pub(super) left_out: u64,
+    /// Whether the other side was to say something of it: not of what holds no record, nor of what has expired.
+    pub(super) was_tried: bool,
+}
+
+impl Load {
+    /// An event, of which these records have arrived.
+    pub(super) fn of(event: Event, arrived: BTreeSet<usize>) -> Self {
+        Self { event, arrived, left_out: 0, was_tried: false }
+    }
 }
 
 impl Carrier {
+    /// How long is waited between attempts: what loses its use in 20 minutes is tried each minute.
+    pub(super) fn backoff(&self) -> Backoff {
+        let usual = Backoff::default();
+        match self {
+            Self::Freight(Freight::Metrics { .. }) => Backoff { most: 60_000_000, ..usual },
+            Self::Freight(_) | Self::Message { .. } => usual,
+        }
+    }
+
     /// Tries one event by itself, at `now` in microseconds since the epoch: for a person who asks whether it would arrive.
     ///
     /// # Errors
@@ -66,7 +102,7 @@ impl Carrier {
             Self::Freight(freight) => {
                 let event = serde_json::from_value(event.clone())
                     .map_err(|error| Error::run("the event cannot be read").because(error))?;
-                let mut loads = [Load { event, arrived: BTreeSet::new() }];
+                let mut loads = [Load::of(event, BTreeSet::new())];
                 let answer = freight.deliver(&mut loads, now).await.pop();
                 Ok(answer.unwrap_or(Delivery::Delivered))
             }
@@ -79,7 +115,13 @@ impl Freight {
     pub(super) async fn deliver(&self, loads: &mut [Load], now: i64) -> Vec<Delivery> {
         match self {
             Self::Logs { client, streams } => {
-                carry(&**client, loads, |event| records(event, streams), now).await
+                carry(&**client, loads, |event| (records(event, streams), 0), now).await
+            }
+            Self::Metrics { client, selection } => {
+                carry(&**client, loads, |event| selection.metrics(event), now).await
+            }
+            Self::Prometheus { client, selection } => {
+                carry(&**client, loads, |event| selection.samples(event), now).await
             }
         }
     }
@@ -88,12 +130,14 @@ impl Freight {
 async fn carry<S: RecordSink>(
     sink: &S,
     loads: &mut [Load],
-    compose: impl Fn(&Event) -> Vec<S::Record>,
+    compose: impl Fn(&Event) -> (Vec<S::Record>, u64),
     now: i64,
 ) -> Vec<Delivery> {
     let (mut records, mut origin) = (Vec::new(), Vec::new());
-    for (message, load) in loads.iter().enumerate() {
-        for (at, record) in compose(&load.event).into_iter().enumerate() {
+    for (message, load) in loads.iter_mut().enumerate() {
+        let (all, left_out) = compose(&load.event);
+        load.left_out = left_out;
+        for (at, record) in all.into_iter().enumerate() {
             if !load.arrived.contains(&at) {
                 records.push(record);
                 origin.push((message, at));
@@ -103,9 +147,11 @@ async fn carry<S: RecordSink>(
     let answers = sink.send(&records, now).await;
     let mut said: Vec<Said> = loads.iter().map(|_| Said::default()).collect();
     for ((message, at), answer) in origin.into_iter().zip(answers) {
-        if matches!(answer, Delivery::Delivered | Delivery::Expired { .. }) {
+        let is_over = matches!(answer, Delivery::Expired { .. });
+        if is_over || answer == Delivery::Delivered {
             loads[message].arrived.insert(at);
         }
+        loads[message].was_tried |= !is_over;
         said[message].take(answer);
     }
     said.into_iter().map(Said::whole).collect()

@@ -90,6 +90,7 @@ pub struct Counters {
     pub(crate) delivered: Family<OfSink, Counter>,
     pub(crate) sink_errors: Family<OfSink, Counter>,
     pub(crate) sink_expired: Family<OfSink, Counter>,
+    pub(crate) sink_left_out: Family<OfSink, Counter>,
     pub(crate) open_alerts: Gauge,
     values: Family<OfValue, FloatGauge>,
     known: Mutex<BTreeSet<OfValue>>,
@@ -133,6 +134,7 @@ impl Counters {
             delivered: Family::default(),
             sink_errors: Family::default(),
             sink_expired: Family::default(),
+            sink_left_out: Family::default(),
             open_alerts: Gauge::default(),
             values: Family::default(),
             known: Mutex::default(),
@@ -201,6 +203,11 @@ impl Counters {
             "sink_expired",
             "Messages dropped because the sink takes nothing so old",
             self.sink_expired.clone(),
+        );
+        registry.register(
+            "sink_left_out",
+            "Numbers not sent because the sink has as many series as it may have",
+            self.sink_left_out.clone(),
         );
         registry.register("open_alerts", "Alerts that are open", self.open_alerts.clone());
         registry.register(

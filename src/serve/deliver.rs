@@ -21,6 +21,9 @@ use super::micros;
 use super::sinks::{Order, Orders};
 use crate::clock::Clock;
 
+#[cfg(test)]
+mod tests;
+
 /// Messages taken at once.
 const BATCH: usize = 32;
 /// The same, where they are sent together.
@@ -183,7 +186,7 @@ impl Worker {
             match serde_json::from_str(&delivery.body) {
                 Ok(event) => {
                     let arrived = self.arrived.remove(&delivery.key).unwrap_or_default();
-                    loads.push(Load { event, arrived });
+                    loads.push(Load::of(event, arrived));
                     tried.push(delivery);
                 }
                 Err(error) => unreadable.push((delivery, error.to_string())),
@@ -193,7 +196,10 @@ impl Worker {
         let answers = freight.deliver(&mut loads, now).await;
         fault::point("after_delivery");
         let now = self.clock.now();
-        self.mind(&answers, now);
+        // What the sink was not asked says nothing of it.
+        let said = loads.iter().zip(&answers).filter(|(load, _)| load.was_tried);
+        let said: Vec<sink::Delivery> = said.map(|(_, answer)| answer.clone()).collect();
+        self.mind(&said, now);
         for delivery in old {
             self.give_up_old(delivery, now);
         }
@@ -202,7 +208,9 @@ impl Worker {
             self.give_up(delivery, &reason, now);
         }
         for ((delivery, load), answer) in tried.into_iter().zip(loads).zip(answers) {
-            if matches!(answer, sink::Delivery::Retry { .. }) && !load.arrived.is_empty() {
+            if !matches!(answer, sink::Delivery::Retry { .. }) {
+                self.counters.sink_left_out.get_or_create(&self.of()).inc_by(load.left_out);
+            } else if !load.arrived.is_empty() {
                 self.arrived.insert(delivery.key.clone(), load.arrived);
             }
             self.settle(delivery, answer, now);

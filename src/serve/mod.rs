@@ -23,6 +23,7 @@ pub mod health;
 mod identity;
 mod ingest;
 pub mod intake;
+mod metrics;
 mod model;
 pub mod plan;
 mod reader;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use driftlead_connectors::retry::{Backoff, Breaker};
+use driftlead_connectors::retry::Breaker;
 use driftlead_connectors::store::Outbox;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -161,8 +161,8 @@ impl Sinks {
 fn route(plan: SinkPlan) -> Route {
     Route {
         name: plan.name,
+        backoff: plan.carrier.backoff(),
         carrier: plan.carrier,
         max_age: micros(plan.max_age),
-        backoff: Backoff::default(),
     }
 }

@@ -14,6 +14,7 @@ mod growing;
 mod ingest;
 mod interleave;
 mod moving;
+mod numbers;
 mod odd;
 mod order;
 mod packed;

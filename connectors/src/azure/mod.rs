@@ -7,13 +7,17 @@
 
 mod cloud;
 mod logs;
+mod metrics;
 mod poster;
+mod prometheus;
 
 use std::future::Future;
 
 pub use self::cloud::Cloud;
 pub use self::logs::{LogRecord, LogsIngestion, LogsSettings, Rule};
+pub use self::metrics::{CustomMetrics, MetricRecord, MetricsSettings, Resource};
 pub use self::poster::{Access, Login};
+pub use self::prometheus::{RemoteWrite, RemoteWriteSettings, Sample};
 use crate::sink::Delivery;
 
 /// Something that takes records, many at a time.

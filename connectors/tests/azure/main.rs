@@ -2,7 +2,9 @@
 //! contract and refuses what does not keep it. Nothing is sent to Azure.
 
 mod logs;
+mod metrics;
 mod place;
+mod prometheus;
 #[path = "../support/stub.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod stub;

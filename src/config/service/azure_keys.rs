@@ -22,7 +22,7 @@ pub(super) const CLOUD: Key = optional(
     "government",
     "Which Azure: each has an Entra and audiences of its own",
 );
-const SEND: Key = optional(
+pub(super) const SEND: Key = optional(
     "send",
     Shape::Several(&Shape::Choice(&SENDS)),
     "[alerts, verdicts]",

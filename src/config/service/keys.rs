@@ -2,6 +2,7 @@
 
 use super::azure_keys::AZURE_LOGS;
 use super::cluster_keys::{BROKERS, CONNECTION, ENTRA, KAFKA_PROPERTIES, NAMESPACE, PRESET};
+use super::metrics_keys::{AZURE_METRICS, PROMETHEUS};
 use crate::config::keys::{optional, required};
 use crate::config::shape::{Key, Record, Shape};
 
@@ -19,7 +20,8 @@ pub const TEMPLATES: [&str; 3] = ["teams", "slack", "pagerduty"];
 /// Where records may come from.
 pub const INPUTS: [&str; 5] = ["kafka", "files", "stdin", "lines", "ingest"];
 /// Where messages may go.
-pub const TARGETS: [&str; 5] = ["webhook", "kafka", "azure_logs", "file", "stdout"];
+pub const TARGETS: [&str; 7] =
+    ["webhook", "kafka", "azure_logs", "azure_metrics", "prometheus", "file", "stdout"];
 /// What records may be.
 pub const FORMATS: [&str; 5] = ["json", "avro", "protobuf", "arrow", "csv"];
 
@@ -395,6 +397,20 @@ static SINK: Record = Record {
             "{endpoint: \"${DCE}\", rule: \"${DCR}\"}",
             "Tables of a Log Analytics workspace, by the Logs Ingestion API of Azure Monitor",
         ),
+        optional(
+            "azure_metrics",
+            Shape::Record(&AZURE_METRICS),
+            "",
+            "{endpoint: \"https://westeurope.monitoring.azure.com\", resource: \"${RESOURCE}\"}",
+            "Custom metrics of a resource of Azure",
+        ),
+        optional(
+            "prometheus",
+            Shape::Record(&PROMETHEUS),
+            "",
+            "{url: \"https://prometheus.example.org/api/v1/write\"}",
+            "Samples by remote write, for Azure's managed Prometheus or any other",
+        ),
         optional("file", Shape::Record(&FILE), "", "{path: ./events.ndjson}", "A file, one message a line"),
         optional("stdout", Shape::Record(&STDOUT), "", "{}", "The standard output, one message a line"),
     ],
@@ -417,7 +433,7 @@ pub(super) const MAX_AGE: Key = optional(
     "7d",
     "After how long a message that cannot be delivered is set aside; it stays in the store and can be retried",
 );
-const HEADERS: Key = optional(
+pub(super) const HEADERS: Key = optional(
     "headers",
     Shape::Table(&Shape::Setting),
     "",

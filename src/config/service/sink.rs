@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::azure::{self, AzureLogs};
 use super::kafka::{self, Cluster, is_secret};
+use super::metrics::{self, AzureMetrics, Prometheus};
 use super::{check_name, duration, flag, has, keys, path, place_of, setting, settings};
 use crate::config::duration::Duration;
 use crate::config::node::{Key, Node};
@@ -38,6 +39,10 @@ pub enum Target {
     },
     /// The Logs Ingestion API of Azure Monitor.
     AzureLogs(Box<AzureLogs>),
+    /// Custom metrics of Azure Monitor.
+    AzureMetrics(Box<AzureMetrics>),
+    /// Prometheus by remote write.
+    Prometheus(Box<Prometheus>),
     /// A file, as seen from the working folder; one message a line.
     File(String),
     /// The standard output, one message a line.
@@ -112,6 +117,8 @@ impl Target {
             Self::Webhook(_) => "webhook",
             Self::Kafka { .. } => "kafka",
             Self::AzureLogs(_) => "azure_logs",
+            Self::AzureMetrics(_) => "azure_metrics",
+            Self::Prometheus(_) => "prometheus",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
         }
@@ -121,7 +128,7 @@ impl Target {
 impl Target {
     /// Whether it takes verdicts unless told otherwise: a table does, a person does not.
     pub(super) const fn takes_all(&self) -> bool {
-        matches!(self, Self::AzureLogs(_))
+        matches!(self, Self::AzureLogs(_) | Self::AzureMetrics(_) | Self::Prometheus(_))
     }
 }
 
@@ -154,6 +161,8 @@ impl Sink {
             }
             Target::Kafka { cluster, .. } => cluster.settings().collect(),
             Target::AzureLogs(logs) => logs.settings(),
+            Target::AzureMetrics(metrics) => metrics.settings(),
+            Target::Prometheus(prometheus) => prometheus.settings(),
             Target::File(_) | Target::Stdout => Vec::new(),
         }
     }
@@ -175,6 +184,8 @@ fn sink(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> O
             topic: label(own, "topic")?,
         },
         "azure_logs" => Target::AzureLogs(Box::new(azure::logs(own, folder, problems)?)),
+        "azure_metrics" => Target::AzureMetrics(Box::new(metrics::azure_metrics(own, folder, problems)?)),
+        "prometheus" => Target::Prometheus(Box::new(metrics::prometheus(own, folder, problems)?)),
         "file" => Target::File(file(own, folder, problems)?),
         _ => Target::Stdout,
     };

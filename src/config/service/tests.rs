@@ -81,6 +81,33 @@ sinks:
 retention: {verdicts: 30d, size: 500MB}
 "#;
 
+const NUMBERS: &str = r#"
+store: s
+models: m
+sources: {a: {stdin: {}}}
+sinks:
+  short: {azure_metrics: {endpoint: "https://westeurope.monitoring.azure.com", resource: /subscriptions/S/providers/P/t/n}}
+  long:
+    azure_metrics:
+      endpoint: https://a.monitoring.azure.us
+      resource: "${RESOURCE}"
+      second: {endpoint: "https://b.monitoring.azure.us", resource: /subscriptions/S/providers/P/t/o}
+      namespace: drift
+      segments: true
+      max_series: 100
+      entra: {tenant: t, client: c, secret: "${ENTRA_SECRET}"}
+      cloud: government
+  open: {prometheus: {url: "http://prometheus:9090/api/v1/write"}}
+  known:
+    prometheus:
+      url: "${URL}"
+      entra: {}
+      audience: https://prometheus.example.org
+      headers: {X-Scope-OrgID: "${LOGIN}"}
+      labels: {job: driftlead, cluster: 7}
+      segments: true
+"#;
+
 #[test]
 fn the_file_of_the_rules_means_what_they_say() {
     let service = read(SHORT);
@@ -186,6 +213,26 @@ fn a_full_file_is_read_to_the_last_key() {
 fn what_a_file_means_is_told_with_its_defaults_marked_and_its_secrets_not() {
     insta::assert_snapshot!("view_of_the_short_file", view::text(&read(SHORT)));
     insta::assert_snapshot!("view_of_the_full_file", view::text(&read(FULL)));
+}
+
+#[test]
+fn sinks_of_numbers_mean_what_they_say() {
+    let service = read(NUMBERS);
+    let Target::AzureMetrics(first) = &service.sink("short").expect("named").target else {
+        panic!("metrics")
+    };
+    assert_eq!((first.namespace.as_str(), first.numbers), ("driftlead", Numbers::DEFAULT));
+    let Target::Prometheus(own) = &service.sink("open").expect("named").target else { panic!("prometheus") };
+    assert_eq!((own.entra.as_ref(), own.numbers, own.headers.len()), (None, Numbers::DEFAULT, 0));
+    for name in ["short", "long", "open", "known"] {
+        let sink = service.sink(name).expect(name);
+        assert_eq!(sink.send, Send { alerts: true, verdicts: true }, "a chart takes all");
+    }
+    let secrets: Vec<String> = service.secrets().iter().map(|own| own.describe()).collect();
+    for name in ["RESOURCE", "ENTRA_SECRET", "URL", "LOGIN"] {
+        assert!(secrets.iter().any(|own| own.contains(name)), "{secrets:?}");
+    }
+    insta::assert_snapshot!("view_of_sinks_of_numbers", view::text(&service));
 }
 
 #[test]
@@ -303,6 +350,29 @@ fn what_cannot_be_is_refused_with_a_way_out() {
         (sink("webhook: {url: \"https://x\", headers: {\"a b\": c}}"), "cannot name a header"),
         (sink("file: {path: s3://b/x}"), "is no file of this machine"),
         (sink("kafka: {topic: t}"), "`brokers` are missing"),
+        (
+            sink("azure_metrics: {endpoint: \"https://x\", resource: /subscriptions/S/resourceGroups/G}"),
+            "is not the id of a resource",
+        ),
+        (
+            sink("azure_metrics: {endpoint: x, resource: /subscriptions/S/providers/P}"),
+            "`x` is not an address of a web server",
+        ),
+        (
+            sink(
+                "azure_metrics: {endpoint: \"https://x\", resource: \"${R}\", second: {endpoint: \"https://y\"}}",
+            ),
+            "`resource` is missing in a second resource of metrics",
+        ),
+        (sink("prometheus: {url: \"https://x\", max_series: 50001}"), "is more than 50000"),
+        (sink("prometheus: {url: \"https://x\", max_series: 0}"), "`max_series`"),
+        (sink("prometheus: {url: \"https://x\", audience: y}"), "write `entra` beside it"),
+        (sink("prometheus: {url: \"https://x\", labels: {model: y}}"), "`model` cannot name a label"),
+        (sink("prometheus: {url: \"https://x\", labels: {__a: y}}"), "`__a` cannot name a label"),
+        (
+            sink("prometheus: {url: \"https://x\", entra: {}, headers: {authorization: \"${A}\"}}"),
+            "a request has one login",
+        ),
         (sink("file: {path: x}, stdout: {}"), "a sink has `file` already: leave out either it or `stdout`"),
     ];
     for (text, expected) in cases {
@@ -329,6 +399,9 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
         "sinks: {a: {webhook: {url: \"https://user:hunter2@x\"}}}",
         "sinks: {a: {webhook: {url: \"https://x\", headers: {Authorization: Bearer hunter2}}}}",
         "sinks: {a: {webhook: {url: \"https://x\", headers: {X-Api-Key: hunter2}, tmplate: slack}}}",
+        "sinks: {a: {prometheus: {url: \"https://x\", headers: {Authorization: Basic hunter2}}}}",
+        "sinks: {a: {prometheus: {url: \"https://user:hunter2@x\"}}}",
+        "sinks: {a: {azure_metrics: {endpoint: \"https://x\", resource: /a, entra: {secret: hunter2}}}}",
         "sinks: {a: {kafka: {topic: t, brokers: \"a:1\", properties: {sasl.password: hunter2}}}}",
         "sinks: {a: {kafka: {topic: t, brokers: \"a:1\", properties: {ssl.key.pem: hunter2}}}}",
         "tokens: [{name: a, scope: read, secret: hunter2}]",

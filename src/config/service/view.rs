@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Access, Aside, AzureAccess, AzureLogs, Cluster, Format, Input, Login, Proof, Retention, Send, Service,
-    Sink, Source, Start, Streams, Target, Time, Tls, Topics, Where,
+    Access, Aside, AzureAccess, AzureLogs, AzureMetrics, Cluster, Format, Input, Login, Numbers, Prometheus,
+    Proof, Retention, Send, Service, Sink, Source, Start, Streams, Target, Time, Tls, Topics, Where,
 };
 use crate::azure::table::{ALERTS, METRICS, VERDICTS};
 use crate::config::duration::Duration;
@@ -160,6 +160,14 @@ impl Page {
                     logs.first.endpoint.describe()
                 )
             }
+            Target::AzureMetrics(metrics) => {
+                format!(
+                    "azure_metrics, on {} at {}",
+                    metrics.first.resource.describe(),
+                    metrics.first.endpoint.describe()
+                )
+            }
+            Target::Prometheus(prometheus) => format!("prometheus, at {}", prometheus.url.describe()),
             Target::File(path) => format!("file {path}"),
             Target::Stdout => "the standard output".to_owned(),
         };
@@ -185,6 +193,8 @@ impl Page {
             }
             Target::Kafka { cluster, .. } => self.settings("  property", &cluster.properties),
             Target::AzureLogs(logs) => self.azure_logs(logs),
+            Target::AzureMetrics(metrics) => self.azure_metrics(metrics),
+            Target::Prometheus(prometheus) => self.prometheus(prometheus),
             Target::File(_) | Target::Stdout => {}
         }
         let Send { alerts, verdicts } = sink.send;
@@ -206,6 +216,40 @@ impl Page {
             .all(|(own, table)| *own == table.stream);
         self.line("  streams", &format!("{verdicts}, {metrics}, {alerts}"), is_default);
         self.azure(&logs.access);
+    }
+
+    fn azure_metrics(&mut self, metrics: &AzureMetrics) {
+        if let Some(second) = &metrics.second {
+            let second = format!("on {} at {}", second.resource.describe(), second.endpoint.describe());
+            self.line("  else", &second, false);
+        }
+        self.line("  namespace", &metrics.namespace, metrics.namespace == "driftlead");
+        self.numbers(metrics.numbers);
+        self.azure(&metrics.access);
+    }
+
+    fn prometheus(&mut self, own: &Prometheus) {
+        match &own.entra {
+            Some(entra) => {
+                let audience = own.audience.as_deref().unwrap_or(own.cloud.monitor());
+                self.line("  identity", &format!("{}, for {audience}", entra.describe()), false);
+            }
+            None => self.line("  identity", "none", true),
+        }
+        self.settings("  header", &own.headers);
+        for (name, value) in &own.labels {
+            self.line("  label", &format!("{name}: {value}"), false);
+        }
+        self.numbers(own.numbers);
+        self.tls(&own.tls);
+        self.line("  timeout", &own.timeout.to_string(), own.timeout == Duration::from_secs(10));
+    }
+
+    /// Which numbers are sent.
+    fn numbers(&mut self, own: Numbers) {
+        let of = if own.segments { "the whole and segments" } else { "the whole" };
+        let numbers = format!("of {of}, at most {} series", own.max_series);
+        self.line("  numbers", &numbers, own == Numbers::DEFAULT);
     }
 
     /// Who asks a service of Azure.
