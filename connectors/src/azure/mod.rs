@@ -6,12 +6,16 @@
 //! its own clients send; what was verified, and what only a subscription can show, stands in docs/azure.md.
 
 mod cloud;
+mod connection;
+mod insights;
 mod logs;
 mod poster;
 
 use std::future::Future;
 
 pub use self::cloud::Cloud;
+pub use self::connection::ConnectionString;
+pub use self::insights::{ApplicationInsights, InsightsSettings, Kind, Telemetry};
 pub use self::logs::{LogRecord, LogsIngestion, LogsSettings, Rule};
 pub use self::poster::{Access, Login};
 use crate::sink::Delivery;
