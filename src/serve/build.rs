@@ -208,12 +208,14 @@ impl Vault<'_> {
             },
             file::Target::Kafka { cluster, topic } => plain(self.kafka_sink(name, cluster, topic)?),
             file::Target::AzureLogs(logs) => Carrier::Freight(self.azure_logs(logs, name)?),
+            file::Target::Insights(insights) => Carrier::Freight(self.insights(insights, name)?),
         };
         Ok(SinkPlan {
             name: name.clone(),
             carrier,
             verdicts: own.send.verdicts,
             alerts: own.send.alerts,
+            diagnostics: own.send.diagnostics,
             max_age: std_duration(own.max_age),
         })
     }

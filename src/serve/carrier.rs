@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use driftlead_connectors::azure::{LogsIngestion, RecordSink};
+use driftlead_connectors::azure::{ApplicationInsights, LogsIngestion, RecordSink};
 use driftlead_connectors::sink::{self, Delivery, Sink};
 
 use super::template::Template;
 use super::wire::Event;
+use crate::azure::insights::telemetry;
 use crate::azure::records::{Streams, records};
 use crate::exit::{Error, Result};
 
@@ -38,6 +39,11 @@ pub enum Freight {
         client: Box<LogsIngestion>,
         /// Into which streams.
         streams: Streams,
+    },
+    /// Application Insights.
+    Insights {
+        /// To where.
+        client: Box<ApplicationInsights>,
     },
 }
 
@@ -81,6 +87,7 @@ impl Freight {
             Self::Logs { client, streams } => {
                 carry(&**client, loads, |event| records(event, streams), now).await
             }
+            Self::Insights { client } => carry(&**client, loads, telemetry, now).await,
         }
     }
 }

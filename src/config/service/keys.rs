@@ -1,6 +1,6 @@
 //! The table of every key of a service file: the one place from which checks, schema and documentation follow.
 
-use super::azure_keys::AZURE_LOGS;
+use super::azure_keys::{AZURE_LOGS, INSIGHTS};
 use super::cluster_keys::{BROKERS, CONNECTION, ENTRA, KAFKA_PROPERTIES, NAMESPACE, PRESET};
 use crate::config::keys::{optional, required};
 use crate::config::shape::{Key, Record, Shape};
@@ -12,14 +12,14 @@ pub const UNITS: [&str; 4] = ["s", "ms", "us", "ns"];
 /// How much of a bad record is kept (SEMANTICS S17).
 pub const PAYLOADS: [&str; 3] = ["full", "hash", "none"];
 /// What a sink may receive.
-pub const SENDS: [&str; 2] = ["alerts", "verdicts"];
+pub const SENDS: [&str; 3] = ["alerts", "verdicts", "diagnostics"];
 /// Message templates that come with the program.
 pub const TEMPLATES: [&str; 3] = ["teams", "slack", "pagerduty"];
 
 /// Where records may come from.
 pub const INPUTS: [&str; 5] = ["kafka", "files", "stdin", "lines", "ingest"];
 /// Where messages may go.
-pub const TARGETS: [&str; 5] = ["webhook", "kafka", "azure_logs", "file", "stdout"];
+pub const TARGETS: [&str; 6] = ["webhook", "kafka", "azure_logs", "application_insights", "file", "stdout"];
 /// What records may be.
 pub const FORMATS: [&str; 5] = ["json", "avro", "protobuf", "arrow", "csv"];
 
@@ -394,6 +394,13 @@ static SINK: Record = Record {
             "",
             "{endpoint: \"${DCE}\", rule: \"${DCR}\"}",
             "Tables of a Log Analytics workspace, by the Logs Ingestion API of Azure Monitor",
+        ),
+        optional(
+            "application_insights",
+            Shape::Record(&INSIGHTS),
+            "",
+            "{connection_string: \"${APPLICATIONINSIGHTS_CONNECTION_STRING}\"}",
+            "Custom events, metrics and availability of an Application Insights resource",
         ),
         optional("file", Shape::Record(&FILE), "", "{path: ./events.ndjson}", "A file, one message a line"),
         optional("stdout", Shape::Record(&STDOUT), "", "{}", "The standard output, one message a line"),

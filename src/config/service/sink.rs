@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::azure::{self, AzureLogs};
+use super::insights::{self, Insights};
 use super::kafka::{self, Cluster, is_secret};
 use super::{check_name, duration, flag, has, keys, path, place_of, setting, settings};
 use crate::config::duration::Duration;
@@ -38,19 +39,23 @@ pub enum Target {
     },
     /// The Logs Ingestion API of Azure Monitor.
     AzureLogs(Box<AzureLogs>),
+    /// Application Insights.
+    Insights(Box<Insights>),
     /// A file, as seen from the working folder; one message a line.
     File(String),
     /// The standard output, one message a line.
     Stdout,
 }
 
-/// What a sink receives; at least one of the two.
+/// What a sink receives; at least one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Send {
     /// Changes of alerts.
     pub alerts: bool,
     /// Verdicts of windows.
     pub verdicts: bool,
+    /// What the service says of itself.
+    pub diagnostics: bool,
 }
 
 /// A webhook.
@@ -112,6 +117,7 @@ impl Target {
             Self::Webhook(_) => "webhook",
             Self::Kafka { .. } => "kafka",
             Self::AzureLogs(_) => "azure_logs",
+            Self::Insights(_) => "application_insights",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
         }
@@ -121,7 +127,7 @@ impl Target {
 impl Target {
     /// Whether it takes verdicts unless told otherwise: a table does, a person does not.
     pub(super) const fn takes_all(&self) -> bool {
-        matches!(self, Self::AzureLogs(_))
+        matches!(self, Self::AzureLogs(_) | Self::Insights(_))
     }
 }
 
@@ -154,6 +160,7 @@ impl Sink {
             }
             Target::Kafka { cluster, .. } => cluster.settings().collect(),
             Target::AzureLogs(logs) => logs.settings(),
+            Target::Insights(insights) => insights.settings(),
             Target::File(_) | Target::Stdout => Vec::new(),
         }
     }
@@ -175,13 +182,25 @@ fn sink(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> O
             topic: label(own, "topic")?,
         },
         "azure_logs" => Target::AzureLogs(Box::new(azure::logs(own, folder, problems)?)),
+        "application_insights" => Target::Insights(Box::new(insights::read(own, folder, problems)?)),
         "file" => Target::File(file(own, folder, problems)?),
         _ => Target::Stdout,
     };
     let words = labels(own, "send");
     let sends = |word: &str| words.iter().any(|own| own == word);
     let sends_all = words.is_empty() && target.takes_all();
-    let send = Send { alerts: words.is_empty() || sends("alerts"), verdicts: sends_all || sends("verdicts") };
+    let send = Send {
+        alerts: words.is_empty() || sends("alerts"),
+        verdicts: sends_all || sends("verdicts"),
+        diagnostics: sends("diagnostics"),
+    };
+    if let (true, Target::Webhook(webhook)) = (send.diagnostics, &target)
+        && matches!(webhook.template, Template::PagerDuty { .. })
+    {
+        let message = "`pagerduty` opens an incident for each message, and nothing resolves one of `diagnostics`: \
+                       leave them out of `send`, or give them a sink of their own";
+        problems.push(Problem::new(place_of(own, "send"), message));
+    }
     let max_age = duration(own, "max_age").unwrap_or(Duration::WEEK);
     Some(Sink { name: key.name.clone(), target, send, max_age })
 }

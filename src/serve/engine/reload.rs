@@ -3,6 +3,7 @@
 use driftlead_connectors::store;
 use tracing::info;
 
+use super::super::diary::Diary;
 use super::super::model::Model;
 use super::super::reload::{Settings, needs_restart};
 use super::super::watch::Watch;
@@ -22,6 +23,7 @@ impl Engine {
         &mut self,
         models: Vec<Model>,
         settings: Option<Settings>,
+        by: &str,
     ) -> Result<Result<Vec<String>>> {
         if let Err(refusal) = self.reloadable(&models, settings.is_some()) {
             return Ok(Err(refusal));
@@ -63,11 +65,12 @@ impl Engine {
             let now = self.clock.now();
             self.close(at, now)?;
         }
-        self.progress.pending.is_dirty = true;
-        self.commit_if(true)?;
         if !changed.is_empty() {
             said.insert(0, format!("new settings for {}", changed.join(", ")));
         }
+        self.tell_reload(by, &said.join("; "));
+        self.progress.pending.is_dirty = true;
+        self.commit_if(true)?;
         info!(said = said.join("; "), "reloaded");
         Ok(Ok(said))
     }
@@ -75,7 +78,9 @@ impl Engine {
     /// Takes the sinks, the retention and how often to commit; answers how the sinks changed.
     fn take_settings(&mut self, settings: Settings) -> Result<Vec<String>> {
         let Settings { sinks, others, retention, commit_every } = settings;
+        let wanted = Diary::wanted(&sinks);
         let changes = self.committer.put_sinks(sinks, &others)?;
+        self.diary.tell_from_now_on(wanted);
         self.retention = retention;
         self.commit_every = micros(commit_every);
         let waiting = match changes.ended.as_slice() {
