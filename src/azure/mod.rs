@@ -3,7 +3,10 @@
 //! Everything here is a function of the event alone: an attempt that is repeated says the same again, byte for byte, and
 //! each record carries an id by which a reader drops the copy. How records are sent is the connectors' business.
 
+pub mod insights;
 pub mod points;
 pub mod records;
 pub mod series;
 pub mod table;
+#[cfg(test)]
+mod tests;

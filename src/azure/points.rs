@@ -51,7 +51,8 @@ pub fn points(event: &Event, segments: bool) -> Vec<Point<'_>> {
     match &event.body {
         Body::Verdict(verdict) if segments || verdict.window.segment.is_none() => of_verdict(verdict),
         Body::Alert(alert) if segments || alert.segment.is_none() => vec![of_alert(alert)],
-        Body::Verdict(_) | Body::Alert(_) => Vec::new(),
+        // What the service says of itself is shown at `/metrics`.
+        Body::Verdict(_) | Body::Alert(_) | Body::Diagnostic(_) => Vec::new(),
     }
 }
 

@@ -6,10 +6,10 @@
 use driftlead_connectors::azure::LogRecord;
 use serde_json::{Map, Value as Json, json};
 
-use super::table::{ALERTS, METRICS, Table, VERDICTS};
+use super::table::{ALERTS, DIAGNOSTICS, METRICS, Table, VERDICTS};
 use crate::report::Verdict;
 use crate::report::wire::{Feature, Measure, Metrics, Segment, Window};
-use crate::serve::wire::{Alert, Body, Event, Verdict as VerdictEvent};
+use crate::serve::wire::{Alert, Body, Diagnostic, Event, Verdict as VerdictEvent};
 use crate::time::Timestamp;
 
 /// The most bytes of one value.
@@ -24,12 +24,19 @@ pub struct Streams {
     pub metrics: Option<String>,
     /// Of alerts.
     pub alerts: Option<String>,
+    /// Of what the service says of itself.
+    pub diagnostics: Option<String>,
 }
 
 impl Default for Streams {
     fn default() -> Self {
         let own = |table: Table| Some(table.stream.to_owned());
-        Self { verdicts: own(VERDICTS), metrics: own(METRICS), alerts: own(ALERTS) }
+        Self {
+            verdicts: own(VERDICTS),
+            metrics: own(METRICS),
+            alerts: own(ALERTS),
+            diagnostics: own(DIAGNOSTICS),
+        }
     }
 }
 
@@ -53,11 +60,12 @@ pub fn records(event: &Event, streams: &Streams) -> Vec<LogRecord> {
             }
         }
         Body::Alert(alert) => add(&streams.alerts, of_alert(alert)),
+        Body::Diagnostic(own) => add(&streams.diagnostics, of_diagnostic(own)),
     }
     records
 }
 
-fn measures<'a>(
+pub(super) fn measures<'a>(
     feature: Option<&'a Feature>,
     metrics: &'a Metrics,
 ) -> Vec<(Option<&'a Feature>, &'static str, &'a Measure)> {
@@ -105,7 +113,7 @@ fn of_verdict(event: &VerdictEvent) -> Row {
         .put("IsFinal", is_final(window))
         .put("IsPartial", arrival.is_some_and(|arrival| arrival.partial))
         .put("Verdict", window.verdict.name())
-        .put("Features", drifting(window))
+        .put("Features", drifting(window, MAX_VALUE))
 }
 
 fn of_measure(event: &VerdictEvent, feature: Option<&Feature>, name: &str, measure: &Measure) -> Row {
@@ -166,16 +174,31 @@ fn of_alert(alert: &Alert) -> Row {
         .put("LastWindowStart", last.period.start.to_string())
         .put("LastWindowEnd", last.period.end.to_string())
         .put("VerdictId", last.id.clone())
-        .put("Causes", bounded(alert.causes.iter().map(|cause| json!(cause))))
-        .put("Segments", bounded(alert.segments.iter().map(|segment| json!(segment))))
+        .put("Causes", bounded(alert.causes.iter().map(|cause| json!(cause)), MAX_VALUE))
+        .put("Segments", bounded(alert.segments.iter().map(|segment| json!(segment)), MAX_VALUE))
 }
 
-fn is_final(window: &Window) -> bool {
+fn of_diagnostic(own: &Diagnostic) -> Row {
+    let mut properties = own.properties.clone();
+    properties.insert("message".to_owned(), own.message.clone().into());
+    Row::new(DIAGNOSTICS)
+        .put("TimeGenerated", own.time.to_string())
+        .put("EventId", format!("{}:{}", own.id, own.revision))
+        .put("Category", own.category.word())
+        .put("OperationName", own.operation.word())
+        .put("Level", own.level.word())
+        .put("Instance", own.instance.clone())
+        .put("CorrelationId", own.correlation.clone().unwrap_or_default())
+        .put("DurationMs", own.duration_ms)
+        .put("Properties", json!(properties))
+}
+
+pub(super) fn is_final(window: &Window) -> bool {
     window.arrival.is_none_or(|arrival| arrival.is_final)
 }
 
-/// The features that a person should look at.
-fn drifting(window: &Window) -> Json {
+/// The features that a person should look at, in at most so many bytes.
+pub(super) fn drifting(window: &Window, most: usize) -> Json {
     let mut all: Vec<&Feature> = window
         .features
         .iter()
@@ -184,17 +207,18 @@ fn drifting(window: &Window) -> Json {
     // A stable sort: equal shares stay in the baseline's order.
     let share = |feature: &Feature| feature.contribution.unwrap_or(0.0);
     all.sort_by(|a, b| share(b).total_cmp(&share(a)));
-    bounded(all.into_iter().map(|feature| {
+    let items = all.into_iter().map(|feature| {
         json!({"name": feature.name, "verdict": feature.verdict.name(), "share": feature.contribution})
-    }))
+    });
+    bounded(items, most)
 }
 
-/// A list that fits in one value.
-fn bounded(items: impl Iterator<Item = Json>) -> Json {
+/// A list of at most so many bytes.
+pub(super) fn bounded(items: impl Iterator<Item = Json>, most: usize) -> Json {
     let mut bytes = 2;
     let fits = items.take_while(|item| {
         bytes += item.to_string().len() + 1;
-        bytes <= MAX_VALUE
+        bytes <= most
     });
     Json::Array(fits.collect())
 }
@@ -203,7 +227,7 @@ fn moment(time: Option<Timestamp>) -> Json {
     time.map_or(Json::Null, |time| Json::String(time.to_string()))
 }
 
-fn segment(own: Option<&Segment>) -> String {
+pub(super) fn segment(own: Option<&Segment>) -> String {
     own.map_or_else(String::new, |own| json!(own).to_string())
 }
 

@@ -159,8 +159,29 @@ pub const ALERTS: Table = Table {
     ],
 };
 
+/// A record for each thing that the service says of itself.
+pub const DIAGNOSTICS: Table = Table {
+    key: "diagnostics",
+    stream: "Custom-DriftleadDiagnostics",
+    columns: &[
+        TIME,
+        EVENT,
+        column("Category", Type::String, "`audit`: a person changed something; else `service`"),
+        column("OperationName", Type::String, "What happened: `started`, `reloaded`, `status` …"),
+        column("Level", Type::String, "`info`, `warning` or `error`"),
+        column("Instance", Type::String, "The machine's name"),
+        column(
+            "CorrelationId",
+            Type::String,
+            "What it is about: an alert, a silence, a source; empty for nothing",
+        ),
+        column("DurationMs", Type::Real, "How long it took; null if that does not apply"),
+        column("Properties", Type::Dynamic, "What belongs to it, and a sentence as `message`"),
+    ],
+};
+
 /// All tables.
-pub const ALL: [&Table; 3] = [&VERDICTS, &METRICS, &ALERTS];
+pub const ALL: [&Table; 4] = [&VERDICTS, &METRICS, &ALERTS, &DIAGNOSTICS];
 
 impl Table {
     /// The table in the workspace.

@@ -42,7 +42,7 @@ pub fn run(args: &Serve) -> Result<u8> {
         let commands = commands.clone();
         move || commands.stop()
     });
-    interrupt::on_hangup(move || match commands.reload() {
+    interrupt::on_hangup(move || match commands.reload("SIGHUP") {
         Ok(text) => info!(text, "SIGHUP"),
         Err(error) => error!(error = error.chain(), "SIGHUP: not reloaded"),
     });

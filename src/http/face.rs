@@ -35,19 +35,19 @@ pub trait Commands: Debug + Send {
     /// The engine has ended, or cannot commit.
     fn acknowledge(&self, alert: &str, acknowledgement: Acknowledgement) -> Result<bool>;
 
-    /// Keeps alerts back, or changes how long.
+    /// Keeps alerts back, or changes how long; `by` is who asks.
     ///
     /// # Errors
     ///
     /// As [`Commands::acknowledge`].
-    fn silence(&self, silence: Silence) -> Result<()>;
+    fn silence(&self, silence: Silence, by: &str) -> Result<()>;
 
-    /// Reads the settings again; answers what changed.
+    /// Reads the settings again for `by`; answers what changed.
     ///
     /// # Errors
     ///
     /// What is wrong with them; then nothing has changed.
-    fn reload(&self) -> Result<String>;
+    fn reload(&self, by: &str) -> Result<String>;
 }
 
 impl Commands for serve::Commands {
@@ -55,12 +55,12 @@ impl Commands for serve::Commands {
         Self::acknowledge(self, alert, acknowledgement)
     }
 
-    fn silence(&self, silence: Silence) -> Result<()> {
-        Self::silence(self, silence)
+    fn silence(&self, silence: Silence, by: &str) -> Result<()> {
+        Self::silence(self, silence, by)
     }
 
-    fn reload(&self) -> Result<String> {
-        Self::reload(self)
+    fn reload(&self, by: &str) -> Result<String> {
+        Self::reload(self, by)
     }
 }
 

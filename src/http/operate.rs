@@ -17,7 +17,8 @@ pub(super) async fn document(_: Call) -> Answer {
 
 /// `POST /api/v1/reload`: reads the settings again. Files with problems change nothing.
 pub(super) async fn reload(call: Call) -> Answer {
-    let changed = call.face.reloads.ask(|commands| commands.reload()).await?;
+    let by = call.who;
+    let changed = call.face.reloads.ask(move |commands| commands.reload(&by)).await?;
     let changed = changed.map_err(|error| Problem::of_command(&error))?;
     reply::value(&json!({"changed": changed}))
 }

@@ -113,7 +113,8 @@ pub(super) async fn lift(call: Call) -> Answer {
 }
 
 async fn commit(call: &Call, silence: Silence) -> Result<(), Problem> {
-    let committed = call.face.commands.ask(move |commands| commands.silence(silence)).await?;
+    let by = call.who.clone();
+    let committed = call.face.commands.ask(move |commands| commands.silence(silence, &by)).await?;
     committed.map_err(|error| Problem::of_command(&error))
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use driftlead_connectors::azure::{self, Login, LogsIngestion, LogsSettings};
+use driftlead_connectors::azure::{
+    self, ApplicationInsights, ConnectionString, InsightsSettings, Login, LogsIngestion, LogsSettings,
+};
 use driftlead_connectors::entra::Entra;
 
 use super::build::{Vault, std_duration, tls};
 use super::carrier::Freight;
+use super::diary::instance;
 use super::identity::identity;
 use crate::azure::records::Streams;
 use crate::clock::{Clock as _, SystemClock};
@@ -48,8 +51,35 @@ impl Vault<'_> {
         };
         let client =
             LogsIngestion::new(&settings).map_err(|error| Error::input(format!("`{name}`: {error}")))?;
-        let file::Streams { verdicts, metrics, alerts } = own.streams.clone();
-        let streams = Streams { verdicts: Some(verdicts), metrics: Some(metrics), alerts: Some(alerts) };
+        let file::Streams { verdicts, metrics, alerts, diagnostics } = own.streams.clone();
+        let streams = Streams {
+            verdicts: Some(verdicts),
+            metrics: Some(metrics),
+            alerts: Some(alerts),
+            diagnostics: Some(diagnostics),
+        };
         Ok(Freight::Logs { client: Box::new(client), streams })
+    }
+
+    pub(super) fn insights(&self, own: &file::Insights, name: &str) -> Result<Freight> {
+        let refused = |error: driftlead_connectors::Error| Error::input(format!("`{name}`: {error}"));
+        let text = self.open(&own.connection_string, name)?;
+        let connection = ConnectionString::parse(text.reveal()).map_err(refused)?;
+        let access = if own.has_entra {
+            // The audience has a slash at its end, so that the scope has two.
+            let audience = format!("{}/", own.access.cloud.monitor());
+            self.azure_access(&own.access, connection.audience().unwrap_or(&audience), name)?
+        } else {
+            let timeout = std_duration(own.access.timeout);
+            azure::Access { login: Login::None, tls: tls(&own.access.tls), timeout }
+        };
+        let settings = InsightsSettings {
+            connection,
+            role: own.role.clone(),
+            instance: instance(self.environment),
+            access,
+        };
+        let client = ApplicationInsights::new(&settings).map_err(refused)?;
+        Ok(Freight::Insights { client: Box::new(client) })
     }
 }

@@ -210,12 +210,14 @@ impl Vault<'_> {
             file::Target::AzureLogs(logs) => Carrier::Freight(self.azure_logs(logs, name)?),
             file::Target::AzureMetrics(own) => Carrier::Freight(self.azure_metrics(own, name)?),
             file::Target::Prometheus(own) => Carrier::Freight(self.prometheus(own, name)?),
+            file::Target::Insights(insights) => Carrier::Freight(self.insights(insights, name)?),
         };
         Ok(SinkPlan {
             name: name.clone(),
             carrier,
             verdicts: own.send.verdicts,
             alerts: own.send.alerts,
+            diagnostics: own.send.diagnostics,
             max_age: std_duration(own.max_age),
         })
     }

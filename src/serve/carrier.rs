@@ -7,12 +7,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use driftlead_connectors::azure::{CustomMetrics, LogsIngestion, RecordSink, RemoteWrite};
+use driftlead_connectors::azure::{
+    ApplicationInsights, CustomMetrics, LogsIngestion, RecordSink, RemoteWrite,
+};
 use driftlead_connectors::retry::Backoff;
 use driftlead_connectors::sink::{self, Delivery, Sink};
 
 use super::template::Template;
 use super::wire::Event;
+use crate::azure::insights::telemetry;
 use crate::azure::records::{Streams, records};
 use crate::azure::series::Selection;
 use crate::exit::{Error, Result};
@@ -54,6 +57,11 @@ pub enum Freight {
         client: Box<RemoteWrite>,
         /// Which samples.
         selection: Box<Selection>,
+    },
+    /// Application Insights.
+    Insights {
+        /// To where.
+        client: Box<ApplicationInsights>,
     },
 }
 
@@ -123,6 +131,7 @@ impl Freight {
             Self::Prometheus { client, selection } => {
                 carry(&**client, loads, |event| selection.samples(event), now).await
             }
+            Self::Insights { client } => carry(&**client, loads, |event| (telemetry(event), 0), now).await,
         }
     }
 }

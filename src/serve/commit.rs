@@ -46,16 +46,23 @@ pub(super) struct Committer {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     sinks: Sinks,
+    /// How long the newest commit took, in microseconds.
+    took: Option<i64>,
 }
 
 impl Committer {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>, counters: Arc<Counters>, sinks: Sinks) -> Self {
-        Self { store, clock, counters, sinks }
+        Self { store, clock, counters, sinks, took: None }
     }
 
     /// The store, for ids and reading.
     pub(super) fn store(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// How long the newest commit took, in microseconds; `None` before the first.
+    pub(super) fn took(&self) -> Option<i64> {
+        self.took
     }
 
     /// From now on these are the sinks; `others` have other settings than before.
@@ -93,6 +100,7 @@ impl Committer {
         fault::point("after_commit");
         let ended = self.clock.now();
         let seconds = |from: i64| (ended.saturating_sub(from)) as f64 / 1e6;
+        self.took = Some(ended.saturating_sub(began));
         self.counters.commits.inc();
         self.counters.commit_latency.observe(seconds(began));
         if let Some(since) = pending.closing_since {

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::carrier::{Carrier, Load};
 use super::counters::{Counters, OfSink};
+use super::diary::{STATUS_AGE, STATUS_LANE};
 use super::fault;
 use super::micros;
 use super::sinks::{Order, Orders};
@@ -265,10 +266,19 @@ impl Worker {
     }
 
     fn is_too_old(&self, delivery: &Delivery, now: i64) -> bool {
-        now.saturating_sub(delivery.queued) > self.route.max_age
+        let max_age =
+            if is_status(delivery) { STATUS_AGE.min(self.route.max_age) } else { self.route.max_age };
+        now.saturating_sub(delivery.queued) > max_age
     }
 
     fn give_up_old(&mut self, delivery: &Delivery, now: i64) {
+        if is_status(delivery) {
+            // Newer ones follow: nobody wants to retry it.
+            self.counters.sink_expired.get_or_create(&self.of()).inc();
+            let reason = "a status is of no use after an hour";
+            self.note(delivery, |outbox, key| outbox.expired(key, reason, now));
+            return;
+        }
         let last = delivery.error.as_deref().unwrap_or("it was never tried");
         self.give_up(delivery, &format!("older than the sink's `max_age`; at last: {last}"), now);
     }
@@ -306,4 +316,9 @@ impl Worker {
         }
         written.is_ok()
     }
+}
+
+/// Whether it says how the service was.
+fn is_status(delivery: &Delivery) -> bool {
+    delivery.lane.as_deref() == Some(STATUS_LANE)
 }

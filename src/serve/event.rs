@@ -33,11 +33,11 @@ pub(super) enum Event {
     /// A source cannot go on.
     Failed { source: usize, error: Error },
     /// Settings were read again, those of the models and perhaps the others: take them, and say what changed.
-    Reload { models: Vec<Model>, settings: Option<Settings>, answer: Sender<Result<Vec<String>>> },
+    Reload { models: Vec<Model>, settings: Option<Settings>, by: String, answer: Sender<Result<Vec<String>>> },
     /// Somebody has seen an alert; answered once that is committed, with whether there is such an alert.
     Acknowledge { alert: String, acknowledgement: Acknowledgement, answer: Sender<Result<bool>> },
     /// A silence is new or changed; answered once that is committed.
-    Silence { silence: Silence, answer: Sender<Result<()>> },
+    Silence { silence: Silence, by: String, answer: Sender<Result<()>> },
     /// End, with everything read so far committed.
     Stop,
 }

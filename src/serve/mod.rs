@@ -15,6 +15,7 @@ mod commit;
 pub mod counters;
 mod dead;
 mod deliver;
+mod diary;
 mod engine;
 mod event;
 pub mod fault;
@@ -53,6 +54,7 @@ use self::board::{Board, Sheet, ShownModel};
 use self::commit::Committer;
 use self::counters::Counters;
 use self::dead::DeadLetters;
+use self::diary::Diary;
 use self::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use self::event::Event;
 use self::files::FileReader;
@@ -126,13 +128,13 @@ impl Commands {
         self.ask(|answer| Event::Acknowledge { alert: alert.to_owned(), acknowledgement, answer })
     }
 
-    /// Keeps alerts back; returns once that is committed.
+    /// Keeps alerts back, or lets them go; returns once that is committed. `by` is who asks.
     ///
     /// # Errors
     ///
     /// As [`Commands::acknowledge`].
-    pub fn silence(&self, silence: store::Silence) -> Result<()> {
-        self.ask(|answer| Event::Silence { silence, answer })
+    pub fn silence(&self, silence: store::Silence, by: &str) -> Result<()> {
+        self.ask(|answer| Event::Silence { silence, by: by.to_owned(), answer })
     }
 
     fn ask<T>(&self, event: impl FnOnce(event::Sender<Result<T>>) -> Event) -> Result<T> {
@@ -224,6 +226,8 @@ impl Service {
         let own_reader = store.reader().map_err(|error| from_store(&error))?;
         let bells = Bells::default();
         let mut sinks = Sinks::new(runtime, clock, &counters, &bells);
+        let instance = diary::instance(&|name| std::env::var(name).ok());
+        let diary = Diary::new(instance, &plan.sinks, now);
         sinks.put(plan.sinks, |_| false, || store.outbox().map_err(|error| from_store(&error)))?;
 
         let mut readers = Vec::new();
@@ -317,6 +321,7 @@ impl Service {
             retention: plan.retention,
             silences,
             open,
+            diary,
             progress: Progress::since(clock.now()),
         };
         engine.retire(stale)?;

@@ -163,6 +163,8 @@ pub struct SinkPlan {
     pub verdicts: bool,
     /// Whether it takes alerts.
     pub alerts: bool,
+    /// Whether it takes what the service says of itself, whichever models name it.
+    pub diagnostics: bool,
     /// The age at which a message is given up.
     pub max_age: Duration,
 }

@@ -46,12 +46,12 @@ impl Commands {
     }
 
     /// Reads the service file and its models again and takes what changed; answers what that was. Reading takes as long as a
-    /// start; the service goes on meanwhile. Secrets and templates of sinks are read again too.
+    /// start; the service goes on meanwhile. Secrets and templates of sinks are read again too. `by` is who asks.
     ///
     /// # Errors
     ///
     /// What is wrong with them, or needs a restart; then nothing has changed.
-    pub fn reload(&self) -> Result<String> {
+    pub fn reload(&self, by: &str) -> Result<String> {
         let Some(file) = &self.file else {
             return Err(Error::input(
                 "the service was not started from a file: there is nothing to read again",
@@ -80,7 +80,7 @@ impl Commands {
             None => self.board.sheet().sinks.clone(),
         };
         let sheet = Sheet { models: models.iter().map(shown).collect(), sinks };
-        let mut changed = self.ask(|answer| Event::Reload { models, settings, answer })?;
+        let mut changed = self.ask(|answer| Event::Reload { models, settings, by: by.to_owned(), answer })?;
         if let Some(held) = held.as_mut() {
             if let Some(tokens) = tokens {
                 held.tokens.replace(tokens);

@@ -114,12 +114,22 @@ mod tests {
         })
     }
 
+    fn diagnostic() -> serde_json::Value {
+        json!({
+            "schema": "driftlead.event/1", "type": "diagnostic", "id": "d1", "revision": 0,
+            "time": "2001-01-01T00:00:00.000000Z", "category": "audit", "operation": "reloaded", "level": "info",
+            "instance": "fl\"ights-0", "message": "settings were read again", "properties": {"by": "SIGHUP"}
+        })
+    }
+
     #[test]
     fn every_preset_gives_json_for_every_event() {
         for name in presets() {
             let settings = BTreeMap::from([("routing_key".to_owned(), "k\"ey".to_owned())]);
             let preset = Template::preset(name, settings).expect(name);
-            for event in [alert("open"), alert("resolved"), verdict()] {
+            let mut bare = diagnostic();
+            bare.as_object_mut().expect("an object").remove("properties");
+            for event in [alert("open"), alert("resolved"), verdict(), diagnostic(), bare] {
                 let body = preset.render(&event).expect(name);
                 let body: serde_json::Value = serde_json::from_slice(&body).expect(name);
                 assert!(body.to_string().contains("ights"), "{name}: {body}");
@@ -149,6 +159,18 @@ mod tests {
                 Template::preset(name, BTreeMap::new()).expect(name).render(&alert("open")).expect(name);
             let text = String::from_utf8(body).expect("UTF-8");
             assert!(text.contains("delay") && text.contains("psi 0.31, limit 0.2"), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn teams_and_slack_say_what_happened_to_the_service_and_who_did_it() {
+        for name in ["teams", "slack"] {
+            let body =
+                Template::preset(name, BTreeMap::new()).expect(name).render(&diagnostic()).expect(name);
+            let text = String::from_utf8(body).expect("UTF-8");
+            for part in ["reloaded: fl", "settings were read again", "SIGHUP"] {
+                assert!(text.contains(part), "{name}: {text}");
+            }
         }
     }
 

@@ -1,7 +1,10 @@
 //! The public contract `driftlead.event/1`: what sinks receive, one JSON object a message.
 //!
 //! A verdict carries its window exactly as `driftlead.report/1` has it; an alert carries what a person on call asks first:
-//! since when, how bad, what moved and by how much. Adding a key is no new version; renaming or removing one is.
+//! since when, how bad, what moved and by how much; a diagnostic is what the service says of itself. Adding a key or a type
+//! is no new version; renaming or removing one is.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +19,7 @@ pub const SCHEMA: &str = "driftlead.event/1";
 pub struct Event {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Which of the two it is, with what belongs to it.
+    /// Which of the three it is, with what belongs to it.
     #[serde(flatten)]
     pub body: Body,
 }
@@ -29,6 +32,8 @@ pub enum Body {
     Verdict(Verdict),
     /// An alert opened, changed or was resolved.
     Alert(Alert),
+    /// Something happened to the service itself.
+    Diagnostic(Diagnostic),
 }
 
 /// A verdict on one window.
@@ -141,4 +146,122 @@ pub struct Cause {
     pub share: Option<f64>,
     /// The cells that moved most.
     pub top: Vec<Cell>,
+}
+
+/// What the service says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// Its id; the end of a trouble has that of its beginning.
+    pub id: String,
+    /// 0, and 1 for the end of a trouble.
+    pub revision: u64,
+    /// When it happened; of a status, the five minutes that it is for.
+    #[serde(with = "instant")]
+    pub time: Timestamp,
+    /// Who would want to know.
+    pub category: Category,
+    /// What happened.
+    pub operation: Operation,
+    /// How bad it is.
+    pub level: Level,
+    /// Which service says it: the machine's name.
+    pub instance: String,
+    /// What it is about: the id of an alert or a silence, the name of a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// A sentence for a person.
+    pub message: String,
+    /// What belongs to it: text, numbers and truth.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, serde_json::Value>,
+}
+
+/// Who would want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    /// Who keeps account: a person changed something.
+    Audit,
+    /// Who runs the service.
+    Service,
+}
+
+impl Category {
+    /// The word for it in messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// What happened to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// It has started.
+    Started,
+    /// It ends, with everything committed.
+    Stopped,
+    /// It ends, because it cannot go on.
+    Failed,
+    /// It took new settings.
+    Reloaded,
+    /// Somebody has seen an alert.
+    Acknowledged,
+    /// Somebody keeps alerts back, or lets them go again.
+    Silenced,
+    /// A source has trouble.
+    SourceTrouble,
+    /// A source is read again.
+    SourceRecovered,
+    /// How it is, every five minutes.
+    Status,
+}
+
+impl Operation {
+    /// The word for it in messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Reloaded => "reloaded",
+            Self::Acknowledged => "acknowledged",
+            Self::Silenced => "silenced",
+            Self::SourceTrouble => "source_trouble",
+            Self::SourceRecovered => "source_recovered",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// It goes on, and somebody should look.
+    Warning,
+    /// It does not go on.
+    Error,
+}
+
+impl Level {
+    /// The word for it in messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }

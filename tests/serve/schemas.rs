@@ -82,7 +82,7 @@ fn an_unknown_schema_is_asked_for_once_a_minute_and_again_by_a_reload() {
     let before = unknown();
     write(PARTITIONS);
     eventually("they are set aside", || unknown() == before + PARTITIONS as u64);
-    service.commands().reload().expect("a reload");
+    service.commands().reload("a test").expect("a reload");
     // Told to a thread that may be reading these very records: one of the next is the first that is a row.
     eventually("the schema is known", || {
         write(1);

@@ -7,7 +7,6 @@ pub(crate) mod azurite;
 #[path = "../../connectors/tests/support/broker.rs"]
 pub(crate) mod broker;
 pub(crate) mod checkout;
-#[cfg(feature = "kafka")]
 pub(crate) mod client;
 pub(crate) mod folder;
 pub(crate) mod program;

@@ -104,7 +104,7 @@ impl RecordSink for LogsIngestion {
         for (stream, all) in streams {
             let places = self.places(stream);
             // Newest last, so that what comes off the end is in order.
-            let mut waiting: Vec<&[usize]> = chunks(&all, |at| records[at].json.len());
+            let mut waiting: Vec<&[usize]> = chunks(&all, usize::MAX, |at| records[at].json.len());
             waiting.reverse();
             let mut wall: Option<Delivery> = None;
             while let Some(chunk) = waiting.pop() {
@@ -145,13 +145,13 @@ impl RecordSink for LogsIngestion {
     }
 }
 
-/// Stretches whose bodies, with brackets and commas, are within the bound.
-fn chunks(all: &[usize], size: impl Fn(usize) -> usize) -> Vec<&[usize]> {
+/// Stretches of at most so many whose bodies, with brackets and commas, are within the bound.
+pub(super) fn chunks(all: &[usize], most: usize, size: impl Fn(usize) -> usize) -> Vec<&[usize]> {
     let mut chunks = Vec::new();
     let (mut begin, mut bytes) = (0, 2);
     for (place, at) in all.iter().enumerate() {
         let own = size(*at) + 1;
-        if place > begin && bytes + own > MAX_BODY {
+        if place > begin && (bytes + own > MAX_BODY || place - begin >= most) {
             chunks.push(&all[begin..place]);
             (begin, bytes) = (place, 2);
         }

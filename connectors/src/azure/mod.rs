@@ -6,6 +6,8 @@
 //! its own clients send; what was verified, and what only a subscription can show, stands in docs/azure.md.
 
 mod cloud;
+mod connection;
+mod insights;
 mod logs;
 mod metrics;
 mod poster;
@@ -14,6 +16,8 @@ mod prometheus;
 use std::future::Future;
 
 pub use self::cloud::Cloud;
+pub use self::connection::ConnectionString;
+pub use self::insights::{ApplicationInsights, InsightsSettings, Kind, Telemetry};
 pub use self::logs::{LogRecord, LogsIngestion, LogsSettings, Rule};
 pub use self::metrics::{CustomMetrics, MetricRecord, MetricsSettings, Resource};
 pub use self::poster::{Access, Login};

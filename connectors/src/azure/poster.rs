@@ -54,7 +54,6 @@ pub(super) enum Answer {
         /// What `Retry-After` asked for.
         after: Option<Duration>,
         /// Where a redirect leads.
-        #[allow(dead_code, reason = "for Application Insights")]
         location: Option<String>,
         body: Vec<u8>,
     },
@@ -170,18 +169,22 @@ pub(super) fn place(base: &str, what: &str) -> Result<Url> {
     let url = Url::parse(base).map_err(|error| {
         Error::misconfigured(format!("{what} `{base}` is not an address: {error}; expected `https://…`"))
     })?;
-    let is_here = match url.host() {
-        Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
-        Some(url::Host::Ipv6(v6)) => v6.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_here) {
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_here(&url)) {
         return Err(Error::misconfigured(format!(
             "{what} `{base}` is not `https`: a token must not be read"
         )));
     }
     Ok(url)
+}
+
+/// Whether it is on this machine.
+pub(super) fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(url::Host::Ipv6(v6)) => v6.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 /// An address with more segments at the end of its path.

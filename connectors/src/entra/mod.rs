@@ -157,7 +157,7 @@ impl fmt::Debug for Entra {
 }
 
 impl Entra {
-    /// Tokens for `resource`, which has no slash at its end; asks for none yet.
+    /// Tokens for `resource`; asks for none yet. A slash at its end is part of it: the scope of Application Insights has two.
     ///
     /// # Errors
     /// Misconfigured: an address that is none, or one of Entra without TLS on another machine than this.

@@ -1,6 +1,7 @@
 //! Sinks in Azure Monitor against a strict server on the loopback address, which knows each service by its documented
 //! contract and refuses what does not keep it. Nothing is sent to Azure.
 
+mod insights;
 mod logs;
 mod metrics;
 mod place;

@@ -7,7 +7,7 @@ use driftlead_connectors::azure::Cloud;
 use super::entra::{self, Entra};
 use super::sink::{Tls, check_url, timeout, tls};
 use super::{place_of, setting};
-use crate::azure::table::{ALERTS, METRICS, Table, VERDICTS};
+use crate::azure::table::{ALERTS, DIAGNOSTICS, METRICS, Table, VERDICTS};
 use crate::config::duration::Duration;
 use crate::config::label;
 use crate::config::node::Node;
@@ -58,6 +58,8 @@ pub struct Streams {
     pub metrics: String,
     /// Of alerts.
     pub alerts: String,
+    /// Of what the service says of itself.
+    pub diagnostics: String,
 }
 
 impl AzureLogs {
@@ -99,6 +101,7 @@ pub(super) fn logs(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> O
         verdicts: stream("verdicts", &VERDICTS),
         metrics: stream("metrics", &METRICS),
         alerts: stream("alerts", &ALERTS),
+        diagnostics: stream("diagnostics", &DIAGNOSTICS),
     };
     Some(AzureLogs { first: first?, second, streams, access })
 }

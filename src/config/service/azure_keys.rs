@@ -41,6 +41,33 @@ const RULE: Key = required(
     "dcr-00000000000000000000000000000000",
     "The immutable id of the data collection rule",
 );
+
+pub(super) static INSIGHTS: Record = Record {
+    name: "a sink of Application Insights",
+    keys: &[
+        required(
+            "connection_string",
+            Shape::Secret,
+            "\"${APPLICATIONINSIGHTS_CONNECTION_STRING}\"",
+            "The connection string, as the resource's overview shows it; at most 4,096 characters",
+        ),
+        optional(
+            "role",
+            Shape::Label,
+            "driftlead",
+            "drift-prod",
+            "What the application map calls this service (`ai.cloud.role`)",
+        ),
+        ENTRA,
+        CLOUD,
+        TLS_KEY,
+        TIMEOUT,
+        SEND,
+        MAX_AGE,
+    ],
+    one_of: &[],
+};
+
 const STREAM: Shape = Shape::Label;
 
 pub(super) static AZURE_LOGS: Record = Record {
@@ -97,6 +124,13 @@ static STREAMS: Record = Record {
             "Custom-DriftleadAlerts",
             "Custom-OurAlerts",
             "A record for each state of an alert",
+        ),
+        optional(
+            "diagnostics",
+            STREAM,
+            "Custom-DriftleadDiagnostics",
+            "Custom-OurDiagnostics",
+            "A record for each thing that the service says of itself",
         ),
     ],
     one_of: &[],

@@ -1,6 +1,6 @@
 //! The table of every key of a service file: the one place from which checks, schema and documentation follow.
 
-use super::azure_keys::AZURE_LOGS;
+use super::azure_keys::{AZURE_LOGS, INSIGHTS};
 use super::cluster_keys::{BROKERS, CONNECTION, ENTRA, KAFKA_PROPERTIES, NAMESPACE, PRESET};
 use super::metrics_keys::{AZURE_METRICS, PROMETHEUS};
 use crate::config::keys::{optional, required};
@@ -13,15 +13,23 @@ pub const UNITS: [&str; 4] = ["s", "ms", "us", "ns"];
 /// How much of a bad record is kept (SEMANTICS S17).
 pub const PAYLOADS: [&str; 3] = ["full", "hash", "none"];
 /// What a sink may receive.
-pub const SENDS: [&str; 2] = ["alerts", "verdicts"];
+pub const SENDS: [&str; 3] = ["alerts", "verdicts", "diagnostics"];
 /// Message templates that come with the program.
 pub const TEMPLATES: [&str; 3] = ["teams", "slack", "pagerduty"];
 
 /// Where records may come from.
 pub const INPUTS: [&str; 5] = ["kafka", "files", "stdin", "lines", "ingest"];
 /// Where messages may go.
-pub const TARGETS: [&str; 7] =
-    ["webhook", "kafka", "azure_logs", "azure_metrics", "prometheus", "file", "stdout"];
+pub const TARGETS: [&str; 8] = [
+    "webhook",
+    "kafka",
+    "azure_logs",
+    "azure_metrics",
+    "application_insights",
+    "prometheus",
+    "file",
+    "stdout",
+];
 /// What records may be.
 pub const FORMATS: [&str; 5] = ["json", "avro", "protobuf", "arrow", "csv"];
 
@@ -410,6 +418,13 @@ static SINK: Record = Record {
             "",
             "{url: \"https://prometheus.example.org/api/v1/write\"}",
             "Samples by remote write, for Azure's managed Prometheus or any other",
+        ),
+        optional(
+            "application_insights",
+            Shape::Record(&INSIGHTS),
+            "",
+            "{connection_string: \"${APPLICATIONINSIGHTS_CONNECTION_STRING}\"}",
+            "Custom events, metrics and availability of an Application Insights resource",
         ),
         optional("file", Shape::Record(&FILE), "", "{path: ./events.ndjson}", "A file, one message a line"),
         optional("stdout", Shape::Record(&STDOUT), "", "{}", "The standard output, one message a line"),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::azure::{self, AzureLogs};
+use super::insights::{self, Insights};
 use super::kafka::{self, Cluster, is_secret};
 use super::metrics::{self, AzureMetrics, Prometheus};
 use super::{check_name, duration, flag, has, keys, path, place_of, setting, settings};
@@ -43,19 +44,23 @@ pub enum Target {
     AzureMetrics(Box<AzureMetrics>),
     /// Prometheus by remote write.
     Prometheus(Box<Prometheus>),
+    /// Application Insights.
+    Insights(Box<Insights>),
     /// A file, as seen from the working folder; one message a line.
     File(String),
     /// The standard output, one message a line.
     Stdout,
 }
 
-/// What a sink receives; at least one of the two.
+/// What a sink receives; at least one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Send {
     /// Changes of alerts.
     pub alerts: bool,
     /// Verdicts of windows.
     pub verdicts: bool,
+    /// What the service says of itself.
+    pub diagnostics: bool,
 }
 
 /// A webhook.
@@ -119,6 +124,7 @@ impl Target {
             Self::AzureLogs(_) => "azure_logs",
             Self::AzureMetrics(_) => "azure_metrics",
             Self::Prometheus(_) => "prometheus",
+            Self::Insights(_) => "application_insights",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
         }
@@ -128,7 +134,7 @@ impl Target {
 impl Target {
     /// Whether it takes verdicts unless told otherwise: a table does, a person does not.
     pub(super) const fn takes_all(&self) -> bool {
-        matches!(self, Self::AzureLogs(_) | Self::AzureMetrics(_) | Self::Prometheus(_))
+        matches!(self, Self::AzureLogs(_) | Self::AzureMetrics(_) | Self::Prometheus(_) | Self::Insights(_))
     }
 }
 
@@ -163,6 +169,7 @@ impl Sink {
             Target::AzureLogs(logs) => logs.settings(),
             Target::AzureMetrics(metrics) => metrics.settings(),
             Target::Prometheus(prometheus) => prometheus.settings(),
+            Target::Insights(insights) => insights.settings(),
             Target::File(_) | Target::Stdout => Vec::new(),
         }
     }
@@ -186,13 +193,25 @@ fn sink(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> O
         "azure_logs" => Target::AzureLogs(Box::new(azure::logs(own, folder, problems)?)),
         "azure_metrics" => Target::AzureMetrics(Box::new(metrics::azure_metrics(own, folder, problems)?)),
         "prometheus" => Target::Prometheus(Box::new(metrics::prometheus(own, folder, problems)?)),
+        "application_insights" => Target::Insights(Box::new(insights::read(own, folder, problems)?)),
         "file" => Target::File(file(own, folder, problems)?),
         _ => Target::Stdout,
     };
     let words = labels(own, "send");
     let sends = |word: &str| words.iter().any(|own| own == word);
     let sends_all = words.is_empty() && target.takes_all();
-    let send = Send { alerts: words.is_empty() || sends("alerts"), verdicts: sends_all || sends("verdicts") };
+    let send = Send {
+        alerts: words.is_empty() || sends("alerts"),
+        verdicts: sends_all || sends("verdicts"),
+        diagnostics: sends("diagnostics"),
+    };
+    if let (true, Target::Webhook(webhook)) = (send.diagnostics, &target)
+        && matches!(webhook.template, Template::PagerDuty { .. })
+    {
+        let message = "`pagerduty` opens an incident for each message, and nothing resolves one of `diagnostics`: \
+                       leave them out of `send`, or give them a sink of their own";
+        problems.push(Problem::new(place_of(own, "send"), message));
+    }
     let max_age = duration(own, "max_age").unwrap_or(Duration::WEEK);
     Some(Sink { name: key.name.clone(), target, send, max_age })
 }

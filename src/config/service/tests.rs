@@ -78,6 +78,8 @@ sinks:
   chat: {webhook: {url: "https://example.org/x", template: slack}}
   eh: {kafka: {preset: event_hubs, connection_string: {file: eh}, topic: drift, properties: {linger.ms: 5}}}
   out: {stdout: {send: verdicts}}
+  insights:
+    application_insights: {connection_string: "${AI}", role: drift, entra: {client: c-1}, send: [alerts, diagnostics]}
 retention: {verdicts: 30d, size: 500MB}
 "#;
 
@@ -143,7 +145,8 @@ fn the_file_of_the_rules_means_what_they_say() {
     );
     assert_eq!(webhook.secret.as_ref().map(Setting::describe).as_deref(), Some("*** from HOOK_SECRET"));
     let record = service.sink("record").expect("named");
-    assert_eq!((record.send, record.max_age), (Send { alerts: true, verdicts: true }, Duration::WEEK));
+    let send = Send { alerts: true, verdicts: true, diagnostics: false };
+    assert_eq!((record.send, record.max_age), (send, Duration::WEEK));
     assert_eq!(service.retention, Retention::default());
 }
 
@@ -188,13 +191,17 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!(own.tls.client, Some(("conf/c.pem".to_owned(), "conf/k.pem".to_owned())));
     let Target::Webhook(pager) = &service.sink("pager").expect("pager").target else { panic!("a webhook") };
     assert_eq!(pager.url.plain().as_deref(), Some("https://events.pagerduty.com/v2/enqueue"));
-    assert_eq!(service.sink("out").expect("out").send, Send { alerts: false, verdicts: true });
+    assert_eq!(
+        service.sink("out").expect("out").send,
+        Send { alerts: false, verdicts: true, diagnostics: false }
+    );
     assert_eq!(service.retention.delivered, Duration::WEEK);
     let mut secrets: Vec<_> = service.secrets().into_iter().map(Setting::describe).collect();
     secrets.sort();
     assert_eq!(
         secrets.iter().map(|secret| secret.trim_start_matches("*** from ")).collect::<Vec<_>>(),
         [
+            "AI",
             "B",
             "EVENT_HUBS",
             "KEY",
@@ -226,7 +233,7 @@ fn sinks_of_numbers_mean_what_they_say() {
     assert_eq!((own.entra.as_ref(), own.numbers, own.headers.len()), (None, Numbers::DEFAULT, 0));
     for name in ["short", "long", "open", "known"] {
         let sink = service.sink(name).expect(name);
-        assert_eq!(sink.send, Send { alerts: true, verdicts: true }, "a chart takes all");
+        assert_eq!(sink.send, Send { alerts: true, verdicts: true, diagnostics: false }, "a chart takes all");
     }
     let secrets: Vec<String> = service.secrets().iter().map(|own| own.describe()).collect();
     for name in ["RESOURCE", "ENTRA_SECRET", "URL", "LOGIN"] {
@@ -373,6 +380,11 @@ fn what_cannot_be_is_refused_with_a_way_out() {
             sink("prometheus: {url: \"https://x\", entra: {}, headers: {authorization: \"${A}\"}}"),
             "a request has one login",
         ),
+        (
+            sink("webhook: {template: pagerduty, routing_key: \"${K}\", send: [alerts, diagnostics]}"),
+            "nothing resolves one of `diagnostics`",
+        ),
+        (sink("application_insights: {role: a}"), "`connection_string` is missing"),
         (sink("file: {path: x}, stdout: {}"), "a sink has `file` already: leave out either it or `stdout`"),
     ];
     for (text, expected) in cases {
@@ -404,6 +416,7 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
         "sinks: {a: {azure_metrics: {endpoint: \"https://x\", resource: /a, entra: {secret: hunter2}}}}",
         "sinks: {a: {kafka: {topic: t, brokers: \"a:1\", properties: {sasl.password: hunter2}}}}",
         "sinks: {a: {kafka: {topic: t, brokers: \"a:1\", properties: {ssl.key.pem: hunter2}}}}",
+        "sinks: {a: {application_insights: {connection_string: \"InstrumentationKey=hunter2\"}}}",
         "tokens: [{name: a, scope: read, secret: hunter2}]",
         "tokens: [{name: a, scope: read, sha256: hunter2}]",
     ] {

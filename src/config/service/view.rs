@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::{
-    Access, Aside, AzureAccess, AzureLogs, AzureMetrics, Cluster, Format, Input, Login, Numbers, Prometheus,
-    Proof, Retention, Send, Service, Sink, Source, Start, Streams, Target, Time, Tls, Topics, Where,
+    Access, Aside, AzureAccess, AzureLogs, AzureMetrics, Cluster, Format, Input, Insights, Login, Numbers,
+    Prometheus, Proof, Retention, Send, Service, Sink, Source, Start, Streams, Target, Time, Tls, Topics,
+    Where,
 };
-use crate::azure::table::{ALERTS, METRICS, VERDICTS};
+use crate::azure::table::{ALERTS, DIAGNOSTICS, METRICS, VERDICTS};
 use crate::config::duration::Duration;
 use crate::config::secret::Setting;
 use crate::time::Timestamp;
@@ -168,6 +169,9 @@ impl Page {
                 )
             }
             Target::Prometheus(prometheus) => format!("prometheus, at {}", prometheus.url.describe()),
+            Target::Insights(insights) => {
+                format!("application_insights, connection string {}", insights.connection_string.describe())
+            }
             Target::File(path) => format!("file {path}"),
             Target::Stdout => "the standard output".to_owned(),
         };
@@ -195,12 +199,13 @@ impl Page {
             Target::AzureLogs(logs) => self.azure_logs(logs),
             Target::AzureMetrics(metrics) => self.azure_metrics(metrics),
             Target::Prometheus(prometheus) => self.prometheus(prometheus),
+            Target::Insights(insights) => self.insights(insights),
             Target::File(_) | Target::Stdout => {}
         }
-        let Send { alerts, verdicts } = sink.send;
-        let sends = [(alerts, "alerts"), (verdicts, "verdicts")];
+        let Send { alerts, verdicts, diagnostics } = sink.send;
+        let sends = [(alerts, "alerts"), (verdicts, "verdicts"), (diagnostics, "diagnostics")];
         let sends: Vec<&str> = sends.into_iter().filter(|(sends, _)| *sends).map(|(_, name)| name).collect();
-        let is_default = alerts && verdicts == sink.target.takes_all();
+        let is_default = alerts && verdicts == sink.target.takes_all() && !diagnostics;
         self.line("  send", &sends.join(", "), is_default);
         self.line("  max age", &sink.max_age.to_string(), sink.max_age == Duration::WEEK);
     }
@@ -210,11 +215,12 @@ impl Page {
             let second = format!("rule {} at {}", second.rule.describe(), second.endpoint.describe());
             self.line("  else", &second, false);
         }
-        let Streams { verdicts, metrics, alerts } = &logs.streams;
-        let is_default = [(verdicts, VERDICTS), (metrics, METRICS), (alerts, ALERTS)]
-            .iter()
-            .all(|(own, table)| *own == table.stream);
-        self.line("  streams", &format!("{verdicts}, {metrics}, {alerts}"), is_default);
+        let Streams { verdicts, metrics, alerts, diagnostics } = &logs.streams;
+        let is_default =
+            [(verdicts, VERDICTS), (metrics, METRICS), (alerts, ALERTS), (diagnostics, DIAGNOSTICS)]
+                .iter()
+                .all(|(own, table)| *own == table.stream);
+        self.line("  streams", &format!("{verdicts}, {metrics}, {alerts}, {diagnostics}"), is_default);
         self.azure(&logs.access);
     }
 
@@ -250,6 +256,18 @@ impl Page {
         let of = if own.segments { "the whole and segments" } else { "the whole" };
         let numbers = format!("of {of}, at most {} series", own.max_series);
         self.line("  numbers", &numbers, own == Numbers::DEFAULT);
+    }
+
+    fn insights(&mut self, insights: &Insights) {
+        self.line("  role", &insights.role, insights.role == super::insights::ROLE);
+        if insights.has_entra {
+            self.azure(&insights.access);
+            return;
+        }
+        self.line("  identity", "none: the key of the connection string", true);
+        self.tls(&insights.access.tls);
+        let timeout = insights.access.timeout;
+        self.line("  timeout", &timeout.to_string(), timeout == Duration::from_secs(10));
     }
 
     /// Who asks a service of Azure.

@@ -207,11 +207,11 @@ impl Commands for Deaf {
         Ok(false)
     }
 
-    fn silence(&self, _: Silence) -> Result<()> {
+    fn silence(&self, _: Silence, _: &str) -> Result<()> {
         Ok(())
     }
 
-    fn reload(&self) -> Result<String> {
+    fn reload(&self, _: &str) -> Result<String> {
         Ok(String::new())
     }
 }

@@ -64,6 +64,7 @@ fn plan(folder: &Path, listener: crossbeam_channel::Sender<Body>) -> Plan {
             },
             verdicts: true,
             alerts: true,
+            diagnostics: false,
             max_age: Duration::from_secs(86_400),
         }],
         commit_every: Duration::from_millis(100),
@@ -79,6 +80,7 @@ fn until_an_alert(heard: &Receiver<Body>) -> (Vec<Value>, Value) {
         match heard.recv().expect("the service has ended without an alert") {
             Body::Verdict(verdict) => windows.push(serde_json::to_value(verdict.window).unwrap()),
             Body::Alert(alert) => return (windows, serde_json::to_value(alert).unwrap()),
+            Body::Diagnostic(own) => panic!("listeners hear of windows and alerts: {own:?}"),
         }
     }
 }

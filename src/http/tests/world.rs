@@ -64,11 +64,11 @@ impl Commands for Clerk {
         Ok(is_open)
     }
 
-    fn silence(&self, silence: Silence) -> Result<()> {
+    fn silence(&self, silence: Silence, _: &str) -> Result<()> {
         self.commit(Commit { silences: vec![silence], ..Commit::default() })
     }
 
-    fn reload(&self) -> Result<String> {
+    fn reload(&self, _: &str) -> Result<String> {
         self.reloading.store(true, Ordering::SeqCst);
         self.reload.lock().unwrap().take().unwrap_or_else(|| Err(Error::run("the service has ended")))
     }

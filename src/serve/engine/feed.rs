@@ -98,11 +98,13 @@ impl Engine {
         if let SourceHealth::Troubled { .. } = self.health.source(&feed.name, SourceHealth::Reading) {
             info!(source = feed.name, "the source is read again");
             feed.troubles.clear();
+            self.tell_recovery(source);
         }
     }
 
     /// A source has trouble; each is said once until it is read again.
     pub(super) fn trouble(&mut self, source: usize, message: String) {
+        self.tell_trouble(source, &message);
         let feed = &mut self.feeds[source];
         if feed.troubles.len() < SAID && feed.troubles.insert(message.clone()) {
             warn!(source = feed.name, message, "the source has trouble, and goes on by itself");

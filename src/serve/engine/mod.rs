@@ -5,6 +5,7 @@
 //! falls due first: a commit, a partition that becomes idle, a correction that was held back.
 
 mod count;
+mod diagnose;
 mod feed;
 mod freshness;
 mod gauge;
@@ -28,6 +29,7 @@ pub(super) use self::take::Waiting;
 use super::commit::{Committer, Pending};
 use super::counters::{Counters, OfSink, OfSource};
 use super::dead::DeadLetters;
+use super::diary::Diary;
 use super::event::Event;
 use super::fault;
 use super::health::{Health, SourceHealth};
@@ -97,6 +99,8 @@ pub(super) struct Engine {
     pub(super) silences: Silences,
     /// Open alerts by id, as they were last said.
     pub(super) open: BTreeMap<String, OpenAlert>,
+    /// What it says of itself.
+    pub(super) diary: Diary,
     pub(super) progress: Progress,
 }
 
@@ -154,6 +158,7 @@ impl Engine {
     ///
     /// A source that cannot go on, a store that takes no commit. What was committed stays.
     pub(super) fn run(&mut self) -> Result<End> {
+        self.tell_start();
         // What was changed by the start itself, such as alerts of an old version.
         self.commit_if(true)?;
         loop {
@@ -178,6 +183,7 @@ impl Engine {
         }
         self.tick()?;
         if self.feeds.iter().all(|feed| feed.has_ended) {
+            self.tell_end("every source has ended");
             self.commit_if(true)?;
             return Ok(Some(End::Exhausted));
         }
@@ -250,18 +256,20 @@ impl Engine {
             Event::Stopped { .. } => Ok(()),
             Event::Failed { source, error } => {
                 // What was read before is not lost, and the person sees why it ends.
+                self.tell_failure(source, &error);
                 self.commit_if(true)?;
                 error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
                 Err(error)
             }
-            Event::Reload { models, settings, answer } => {
-                let changed = self.reload(models, settings)?;
+            Event::Reload { models, settings, by, answer } => {
+                let changed = self.reload(models, settings, &by)?;
                 drop(answer.send(changed));
                 Ok(())
             }
             Event::Acknowledge { alert, acknowledgement, answer } => {
                 let is_known = self.open.contains_key(&alert);
                 if is_known {
+                    self.tell_acknowledgement(&alert, &acknowledgement);
                     self.progress.pending.commit.acknowledged.push((alert, acknowledgement));
                     self.progress.pending.is_dirty = true;
                     self.commit_if(true)?;
@@ -269,7 +277,8 @@ impl Engine {
                 drop(answer.send(Ok(is_known)));
                 Ok(())
             }
-            Event::Silence { silence, answer } => {
+            Event::Silence { silence, by, answer } => {
+                self.tell_silence(&silence, &by);
                 self.progress.pending.commit.silences.retain(|own| own.id != silence.id);
                 self.progress.pending.commit.silences.push(silence.clone());
                 self.progress.pending.is_dirty = true;
@@ -290,6 +299,7 @@ impl Engine {
         self.break_silence(now);
         self.sweep(now)?;
         self.look_at_freshness(now)?;
+        self.tell_status(now);
         for at in 0..self.models.len() {
             let source = self.models[at].source;
             let mut moved = false;
@@ -424,6 +434,7 @@ impl Engine {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.tell_end("somebody asked");
         fault::point("before_shutdown_commit");
         self.commit_if(true)?;
         Ok(End::Stopped)

@@ -3,6 +3,7 @@
 use driftlead_connectors::store;
 use tracing::info;
 
+use super::super::diary::Diary;
 use super::super::model::Model;
 use super::super::reader::Control;
 use super::super::reload::{Settings, needs_restart};
@@ -23,6 +24,7 @@ impl Engine {
         &mut self,
         models: Vec<Model>,
         settings: Option<Settings>,
+        by: &str,
     ) -> Result<Result<Vec<String>>> {
         if let Err(refusal) = self.reloadable(&models, settings.is_some()) {
             return Ok(Err(refusal));
@@ -64,14 +66,15 @@ impl Engine {
             let now = self.clock.now();
             self.close(at, now)?;
         }
+        if !changed.is_empty() {
+            said.insert(0, format!("new settings for {}", changed.join(", ")));
+        }
+        self.tell_reload(by, &said.join("; "));
         self.progress.pending.is_dirty = true;
         self.commit_if(true)?;
         for feed in &self.feeds {
             // A thread that has ended needs no telling.
             drop(feed.control.send(Control::AskAgain));
-        }
-        if !changed.is_empty() {
-            said.insert(0, format!("new settings for {}", changed.join(", ")));
         }
         info!(said = said.join("; "), "reloaded");
         Ok(Ok(said))
@@ -80,7 +83,9 @@ impl Engine {
     /// Takes the sinks, the retention and how often to commit; answers how the sinks changed.
     fn take_settings(&mut self, settings: Settings) -> Result<Vec<String>> {
         let Settings { sinks, others, retention, commit_every } = settings;
+        let wanted = Diary::wanted(&sinks);
         let changes = self.committer.put_sinks(sinks, &others)?;
+        self.diary.tell_from_now_on(wanted);
         self.retention = retention;
         self.commit_every = micros(commit_every);
         let waiting = match changes.ended.as_slice() {

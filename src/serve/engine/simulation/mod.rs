@@ -16,13 +16,16 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use driftlead_connectors::store::MessageFilter;
 use driftlead_connectors::stream::Partition;
 
 use self::rows::{BEGIN, Input, Row, SECOND};
 use self::run::{Outcome, chunk, run};
 use self::world::{Process, Temper, World, contents, store_folder};
-use super::super::event::Event;
 use crate::clock::{Clock as _, ManualClock};
+use crate::exit::Error;
+use crate::serve::event::Event;
+use crate::serve::wire::{self, Level, Operation};
 
 const MINUTE: i64 = 60 * SECOND;
 
@@ -140,4 +143,66 @@ fn a_source_that_is_behind_shows_how_far_without_a_commit() {
     assert_eq!(contents(&mut process.engine), before, "nothing was committed");
     let other = "driftlead_watermark_delay_seconds{model=\"alpha\"";
     assert!(!process.engine.counters.text().contains(other), "another source's model");
+}
+
+#[test]
+fn the_diary_says_each_five_minutes_once_and_what_ends_the_service_last() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut now = BEGIN;
+    let clock = ManualClock::at(now);
+    let mut process = world.start(folder.path(), &clock, Temper::Patient);
+    let begin = now.div_euclid(5 * MINUTE);
+    for step in 0..200_i64 {
+        // Through more than an hour, with a clock that is put back by a quarter of an hour once.
+        now += if step == 120 { -15 * MINUTE } else { 27 * SECOND };
+        clock.set(now);
+        assert_eq!(process.engine.step(None).unwrap(), None);
+        if step % 17 == 3 {
+            drop(process);
+            process = world.start(folder.path(), &clock, Temper::Patient);
+        }
+    }
+    let partition = Partition { topic: "t".to_owned(), number: 0 };
+    for event in [
+        Event::Trouble { source: 0, message: "no broker".to_owned() },
+        Event::Trouble { source: 0, message: "still none".to_owned() },
+        Event::CaughtUp { source: 0, partition, lag: BTreeMap::new() },
+        Event::Trouble { source: 1, message: "not there".to_owned() },
+    ] {
+        assert_eq!(process.engine.step(Some(event)).unwrap(), None);
+    }
+    let error = Error::run("the topic is gone");
+    process.engine.step(Some(Event::Failed { source: 1, error })).unwrap_err();
+
+    let filter = MessageFilter { sink: Some("diagnostics".to_owned()), ..MessageFilter::default() };
+    let page = process.engine.reader.messages(&filter, None, 1_000).unwrap();
+    let mut said: Vec<wire::Diagnostic> = Vec::new();
+    for message in &page.items {
+        let event: wire::Event = serde_json::from_str(&message.body).unwrap();
+        let wire::Body::Diagnostic(own) = event.body else { panic!("{message:?}") };
+        let is_status = own.operation == Operation::Status;
+        assert_eq!(message.lane.as_deref() == Some("status"), is_status, "{message:?}");
+        said.push(own);
+    }
+    said.sort_by_key(|own| own.time);
+    let (status, rest): (Vec<_>, Vec<_>) =
+        said.into_iter().partition(|own| own.operation == Operation::Status);
+    let slots: Vec<i64> = status.iter().map(|own| own.time.micros().div_euclid(5 * MINUTE)).collect();
+    assert!(status.iter().all(|own| own.time.micros() % (5 * MINUTE) == 0), "at full five minutes");
+    assert_eq!(slots, (begin + 1..=now.div_euclid(5 * MINUTE)).collect::<Vec<_>>());
+    let names: Vec<&str> = rest.iter().map(|own| own.operation.word()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "source_trouble").count(), 2, "{names:?}");
+    let of = |operation| rest.iter().find(|own| own.operation == operation).unwrap();
+    let recovered = of(Operation::SourceRecovered);
+    let trouble = rest.iter().find(|own| own.id == recovered.id && own.revision == 0);
+    let trouble = trouble.expect("the beginning of what has ended");
+    assert_eq!((trouble.operation, recovered.revision), (Operation::SourceTrouble, 1));
+    assert_eq!(
+        (trouble.correlation.as_deref(), &trouble.correlation),
+        (Some("left"), &recovered.correlation)
+    );
+    assert!(trouble.message.ends_with("no broker"), "{trouble:?}");
+    let failed = of(Operation::Failed);
+    assert!(failed.level == Level::Error && failed.message.contains("the topic is gone"), "{failed:?}");
 }

@@ -276,7 +276,7 @@ impl Run<'_> {
     fn reload(&mut self) -> Vec<Event> {
         let models = self.world.models(self.temper, self.random.below(2));
         let (answer, answered) = bounded(1);
-        self.deliver(vec![Event::Reload { models, settings: None, answer }]);
+        self.deliver(vec![Event::Reload { models, settings: None, by: "somebody".to_owned(), answer }]);
         answered.recv_timeout(PATIENCE).unwrap().unwrap();
         Vec::new()
     }
@@ -295,7 +295,7 @@ impl Run<'_> {
             expires: now + self.random.between(0, 60) * SECOND,
         };
         let (answer, answered) = bounded(1);
-        self.deliver(vec![Event::Silence { silence, answer }]);
+        self.deliver(vec![Event::Silence { silence, by: "somebody".to_owned(), answer }]);
         answered.recv_timeout(PATIENCE).unwrap().unwrap();
         Vec::new()
     }
@@ -361,6 +361,7 @@ impl Run<'_> {
                     let revision = (alert.revision, alert.revision == 0);
                     follow(&mut self.alerts, &alert.id, revision, alert.status == Status::Resolved);
                 }
+                Body::Diagnostic(own) => panic!("listeners hear of windows and alerts: {own:?}"),
             }
             self.heard.push(serde_json::to_string(&body).unwrap());
         }

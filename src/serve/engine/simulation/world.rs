@@ -20,6 +20,7 @@ use crate::serve::bells::Bells;
 use crate::serve::commit::Committer;
 use crate::serve::counters::Counters;
 use crate::serve::dead::DeadLetters;
+use crate::serve::diary::Diary;
 use crate::serve::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use crate::serve::event::Event;
 use crate::serve::health::Health;
@@ -180,6 +181,7 @@ impl World {
             retention: Retention::default(),
             silences,
             open,
+            diary: Diary::telling("simulation", &["diagnostics"], now),
             progress: Progress::since(now),
         };
         engine.retire(stale).unwrap();
