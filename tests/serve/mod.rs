@@ -3,6 +3,7 @@
 mod begin;
 mod care;
 mod chaos;
+mod counted;
 mod crash;
 mod entra;
 mod faults;
