@@ -72,7 +72,7 @@ fn killed_at_every_named_point_the_windows_are_those_of_check() {
     service(&folder, "{lines: {path: rows.ndjson}, format: json}", "");
     model(&folder, true);
     let rows = rows::rows(8_000, 3, 30, 23);
-    rows::file(&folder, "rows.ndjson", &[]);
+    folder.write("rows.ndjson", "");
     let parts = rows.chunks(rows.len().div_ceil(fault::ALL.len()));
     for (point, part) in fault::ALL.into_iter().zip(parts) {
         rows::append(&folder, "rows.ndjson", part);
