@@ -2,6 +2,7 @@
 //!
 //! [`run`] is the whole program as a function of its arguments, so that tests drive what people run.
 
+pub mod azure;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -68,8 +68,21 @@ fn a_baseline_without_times_says_that_it_is_not_calibrated() {
     let model = folder.write("m.yaml", "model: m\nbaseline: rows.parquet\ntime: at\nwindow: {length: 1d}\n");
     let ended = driftlead(&["baseline", &model]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.err.starts_with("note: `time` names the column `at`"), "{ended:?}");
-    assert!(ended.err.contains("the baseline is not calibrated"), "{ended:?}");
+    assert!(ended.err.contains("m.yaml:3:7: `time` names the column `at`"), "{ended:?}");
+    assert!(
+        ended.err.starts_with("note: ") && ended.err.contains("the baseline is not calibrated"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_baseline_that_is_not_there_is_said_with_its_place_in_the_model_file() {
+    let folder = Folder::new();
+    let rows = folder.parquet("rows.parquet", days(1));
+    let model = folder.write("m.yaml", "model: m\nbaseline: row.parquet\n");
+    let ended = driftlead(&["check", &model, &rows]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.err.contains("m.yaml:2:11: `") && ended.err.contains("does not exist"), "{ended:?}");
 }
 
 /// All columns of a file at once, strings as dictionaries: what the condition was checked against is not what comes.

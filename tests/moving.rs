@@ -191,3 +191,72 @@ fn other_rows_that_make_the_same_cells_change_no_id_and_compat_is_refused() {
     let refused = driftlead(&["check", &path, &data, "--compat", "nannyml"]);
     assert!(refused.code == Some(2) && refused.err.contains("baseline moves"), "{refused:?}");
 }
+
+#[test]
+fn what_a_moving_baseline_cannot_be_is_refused_with_its_place_and_what_to_write() {
+    let folder = Folder::new();
+    let refused = |baseline: &str, rest: &str| {
+        let text = format!("model: m\nbaseline: {baseline}\n{rest}\nfeatures: {{x: numeric}}\n");
+        let ended = driftlead(&["validate", &folder.write("m.yaml", text)]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        // The line of the file, with the mark below, follows each problem.
+        let problems: Vec<String> = ended
+            .err
+            .lines()
+            .filter_map(|line| line.split_once("m.yaml:").map(|(_, problem)| problem.to_owned()))
+            .collect();
+        problems.join("\n")
+    };
+    let cut = "time: at\nwindow: {length: 10m}";
+    for (moving, rest, expected) in [
+        ("next", cut, "2:33: `moving` cannot be `next`: expected one of `previous`"),
+        (
+            "3",
+            cut,
+            "2:33: `moving` expects one of `previous` or a moving baseline, but here is the number `3`: write `moving: \
+             {windows: 7}`",
+        ),
+        ("{}", cut, "2:33: `windows` is missing in a moving baseline: write `windows: 7`"),
+        (
+            "{window: 3}",
+            cut,
+            "2:33: `windows` is missing in a moving baseline: write `windows: 7`\n2:34: unknown key `window` in a moving \
+             baseline: did you mean `windows`?",
+        ),
+        (
+            "{windows: 0}",
+            cut,
+            "2:43: `windows` expects a whole number of at least 1, but here is the number `0`: write `windows: 7`",
+        ),
+        (
+            "{windows: 2.5}",
+            cut,
+            "2:43: `windows` expects a whole number of at least 1, but here is the number `2.5`: write `windows: 7`",
+        ),
+        (
+            "{windows: 10000}",
+            cut,
+            "2:33: `10000` windows before each of `default` are more than 10000 panes of its `every`: name fewer, or a \
+             longer `every`",
+        ),
+        (
+            "previous",
+            "time: at",
+            "2:33: window `default` is all rows, and nothing precedes it: cut time with `time: COLUMN` and such as \
+             `window: {length: 1h}`",
+        ),
+        (
+            "previous",
+            "time: at\nwindow: {length: 10m}\ncompat: [nannyml]",
+            "2:33: `compat` compares with the baseline's own rows: leave out either it or `moving`",
+        ),
+    ] {
+        assert_eq!(
+            refused(&format!("{{path: b.csv, moving: {moving}}}"), rest),
+            expected,
+            "{moving}, {rest}"
+        );
+    }
+    let expected = "2:11: `path` is missing in a baseline: write `path: train/*.parquet`";
+    assert_eq!(refused("{moving: previous}", cut), expected, "it needs rows to make cells of");
+}

@@ -2,9 +2,10 @@
 //!
 //! A [`dataset::Dataset`] turns paths and URLs into batches of bounded size, read in parallel; [`source`] decodes one
 //! file or record of each format, [`decode`] the records of a stream; [`tabular`] evaluates `where:` and derived columns;
-//! [`baseline_file`] stores a baseline as a plain Parquet file; [`store`] keeps the service's state. Nothing here knows of
+//! [`baseline_file`] stores a baseline as a plain Parquet file; [`azure`] and [`sink`] are where messages go; [`store`] keeps the service's state. Nothing here knows of
 //! windows, statistics or policies.
 
+pub mod azure;
 pub mod baseline_file;
 pub mod dataset;
 pub mod decode;

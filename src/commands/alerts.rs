@@ -9,7 +9,7 @@ use serde_json::json;
 use super::store::{folder, from_store};
 use crate::cli::{Alerts, AlertsCommand};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::fleet::Fleet;
+use crate::config::fleet::{Fleet, is_service_file};
 use crate::config::problem::suggest;
 use crate::exit::{Error, Result, code};
 use crate::output;
@@ -28,7 +28,7 @@ const PAGE: usize = 1_000;
 pub fn run(args: &Alerts) -> Result<u8> {
     match &args.command {
         AlertsCommand::List { store, all, model } => list(&folder(store)?, *all, model.clone()),
-        AlertsCommand::Retry { store, sink, key } => retry(&folder(store)?, sink.as_deref(), key.as_deref()),
+        AlertsCommand::Retry { store, sink, key } => retry(store, sink.as_deref(), key.as_deref()),
         AlertsCommand::TestSink { service, sink } => test(service, sink),
     }
 }
@@ -69,10 +69,11 @@ fn list(folder: &Path, all: bool, model: Option<String>) -> Result<u8> {
     Ok(code::OK)
 }
 
-fn retry(folder: &Path, sink: Option<&str>, key: Option<&str>) -> Result<u8> {
+/// `named` is a service file or the store's folder; only the first says which sinks there are.
+fn retry(named: &Path, sink: Option<&str>, key: Option<&str>) -> Result<u8> {
     let now = SystemClock.now();
     // The lock of the store keeps a running service and this apart: there the API retries.
-    let store = Store::open(folder, now).map_err(|error| from_store(&error))?;
+    let store = Store::open(&folder(named)?, now).map_err(|error| from_store(&error))?;
     let mut outbox: Outbox = store.outbox().map_err(|error| from_store(&error))?;
     let selection = match (key, sink) {
         (Some(key), _) => Selection::Key(key),
@@ -80,6 +81,14 @@ fn retry(folder: &Path, sink: Option<&str>, key: Option<&str>) -> Result<u8> {
         (None, None) => Selection::All,
     };
     let count = outbox.retry(selection, now).map_err(|error| from_store(&error))?;
+    // One that is no longer in the file may still have messages, so a name is only wrong if nothing has it.
+    if let (0, Some(sink), true) = (count, sink, is_service_file(named)) {
+        let sinks = Fleet::load(named)?.service.sinks;
+        if sinks.iter().all(|own| own.name != sink) {
+            let hint = suggest(sink, sinks.iter().map(|own| own.name.as_str()));
+            return Err(Error::input(format!("`{}` has no sink `{sink}`: {hint}", named.display())));
+        }
+    }
     output::print(&format!(
         "{count} messages wait again for delivery, which the next `driftlead serve` begins\n"
     ))?;
@@ -105,18 +114,13 @@ fn test(file: &Path, name: &str) -> Result<u8> {
         "last_window": {"id": "00000000000000000000000000000000", "start": time, "end": time},
         "causes": []
     });
-    let message = sink::Message {
-        key: format!("00000000000000000000000000000000:{now}:{name}"),
-        order: "test".to_owned(),
-        body: own.template.render(&event)?,
-        content_type: "application/json".to_owned(),
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Error::run("cannot start the runtime").because(error))?;
-    match runtime.block_on(own.sink.deliver(&message, now.div_euclid(1_000_000))) {
+    let key = format!("00000000000000000000000000000000:{now}:{name}");
+    match runtime.block_on(own.carrier.deliver_one(key, &event, now))? {
         sink::Delivery::Delivered => {
             output::print(&format!("`{name}` took the test message\n"))?;
             Ok(code::OK)
@@ -126,6 +130,9 @@ fn test(file: &Path, name: &str) -> Result<u8> {
         ))),
         sink::Delivery::Refused { reason } => {
             Err(Error::input(format!("`{name}` refused the test message: {reason}")))
+        }
+        sink::Delivery::Expired { reason } => {
+            Err(Error::run(format!("`{name}` takes nothing so old as the test message: {reason}")))
         }
     }
 }

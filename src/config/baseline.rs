@@ -50,6 +50,10 @@ fn moving(
         Value::Map(_) => count(node, "windows")?,
         _ => 1,
     };
+    // That it has to be 1 or more was said where it was read.
+    if wanted == 0 {
+        return None;
+    }
     let mut refuse = |message: String| problems.push(Problem::new(node.place, message));
     let preceding = u32::try_from(wanted).ok().and_then(NonZeroU32::new).map(Preceding::new);
     let fits = |preceding: Preceding, window: &Window| {

@@ -35,6 +35,9 @@ impl Origin {
                 }
             }
         }
+        if let Some(node) = root.child("baseline") {
+            note("baseline", String::new(), node.place);
+        }
         let own = root.child("baseline").filter(|node| matches!(node.value, Value::Map(_)));
         for (key, node) in [("where", Some(root)), ("baseline.where", own)] {
             if let Some(node) = node.and_then(|node| node.child("where")) {

@@ -128,6 +128,12 @@ impl Setting {
         self.place
     }
 
+    /// Whether it is the content of a file, which may change while the service runs.
+    #[must_use]
+    pub const fn is_file(&self) -> bool {
+        matches!(self.from, From::File(_))
+    }
+
     /// The value, if it stands in the file and may be shown.
     #[must_use]
     pub fn plain(&self) -> Option<String> {

@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::face::Face;
+use super::packed::Packing;
 use super::problem::Problem;
 use super::reply::{self, Answer};
 use super::route::{Call, bytes_of};
@@ -47,9 +48,19 @@ impl Delivery {
     pub(super) async fn read(face: &Face, model: &str, request: Request) -> Result<Self, Problem> {
         let Some(door) = face.intake.door(model) else { return Err(no_door(face, model)) };
         let headers = request.headers();
+        let packing = Packing::of(headers)?;
         let kind = kind(headers)?;
         let key = key(headers)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|own| own.to_str().ok()?.parse().ok());
+        let most = door.max_body();
+        let length = match packing {
+            Packing::Plain => length,
+            Packing::Gzip if length.is_some_and(|length| length > most as u64) => {
+                return Err(Problem::large(most));
+            }
+            // What will come out of it nobody knows: it is taken for the largest.
+            Packing::Gzip => None,
+        };
         let pass = door.enter(length).map_err(|refusal| match refusal {
             Refusal::TooLarge(limit) => Problem::large(limit),
             Refusal::Full => Problem::unavailable(
@@ -57,7 +68,7 @@ impl Delivery {
                  in a moment",
             ),
         })?;
-        let body = bytes_of(request, door.max_body(), PATIENCE).await?;
+        let body = packing.unpack(bytes_of(request, most, PATIENCE).await?, most).await?;
         if body.is_empty() {
             return Err(Problem::body("there is no body: expected a JSON object a line, or an Arrow stream"));
         }
@@ -121,12 +132,6 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
         let types = TYPES.map(|(name, _)| name);
         format!("a `Content-Type` of {}", quote(&types))
     };
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let found = format!("encoded as {}", encoding.to_str().unwrap_or("?"));
-        return Err(Problem::media_type(&found, "no `Content-Encoding`: send it as it is"));
-    }
     let found = headers.get(header::CONTENT_TYPE).map_or("", |own| own.to_str().unwrap_or("?"));
     let essence = found.split(';').next().unwrap_or_default().trim();
     let known = TYPES.iter().find(|(name, _)| essence.eq_ignore_ascii_case(name));
@@ -171,8 +176,7 @@ mod tests {
         for other in ["text/csv", "", "application/vnd.apache.arrow.file"] {
             assert_eq!(of(other), None, "{other}");
         }
-        let packed = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);
-        assert!(format!("{:?}", kind(&packed)).contains("encoded as gzip"));
+        assert!(format!("{:?}", kind(&headers(&[]))).contains("of no kind that it says"));
     }
 
     #[test]

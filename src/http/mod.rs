@@ -17,6 +17,7 @@ mod models;
 mod operate;
 mod origin;
 mod outbox;
+mod packed;
 mod probe;
 mod problem;
 mod query;

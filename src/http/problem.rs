@@ -103,16 +103,27 @@ impl Problem {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            format!("the body is too large: expected at most {limit} bytes"),
+            format!("the body is too large: expected at most {limit} bytes; send it in parts"),
+        )
+    }
+
+    /// More than is read, once it is unpacked.
+    pub(super) fn large_unpacked(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("the body is too large once it is unpacked: expected at most {limit} bytes"),
         )
     }
 
     /// A body of another kind than those that are `expected`.
     pub(super) fn media_type(found: &str, expected: &str) -> Self {
+        let found =
+            if found.is_empty() { "of no kind that it says".to_owned() } else { format!("`{found}`") };
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            format!("the body is `{found}`: expected {expected}"),
+            format!("the body is {found}: expected {expected}"),
         )
     }
 

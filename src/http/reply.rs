@@ -45,6 +45,24 @@ pub(super) fn write(value: &impl Serialize) -> Result<String, Problem> {
 
 /// `{"items":[...],"next":cursor}` of items that are JSON already.
 pub(super) fn page<'a>(items: impl IntoIterator<Item = &'a str>, next: Option<&str>) -> Answer {
+    let mut body = begun(items, next)?;
+    body.push('}');
+    Ok(json(StatusCode::OK, body))
+}
+
+/// The same with one more list, by its name.
+pub(super) fn page_beside<'a>(
+    items: impl IntoIterator<Item = &'a str>,
+    next: Option<&str>,
+    (name, beside): (&str, &impl Serialize),
+) -> Answer {
+    let mut body = begun(items, next)?;
+    body.push_str(&format!(r#","{name}":{}}}"#, write(beside)?));
+    Ok(json(StatusCode::OK, body))
+}
+
+/// A page but for its last brace.
+fn begun<'a>(items: impl IntoIterator<Item = &'a str>, next: Option<&str>) -> Result<String, Problem> {
     let mut body = String::from(r#"{"items":["#);
     for (at, item) in items.into_iter().enumerate() {
         if at > 0 {
@@ -54,6 +72,5 @@ pub(super) fn page<'a>(items: impl IntoIterator<Item = &'a str>, next: Option<&s
     }
     body.push_str(r#"],"next":"#);
     body.push_str(&write(&next)?);
-    body.push('}');
-    Ok(json(StatusCode::OK, body))
+    Ok(body)
 }

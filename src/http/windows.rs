@@ -1,16 +1,18 @@
-//! Windows as they were judged, each exactly as `driftlead.report/1` has it.
+//! Windows as they were judged, and the gaps between them, each exactly as `driftlead.report/1` has it.
 
-use driftlead_connectors::store::{Reader, StoredWindow, WindowFilter};
+use driftlead_connectors::store::{Gap, GapFilter, Reader, StoredWindow, WindowFilter};
 use serde_json::json;
 
 use super::problem::Problem;
 use super::reply::{self, Answer};
 use super::route::Call;
 use crate::config::problem::suggest;
+use crate::report::wire;
 use crate::serve::board::Sheet;
 use crate::time::Timestamp;
 
-/// `GET /api/v1/models/{model}/windows`: the newest revision of each, the latest end first.
+/// `GET /api/v1/models/{model}/windows`: the newest revision of each, the latest end first; and the gaps that touch the
+/// same time. A gap is one of all segments, and final when it is said.
 pub(super) async fn list(call: Call) -> Answer {
     let model = call.part(0).to_owned();
     let sheet = call.face.board.sheet();
@@ -27,19 +29,43 @@ pub(super) async fn list(call: Call) -> Answer {
     };
     let (cursor, limit) = (call.query.cursor()?, call.query.limit()?);
     let is_at_work = sheet.model(&model).is_some();
+    let gap_filter = GapFilter {
+        model: model.clone(),
+        version: filter.version.clone(),
+        name: filter.name.clone(),
+        since: filter.since,
+        until: filter.until,
+    };
     let ask = move |reader: &mut Reader| {
         let page = reader.windows(&filter, cursor.as_deref(), limit)?;
+        let gaps = match filter.is_final {
+            Some(false) => Vec::new(),
+            _ => reader.gaps(&gap_filter, cursor.as_deref(), page.next.as_deref())?,
+        };
         // A model that was taken away has left its windows.
         let any = WindowFilter { model: filter.model, ..WindowFilter::default() };
         let is_known =
             is_at_work || !page.items.is_empty() || !reader.windows(&any, None, 1)?.items.is_empty();
-        Ok((page, is_known))
+        Ok((page, gaps, is_known))
     };
-    let (page, is_known) = call.face.reader.ask(ask).await?.map_err(|error| Problem::of_store(&error))?;
+    let (page, gaps, is_known) =
+        call.face.reader.ask(ask).await?.map_err(|error| Problem::of_store(&error))?;
     if !is_known {
         return Err(unknown_model(&model, &sheet));
     }
-    reply::page(page.items.iter().filter_map(|window| window.document.as_deref()), page.next.as_deref())
+    let gaps: Vec<wire::Gap> = gaps.into_iter().map(as_reported).collect();
+    let items = page.items.iter().filter_map(|window| window.document.as_deref());
+    reply::page_beside(items, page.next.as_deref(), ("gaps", &gaps))
+}
+
+/// A gap as a report has it.
+fn as_reported(gap: Gap) -> wire::Gap {
+    wire::Gap {
+        name: gap.name,
+        start: Timestamp::from_micros(gap.start),
+        end: Timestamp::from_micros(gap.end),
+        windows: gap.windows,
+    }
 }
 
 /// `GET /api/v1/windows/{id}`: every revision of a window, the newest first, which alone has its document.

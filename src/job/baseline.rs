@@ -22,7 +22,7 @@ use super::volume::{self, StoredVolume};
 use super::windows::{Bounds, Plan};
 use crate::config::problem::suggest;
 use crate::config::{Config, Cut, Window};
-use crate::exit::{Error, Result};
+use crate::exit::{Error, Kind, Result};
 use crate::output;
 use crate::progress::Progress;
 use crate::report::wire::{Failed, Skipped};
@@ -52,8 +52,16 @@ pub struct Loaded {
 ///
 /// If the files cannot be read, have no rows, or no column can be a feature.
 pub fn load(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Loaded> {
+    let is_stored = is_stored(paths, remotes).map_err(|error| {
+        let is_own = config.baseline.as_ref().is_some_and(|baseline| baseline.paths == paths);
+        if is_own && error.kind() == Kind::Input {
+            Error::input(config.origin.locate("baseline", "", &error.chain()))
+        } else {
+            error
+        }
+    });
     match paths {
-        [path] if is_stored(paths, remotes)? => read(config, path, remotes),
+        [path] if is_stored? => read(config, path, remotes),
         _ => build(config, paths, remotes),
     }
 }
@@ -333,7 +341,8 @@ fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<
     }
     if input.schema().index_of(time).is_err() {
         let lacks = columns::lacking(input.schema(), time, "`time`");
-        output::complain(&format!("note: {lacks}; without its times the baseline is not calibrated"));
+        let message = format!("{lacks}; without its times the baseline is not calibrated");
+        output::complain(&format!("note: {}", config.origin.locate("time", time, &message)));
         return Ok(());
     }
     columns::ensure_time(input.schema(), config)?;

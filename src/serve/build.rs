@@ -14,6 +14,7 @@ use driftlead_connectors::sink::{self, FileSink, Key, StdoutSink, Webhook, Webho
 use driftlead_connectors::store::Retention;
 use driftlead_connectors::{ClientFiles, Tls};
 
+use super::carrier::Carrier;
 use super::plan::{DeadPlace, Keep, Plan, SinkPlan, SourceKind, SourcePlan};
 use super::template::Template;
 use crate::config::Duration;
@@ -24,8 +25,8 @@ use crate::exit::{Error, Result};
 use crate::http::auth::{Scope, Token, Tokens};
 
 /// Fetches settings that are secrets.
-struct Vault<'a> {
-    environment: &'a dyn Fn(&str) -> Option<String>,
+pub(super) struct Vault<'a> {
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Plan {
@@ -82,11 +83,11 @@ pub fn tokens(service: &file::Service, environment: &dyn Fn(&str) -> Option<Stri
 }
 
 impl Vault<'_> {
-    fn open(&self, setting: &Setting, of: &str) -> Result<Secret> {
+    pub(super) fn open(&self, setting: &Setting, of: &str) -> Result<Secret> {
         setting.open(self.environment).map_err(|message| Error::input(format!("`{of}`: {message}")))
     }
 
-    fn text(&self, setting: &Setting, of: &str) -> Result<String> {
+    pub(super) fn text(&self, setting: &Setting, of: &str) -> Result<String> {
         Ok(self.open(setting, of)?.reveal().to_owned())
     }
 
@@ -197,20 +198,20 @@ impl Vault<'_> {
 
     fn sink(&self, own: &file::Sink) -> Result<SinkPlan> {
         let name = &own.name;
-        let mut template = Template::plain();
-        let sink = match &own.target {
-            file::Target::File(path) => sink::Sink::File(FileSink::new(path)),
-            file::Target::Stdout => sink::Sink::Stdout(StdoutSink),
-            file::Target::Webhook(webhook) => {
-                template = self.template(&webhook.template, name)?;
-                sink::Sink::Webhook(Box::new(self.webhook(webhook, name)?))
-            }
-            file::Target::Kafka { cluster, topic } => self.kafka_sink(name, cluster, topic)?,
+        let plain = |sink| Carrier::Message { sink: Box::new(sink), template: Box::new(Template::plain()) };
+        let carrier = match &own.target {
+            file::Target::File(path) => plain(sink::Sink::File(FileSink::new(path))),
+            file::Target::Stdout => plain(sink::Sink::Stdout(StdoutSink)),
+            file::Target::Webhook(webhook) => Carrier::Message {
+                template: Box::new(self.template(&webhook.template, name)?),
+                sink: Box::new(sink::Sink::Webhook(Box::new(self.webhook(webhook, name)?))),
+            },
+            file::Target::Kafka { cluster, topic } => plain(self.kafka_sink(name, cluster, topic)?),
+            file::Target::AzureLogs(logs) => Carrier::Freight(self.azure_logs(logs, name)?),
         };
         Ok(SinkPlan {
             name: name.clone(),
-            sink,
-            template,
+            carrier,
             verdicts: own.send.verdicts,
             alerts: own.send.alerts,
             max_age: std_duration(own.max_age),
@@ -371,7 +372,7 @@ fn place(own: &file::Where, name: &str) -> Result<Place> {
     })
 }
 
-fn tls(own: &file::Tls) -> Tls {
+pub(super) fn tls(own: &file::Tls) -> Tls {
     let client = own.client.as_ref();
     Tls {
         ca_file: own.ca.as_ref().map(PathBuf::from),
@@ -390,13 +391,14 @@ fn time_unit(unit: file::Unit) -> TimeUnit {
     }
 }
 
-fn std_duration(duration: Duration) -> StdDuration {
+pub(super) fn std_duration(duration: Duration) -> StdDuration {
     StdDuration::from_micros(duration.micros().unsigned_abs())
 }
 
 fn read_bytes(path: &str, name: &str) -> Result<Vec<u8>> {
-    std::fs::read(Path::new(path))
-        .map_err(|error| Error::input(format!("`{name}`: cannot read `{path}`")).because(error))
+    std::fs::read(Path::new(path)).map_err(|error| {
+        Error::input(format!("`{name}` names the file `{path}`, which cannot be read")).because(error)
+    })
 }
 
 fn read_text(path: &str, name: &str) -> Result<String> {

@@ -89,6 +89,7 @@ pub struct Counters {
     pub(crate) outbox: Family<OfSink, Gauge>,
     pub(crate) delivered: Family<OfSink, Counter>,
     pub(crate) sink_errors: Family<OfSink, Counter>,
+    pub(crate) sink_expired: Family<OfSink, Counter>,
     pub(crate) open_alerts: Gauge,
     values: Family<OfValue, FloatGauge>,
     known: Mutex<BTreeSet<OfValue>>,
@@ -131,6 +132,7 @@ impl Counters {
             outbox: Family::default(),
             delivered: Family::default(),
             sink_errors: Family::default(),
+            sink_expired: Family::default(),
             open_alerts: Gauge::default(),
             values: Family::default(),
             known: Mutex::default(),
@@ -195,6 +197,11 @@ impl Counters {
         registry.register("outbox_messages", "Messages that wait for delivery", self.outbox.clone());
         registry.register("sink_delivered", "Messages delivered", self.delivered.clone());
         registry.register("sink_errors", "Attempts at delivery that failed", self.sink_errors.clone());
+        registry.register(
+            "sink_expired",
+            "Messages dropped because the sink takes nothing so old",
+            self.sink_expired.clone(),
+        );
         registry.register("open_alerts", "Alerts that are open", self.open_alerts.clone());
         registry.register(
             "metric_value",

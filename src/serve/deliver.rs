@@ -4,23 +4,27 @@
 //! message of a lane is not due before the earlier one is done); when to try again is [`Backoff`]'s and [`Breaker`]'s.
 //! A message older than the sink's age limit is given up and stays in the store, from where it can be retried (S22).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use driftlead_connectors::retry::{Admission, Backoff, Breaker};
-use driftlead_connectors::sink::{self, Sink};
+use driftlead_connectors::sink;
 use driftlead_connectors::store::{Delivery, Outbox};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use super::carrier::{Carrier, Load};
 use super::counters::{Counters, OfSink};
 use super::fault;
+use super::micros;
 use super::sinks::{Order, Orders};
-use super::template::Template;
 use crate::clock::Clock;
 
 /// Messages taken at once.
 const BATCH: usize = 32;
+/// The same, where they are sent together.
+const FREIGHT: usize = 256;
 /// How long a worker sleeps at most: the clock may be corrected under it.
 const NAP: Duration = Duration::from_secs(30);
 
@@ -29,8 +33,7 @@ const NAP: Duration = Duration::from_secs(30);
 pub(super) struct Route {
     /// Its name in the service file.
     pub(super) name: String,
-    pub(super) sink: Sink,
-    pub(super) template: Template,
+    pub(super) carrier: Carrier,
     /// The age, in microseconds, at which a message is given up.
     pub(super) max_age: i64,
     pub(super) backoff: Backoff,
@@ -47,6 +50,8 @@ pub(super) struct Worker {
     /// Rung after each commit that wrote messages, and after each order.
     pub(super) bell: Arc<Notify>,
     pub(super) breaker: Breaker,
+    /// Of messages whose records have arrived in part, which; by delivery key.
+    pub(super) arrived: BTreeMap<String, BTreeSet<usize>>,
 }
 
 /// What a round did.
@@ -87,6 +92,8 @@ impl Worker {
     /// Delivers so from now on. Another address is another wall, or none.
     fn swap(&mut self, route: Route, is_other: bool) {
         self.route = route;
+        // What had arrived of a message may be composed otherwise now.
+        self.arrived.clear();
         if is_other {
             self.breaker = Breaker::default();
         }
@@ -96,6 +103,7 @@ impl Worker {
     pub(super) async fn round(&mut self) -> Round {
         let now = self.clock.now();
         let limit = match self.breaker.admits(now) {
+            Admission::All if matches!(self.route.carrier, Carrier::Freight(_)) => FREIGHT,
             Admission::All => BATCH,
             Admission::One => 1,
             Admission::None { until } => return Round::Until(Some(until)),
@@ -109,6 +117,10 @@ impl Worker {
         };
         if due.is_empty() {
             return Round::Until(self.outbox.next_due(&self.route.name).ok().flatten());
+        }
+        if matches!(self.route.carrier, Carrier::Freight(_)) {
+            self.attempt_all(&due).await;
+            return Round::Busy;
         }
         for delivery in &due {
             if !self.attempt(delivery).await {
@@ -126,20 +138,19 @@ impl Worker {
     /// Tries one message; answers whether the next one should be tried at once.
     async fn attempt(&mut self, delivery: &Delivery) -> bool {
         let now = self.clock.now();
-        let of = OfSink { sink: self.route.name.clone() };
-        if now.saturating_sub(delivery.queued) > self.route.max_age {
-            let last = delivery.error.as_deref().unwrap_or("it was never tried");
-            self.give_up(delivery, &format!("older than the sink's `max_age`; at last: {last}"), now);
+        if self.is_too_old(delivery, now) {
+            self.give_up_old(delivery, now);
             return true;
         }
+        let Carrier::Message { sink, template } = &self.route.carrier else { return false };
         let body = serde_json::from_str(&delivery.body)
             .map_err(|error| error.to_string())
-            .and_then(|event| self.route.template.render(&event).map_err(|error| error.to_string()));
+            .and_then(|event| template.render(&event).map_err(|error| error.to_string()));
         let body = match body {
             Ok(body) => body,
             Err(reason) => {
                 // A template that a person will mend.
-                self.counters.sink_errors.get_or_create(&of).inc();
+                self.counters.sink_errors.get_or_create(&self.of()).inc();
                 self.put_off(delivery, &reason, None, now);
                 return true;
             }
@@ -151,13 +162,76 @@ impl Worker {
             content_type: "application/json".to_owned(),
         };
         fault::point("before_delivery");
-        let answer = self.route.sink.deliver(&message, now.div_euclid(1_000_000)).await;
+        let answer = sink.deliver(&message, now.div_euclid(1_000_000)).await;
         fault::point("after_delivery");
         let now = self.clock.now();
+        self.mind(std::slice::from_ref(&answer), now);
+        self.settle(delivery, answer, now) && self.breaker.admits(now) == Admission::All
+    }
+
+    /// Tries messages together.
+    async fn attempt_all(&mut self, due: &[Delivery]) {
+        let Carrier::Freight(freight) = &self.route.carrier else { return };
+        let now = self.clock.now();
+        let (mut tried, mut loads) = (Vec::new(), Vec::new());
+        let (mut old, mut unreadable) = (Vec::new(), Vec::new());
+        for delivery in due {
+            if self.is_too_old(delivery, now) {
+                old.push(delivery);
+                continue;
+            }
+            match serde_json::from_str(&delivery.body) {
+                Ok(event) => {
+                    let arrived = self.arrived.remove(&delivery.key).unwrap_or_default();
+                    loads.push(Load { event, arrived });
+                    tried.push(delivery);
+                }
+                Err(error) => unreadable.push((delivery, error.to_string())),
+            }
+        }
+        fault::point("before_delivery");
+        let answers = freight.deliver(&mut loads, now).await;
+        fault::point("after_delivery");
+        let now = self.clock.now();
+        self.mind(&answers, now);
+        for delivery in old {
+            self.give_up_old(delivery, now);
+        }
+        for (delivery, reason) in unreadable {
+            self.counters.sink_errors.get_or_create(&self.of()).inc();
+            self.give_up(delivery, &reason, now);
+        }
+        for ((delivery, load), answer) in tried.into_iter().zip(loads).zip(answers) {
+            if matches!(answer, sink::Delivery::Retry { .. }) && !load.arrived.is_empty() {
+                self.arrived.insert(delivery.key.clone(), load.arrived);
+            }
+            self.settle(delivery, answer, now);
+        }
+    }
+
+    /// What answers say of the sink: it is there if it took or refused something, unless it asks for patience.
+    fn mind(&mut self, answers: &[sink::Delivery], now: i64) {
+        let wait = |answer: &sink::Delivery| match answer {
+            sink::Delivery::Retry { after, .. } => Some(after.map(micros)),
+            _ => None,
+        };
+        // The longest that was asked for.
+        let longest = answers.iter().filter_map(wait).max();
+        let is_there = answers.iter().any(|answer| wait(answer).is_none());
+        match longest {
+            Some(after) if after.is_some() || !is_there => {
+                self.breaker.failed(now, self.route.backoff, &self.route.name, after);
+            }
+            _ if is_there => self.breaker.succeeded(),
+            _ => {}
+        }
+    }
+
+    /// Writes down what became of a message; answers whether that could be done.
+    fn settle(&mut self, delivery: &Delivery, answer: sink::Delivery, now: i64) -> bool {
         match answer {
             sink::Delivery::Delivered => {
-                self.counters.delivered.get_or_create(&of).inc();
-                self.breaker.succeeded();
+                self.counters.delivered.get_or_create(&self.of()).inc();
                 let noted = self.note(delivery, |outbox, key| outbox.delivered(&[key], now));
                 if !noted {
                     // Sent again under the same key, but not in a loop.
@@ -166,20 +240,33 @@ impl Worker {
                 noted
             }
             sink::Delivery::Retry { after, reason } => {
-                self.counters.sink_errors.get_or_create(&of).inc();
-                let after = after.map(|after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX));
-                self.breaker.failed(now, self.route.backoff, &self.route.name, after);
-                self.put_off(delivery, &reason, after, now);
-                self.breaker.admits(now) == Admission::All
+                self.counters.sink_errors.get_or_create(&self.of()).inc();
+                self.put_off(delivery, &reason, after.map(micros), now);
+                true
             }
             sink::Delivery::Refused { reason } => {
-                self.counters.sink_errors.get_or_create(&of).inc();
-                // It answered: the sink is there, only this message is not for it.
-                self.breaker.succeeded();
+                self.counters.sink_errors.get_or_create(&self.of()).inc();
                 self.give_up(delivery, &reason, now);
                 true
             }
+            sink::Delivery::Expired { reason } => {
+                self.counters.sink_expired.get_or_create(&self.of()).inc();
+                self.note(delivery, |outbox, key| outbox.expired(key, &reason, now))
+            }
         }
+    }
+
+    fn is_too_old(&self, delivery: &Delivery, now: i64) -> bool {
+        now.saturating_sub(delivery.queued) > self.route.max_age
+    }
+
+    fn give_up_old(&mut self, delivery: &Delivery, now: i64) {
+        let last = delivery.error.as_deref().unwrap_or("it was never tried");
+        self.give_up(delivery, &format!("older than the sink's `max_age`; at last: {last}"), now);
+    }
+
+    fn of(&self) -> OfSink {
+        OfSink { sink: self.route.name.clone() }
     }
 
     fn put_off(&mut self, delivery: &Delivery, reason: &str, at_least: Option<i64>, now: i64) {

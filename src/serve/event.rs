@@ -18,6 +18,8 @@ pub(super) enum Event {
     Assigned { source: usize, partition: Partition, position: Position },
     /// A partition has been read to its end; and how far behind each partition of the source is.
     CaughtUp { source: usize, partition: Partition, lag: BTreeMap<Partition, u64> },
+    /// How far behind each partition is of a source that is behind; told about once a second.
+    Lag { source: usize, lag: BTreeMap<Partition, u64> },
     /// Records were lost before they could be read.
     Gap { source: usize, partition: Partition, expected: i64, found: i64, reason: String },
     /// A partition is not there, for now or for good.

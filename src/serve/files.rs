@@ -101,7 +101,7 @@ impl FileReader {
             told = trouble;
             match self.control.recv_timeout(every) {
                 Ok(Control::Stop) => return Err(Stop::Told),
-                Ok(Control::Committed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Control::Committed(_) | Control::AskAgain) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
             }
         }

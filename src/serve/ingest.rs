@@ -160,7 +160,7 @@ impl IngestReader {
         loop {
             select! {
                 recv(self.control) -> told => match told {
-                    Ok(Control::Committed(_)) => {}
+                    Ok(Control::Committed(_) | Control::AskAgain) => {}
                     Ok(Control::Stop) | Err(_) => return Err(Stop::Told),
                 },
                 recv(self.queue) -> sent => match sent {

@@ -4,10 +4,12 @@
 //! source has ended.
 
 mod alerting;
+mod azure;
 pub mod bells;
 pub mod board;
 mod border;
 pub mod build;
+pub mod carrier;
 mod chunk;
 mod commit;
 pub mod counters;
@@ -19,7 +21,6 @@ pub mod fault;
 mod files;
 mod flow;
 pub mod health;
-#[cfg(feature = "kafka")]
 mod identity;
 mod ingest;
 pub mod intake;

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use arrow_schema::TimeUnit;
 use driftlead_connectors::decode::{Format, Framing, Place, RegistryOptions};
-use driftlead_connectors::sink::Sink;
 use driftlead_connectors::store::Retention;
 use driftlead_connectors::stream::{LineFile, Partition};
 
+use super::carrier::Carrier;
 use super::files::FileReader;
-use super::template::Template;
 use super::wire::Body;
 
 /// A service to be started.
@@ -158,10 +157,8 @@ pub enum DeadPlace {
 pub struct SinkPlan {
     /// Its name in the service file.
     pub name: String,
-    /// The sink.
-    pub sink: Sink,
-    /// How events become bodies.
-    pub template: Template,
+    /// What carries its messages.
+    pub carrier: Carrier,
     /// Whether it takes verdicts.
     pub verdicts: bool,
     /// Whether it takes alerts.

@@ -7,12 +7,14 @@
 //! A record whose event time is missing, unreadable or too far in the future is set aside here, where its payload still is
 //! (SEMANTICS S14, S17). The decision leaves with the chunk, whose position is committed with it.
 
+mod schemas;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError};
 use driftlead_connectors::decode::{BlockingRegistry, FieldSpec, Format, Outcome, RecordDecoder};
 use driftlead_connectors::source::BatchSize;
 use driftlead_connectors::stream::{
@@ -20,6 +22,7 @@ use driftlead_connectors::stream::{
 };
 use driftlead_engine::digest::sha256_hex;
 
+use self::schemas::{Schemas, Unknown};
 use super::chunk::{Chunk, DeadLetter, Kept};
 use super::event::Event;
 use super::plan::Keep;
@@ -35,6 +38,8 @@ const LINGER: i64 = 100_000;
 const WAIT: Duration = Duration::from_millis(50);
 /// How long a registry that does not answer is left alone.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a source that is behind says how far, in microseconds.
+const LAG_EVERY: i64 = 1_000_000;
 /// How often a source is kept alive while the engine has no room.
 const KEEP_ALIVE: Duration = Duration::from_millis(200);
 
@@ -69,6 +74,8 @@ pub(super) struct TimeColumn {
 pub(super) enum Control {
     /// These positions are stored.
     Committed(BTreeMap<Partition, Position>),
+    /// Settings were read again: what a schema registry did not know it may know now.
+    AskAgain,
     /// Read no further.
     Stop,
 }
@@ -140,10 +147,13 @@ impl Reader {
 
     fn read(&mut self) -> Result<(), Stop> {
         let mut open: BTreeMap<Partition, Open> = BTreeMap::new();
+        let mut unknown = Unknown::default();
+        let mut lag_told_at = self.clock.now();
         loop {
             loop {
                 match self.control.try_recv() {
                     Ok(Control::Committed(positions)) => self.source.committed(&positions),
+                    Ok(Control::AskAgain) => unknown.forget(),
                     Ok(Control::Stop) => {
                         // What was read is handed over: not every source can be read again.
                         self.send_all(&mut open, i64::MAX)?;
@@ -153,8 +163,16 @@ impl Reader {
                     Err(TryRecvError::Disconnected) => return Err(Stop::Told),
                 }
             }
-            let schemas =
-                Schemas { registry: self.registry.as_ref(), control: &self.control, events: &self.events };
+            if unknown.take_stale(self.clock.now()) {
+                open.values_mut().for_each(|own| own.decoder.forget_missing());
+            }
+            let schemas = Schemas {
+                registry: self.registry.as_ref(),
+                control: &self.control,
+                events: &self.events,
+                unknown: &mut unknown,
+                clock: self.clock.as_ref(),
+            };
             let mut heard = Heard::new(&self.plan, schemas, &mut open, self.clock.as_ref());
             let polled = self.source.poll(WAIT, &mut |event| heard.take(event));
             let Heard { told, failed, .. } = heard;
@@ -169,6 +187,7 @@ impl Reader {
                 self.send(event)?;
             }
             let now = self.clock.now();
+            self.tell_lag(&mut lag_told_at, now)?;
             match polled {
                 Polled::More => self.send_all(&mut open, now)?,
                 Polled::Quiet => self.send_all(&mut open, i64::MAX)?,
@@ -178,6 +197,21 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Says once in a while how far behind the source is. One that is not behind says nothing, and wakes nobody: that its
+    /// partitions were read to their ends was told with them.
+    fn tell_lag(&mut self, told_at: &mut i64, now: i64) -> Result<(), Stop> {
+        // A clock that went back must not end it.
+        if (0..LAG_EVERY).contains(&now.saturating_sub(*told_at)) {
+            return Ok(());
+        }
+        *told_at = now;
+        let lag = self.source.lag();
+        if lag.values().all(|records| *records == 0) {
+            return Ok(());
+        }
+        self.send(Event::Lag { source: self.plan.source, lag })
     }
 
     /// Closes the chunks that are full, or whose first row came before `now` less the linger.
@@ -421,59 +455,6 @@ impl<'a> Heard<'a> {
             open.take(self.plan, record, outcome, arrived)?;
         }
         Ok(())
-    }
-}
-
-/// Where schemas come from that records name, and who may end the waiting for one.
-#[derive(Clone, Copy)]
-struct Schemas<'a> {
-    registry: Option<&'a BlockingRegistry>,
-    control: &'a Receiver<Control>,
-    /// Who is told that it waits.
-    events: &'a Sender<Event>,
-}
-
-impl Schemas<'_> {
-    /// Decodes a record, asking the registry for a schema that is not known yet.
-    ///
-    /// A registry that does not answer holds the partition up, however long: its record may be fine, so it is neither
-    /// passed over nor set aside.
-    fn decode(
-        self,
-        plan: &ReadPlan,
-        decoder: &mut RecordDecoder,
-        record: &Record<'_>,
-    ) -> Result<Outcome, Stop> {
-        let source = &plan.name;
-        let outcome = decoder.decode(record);
-        let (Outcome::Unresolved(id), Some(registry)) = (&outcome, self.registry) else { return Ok(outcome) };
-        let mut has_told = false;
-        loop {
-            match registry.fetch(*id) {
-                Ok(answer) => {
-                    decoder.resolve(*id, &answer);
-                    return Ok(decoder.decode(record));
-                }
-                Err(error) if error.retryable() => {
-                    if !has_told {
-                        let message =
-                            format!("the schema registry does not answer: waiting for schema {id}: {error}");
-                        // An engine without room hears of it at the next try.
-                        let told = self.events.try_send(Event::Trouble { source: plan.source, message });
-                        has_told = told.is_ok();
-                    }
-                }
-                Err(error) => {
-                    let message = format!("source `{source}`: the registry does not give schema {id}");
-                    return Err(Stop::Failed(Error::input(message).because(error)));
-                }
-            }
-            // Positions that are shown to others can wait.
-            match self.control.recv_timeout(PATIENCE) {
-                Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
-                Ok(Control::Committed(_)) | Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
     }
 }
 

@@ -89,7 +89,12 @@ impl Commands {
         }
         self.board.put_up(sheet);
         changed.extend(said);
-        Ok(if changed.is_empty() { "nothing changed".to_owned() } else { changed.join("; ") })
+        if changed.is_empty() {
+            changed.push("nothing changed".to_owned());
+        }
+        // They were read when the sources began, and whoever has renewed one may think that this was enough.
+        changed.extend(held.as_ref().and_then(|held| not_read_again(&held.service)));
+        Ok(changed.join("; "))
     }
 }
 
@@ -135,6 +140,20 @@ fn needs_no_restart(old: &file::Service, new: &file::Service) -> Result<()> {
         return Ok(());
     }
     Err(needs_restart(&format!("{} changed", changed.join(" and "))))
+}
+
+/// Whose secrets and certificates a reload leaves as they are; `None` if no source has any that could be others now.
+fn not_read_again(service: &file::Service) -> Option<String> {
+    let sources = service.sources.iter().filter(|source| source.has_secret_files());
+    let names: Vec<String> = sources.map(|source| format!("`{}`", source.name)).collect();
+    let whose = match names.as_slice() {
+        [] => return None,
+        [one] => format!("the source {one}"),
+        several => format!("the sources {}", several.join(", ")),
+    };
+    Some(format!(
+        "secrets and certificates of {whose} are not read again: restart the service for new ones, which loses nothing"
+    ))
 }
 
 /// Why a reload takes nothing.

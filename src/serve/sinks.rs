@@ -147,6 +147,7 @@ impl Sinks {
                     orders: post.orders.clone(),
                     bell: post.bell.clone(),
                     breaker: Breaker::default(),
+                    arrived: BTreeMap::new(),
                 };
                 self.runtime.spawn(worker.run());
                 self.posts.insert(name.clone(), post);
@@ -160,8 +161,7 @@ impl Sinks {
 fn route(plan: SinkPlan) -> Route {
     Route {
         name: plan.name,
-        sink: plan.sink,
-        template: plan.template,
+        carrier: plan.carrier,
         max_age: micros(plan.max_age),
         backoff: Backoff::default(),
     }

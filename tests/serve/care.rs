@@ -54,6 +54,8 @@ fn a_second_service_on_the_store_is_refused_and_a_broken_file_is_explained() {
     assert_eq!((list.code, list.err.as_str()), (Some(0), ""), "{list:?}");
     running.stop_well();
 
+    let nobody = driftlead(&["alerts", "retry", &folder.path("service.yaml"), "--sink", "nobody"]);
+    assert!(nobody.code == Some(2) && nobody.err.contains("has no sink `nobody`"), "{nobody:?}");
     let sound = driftlead(&["store", "check", &folder.path("state")]);
     assert!(sound.code == Some(0) && sound.out.contains("is sound"), "{sound:?}");
     let out = folder.path("exported");

@@ -18,8 +18,8 @@ use crate::support::service::Service;
 
 pub(super) const SOURCE: &str = "{ingest: {}, dead_letter: {file: ./dead.ndjson}}";
 pub(super) const PATH: &str = "/api/v1/ingest/rows";
-const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
-const ARROW: (&str, &str) = ("content-type", "application/vnd.apache.arrow.stream");
+pub(super) const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
+pub(super) const ARROW: (&str, &str) = ("content-type", "application/vnd.apache.arrow.stream");
 
 /// Rows as the lines of a body.
 pub(super) fn lines(rows: &[Row]) -> String {
@@ -32,7 +32,7 @@ pub(super) fn send(address: &str, key: &str, body: &str) -> Option<Reply> {
 }
 
 /// Rows as an Arrow stream of one batch.
-fn stream(rows: &[Row]) -> Vec<u8> {
+pub(super) fn stream(rows: &[Row]) -> Vec<u8> {
     let parsed: Vec<serde_json::Value> =
         rows.iter().map(|row| serde_json::from_str(&row.json).expect("JSON")).collect();
     let x: Float64Array = parsed.iter().map(|row| row["x"].as_f64()).collect();
@@ -168,6 +168,39 @@ fn what_becomes_of_each_row_is_said_and_a_bad_one_stops_nothing() {
     running.stop_well();
 }
 
+/// A minute of real time, most of which it waits: who says how much comes and does not send it is answered, and holds
+/// neither rows nor room.
+#[test]
+fn a_body_that_does_not_come_is_answered_and_counts_nothing() {
+    use std::io::{Read as _, Write as _};
+
+    let folder = Folder::new();
+    service(&folder, SOURCE, "");
+    let mut running = Service::start(&folder, &[]);
+    let address = running.address();
+    let row = rows::rows(1, 1, 0, 1).remove(0).json;
+    let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
+    let (kind, length) = (LINES.1, row.len() + 2);
+    // A whole row, and not the end of the body.
+    write!(
+        stream,
+        "POST {PATH} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {kind}\r\nidempotency-key: k\r\n\
+         content-length: {length}\r\n\r\n{row}\n"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and the end of the connection");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\"code\":\"timeout\"") && answer.contains("send it at once"), "{answer}");
+    // Sent again with its key, as the answer says, it is the first.
+    let reply = send(&address, "k", &row).expect("an answer");
+    assert_eq!((reply.status, reply.header("idempotency-replayed")), (202, "false"), "{reply:?}");
+    assert_eq!(reply.json()["taken"], 1, "{reply:?}");
+    let metrics = ask(&address, "GET", "/metrics", &[], b"").expect("metrics");
+    assert!(metrics.body.contains("driftlead_source_records_total{source=\"rows\"} 1"), "{}", metrics.body);
+    running.stop_well();
+}
+
 #[test]
 fn what_cannot_be_taken_is_refused_with_what_to_do_and_counts_nothing() {
     let folder = Folder::new();
@@ -185,14 +218,14 @@ fn what_cannot_be_taken_is_refused_with_what_to_do_and_counts_nothing() {
     let row = rows::rows(1, 1, 0, 1).remove(0).json;
     let long = "x".repeat(256);
     let large = " ".repeat(20_001);
-    let packed = ("content-encoding", "gzip");
+    let packed = ("content-encoding", "br");
     let csv = ("content-type", "text/csv");
     let other = "/api/v1/ingest/other";
     for (status, says, path, headers, body) in [
         (404, "did you mean `rows`", "/api/v1/ingest/row", &[LINES][..], row.as_bytes()),
         (409, "the models that do are `rows`", other, &[LINES], row.as_bytes()),
         (415, "`application/x-ndjson`", PATH, &[csv], row.as_bytes()),
-        (415, "encoded as gzip", PATH, &[LINES, packed], row.as_bytes()),
+        (415, "encoded as br", PATH, &[LINES, packed], row.as_bytes()),
         (400, "there is no body", PATH, &[LINES], b""),
         (400, "blank lines", PATH, &[LINES], b"\n \r\n"),
         (400, "none were counted", PATH, &[ARROW], row.as_bytes()),

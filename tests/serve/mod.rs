@@ -1,5 +1,6 @@
 //! The service, driven from outside as people and power cuts drive it.
 
+mod azure;
 mod begin;
 mod care;
 mod chaos;
@@ -9,14 +10,18 @@ mod entra;
 mod faults;
 mod folder;
 mod freshness;
+mod gaps;
 mod ingest;
 mod interleave;
 mod moving;
 mod odd;
 mod order;
+mod packed;
 mod reload;
+mod remembered;
 mod rows;
 mod same;
+mod schemas;
 mod sinks;
 pub(crate) mod slow;
 mod topic;

@@ -21,7 +21,7 @@ use crate::support::service::{Service, eventually};
 use crate::support::stub::{Answer, Stub};
 
 /// A row in Avro's binary encoding, by the second schema if it `is_new`: other order, other widths, a field more.
-fn avro(row: &Row, is_new: bool) -> Vec<u8> {
+pub(super) fn avro(row: &Row, is_new: bool) -> Vec<u8> {
     let value: serde_json::Value = serde_json::from_str(&row.json).expect("JSON");
     let text = |key: &str| {
         let text = value[key].as_str().expect("text");

@@ -22,6 +22,7 @@ use driftlead_connectors::dataset::Remotes;
 
 use crate::Failure;
 use crate::say::say;
+use crate::timed::timed;
 use crate::traffic::Random;
 
 const MODELS: usize = 10;
@@ -128,9 +129,11 @@ fn row(text: &mut String, time: u64, random: &mut Random) -> Result<(), Failure>
 
 fn settle(folder: &Path) -> Result<(), Failure> {
     let mut random = Random::new(4);
-    let mut text = String::new();
+    let (mut text, mut line) = (String::new(), String::new());
     for at in 0..100_000 {
-        row(&mut text, BEGIN - 86_400 + at / 2, &mut random)?;
+        line.clear();
+        row(&mut line, BEGIN - 86_400 + at / 2, &mut random)?;
+        text.push_str(&timed(&line, 1_000_000)?);
     }
     std::fs::write(folder.join("baseline.ndjson"), text)?;
     std::fs::write(folder.join("rows.ndjson"), "")?;

@@ -4,6 +4,7 @@
 //! ```text
 //! scripts/kafka start FOLDER
 //! cargo run --release -p driftlead-bench --bin serve -- BROKERS [ROWS] [ROUNDS] [CLOSINGS]
+//! scripts/peers [ROWS] [ROUNDS] [SECONDS]
 //! ```
 //!
 //! Writes ROWS records (2 million by default) as JSON of about 266 bytes and as Avro of about 90 into four partitions of
@@ -11,13 +12,16 @@
 //! hour, a store of its own and all commits; and by `KafkaSource` with the same decoder and the same columns, of which
 //! the batches are dropped. Both are processes of their own, and both are measured from the first rows that they have to
 //! the last. Printed are medians of rows per second and CPU seconds per million rows, and the peak memory of the service.
+//! `scripts/peers` calls it for the same topic read by tools in Python ([`peers`]).
 
 mod decode;
 mod latency;
+mod peers;
 #[allow(dead_code, reason = "shared with the soak")]
 mod process;
 #[path = "../batch/say.rs"]
 mod say;
+mod timed;
 mod topic;
 mod traffic;
 
@@ -53,6 +57,12 @@ fn main() -> Result<(), Failure> {
         let cost = decode::run(brokers, topic, kind, rows.parse()?)?;
         say(&format!("{} {}", cost.rows_per_second, cost.cpu_per_million));
         return Ok(());
+    }
+    if let [_, flag, brokers, folder, environments, rows, rounds, seconds] = args.as_slice()
+        && flag == "--peers"
+    {
+        let (folder, environments) = (Path::new(folder), Path::new(environments));
+        return peers::run(brokers, folder, environments, rows.parse()?, rounds.parse()?, seconds.parse()?);
     }
     let brokers = args.get(1).ok_or("expected the address of a Kafka broker, see scripts/kafka")?;
     let number = |at: usize, default: usize| args.get(at).map_or(Ok(default), |text| text.parse());
@@ -105,7 +115,7 @@ fn write(brokers: &str, topic: &str, kind: Kind, rows: usize) -> Result<usize, F
     let (mut record, mut bytes) = (Vec::new(), 0);
     for number in 0..rows {
         record.clear();
-        let row = Row::new(number, 50, &mut random);
+        let row = Row::new(number, peers::SPACING, &mut random);
         match kind {
             Kind::Json => row.json(&mut record)?,
             Kind::Avro => row.avro(&mut record),

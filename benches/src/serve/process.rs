@@ -88,7 +88,7 @@ impl Served {
             if now.at > deadline {
                 return Err(format!("{} of {rows} rows after ten minutes", now.rows).into());
             }
-            std::thread::park_timeout(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(25));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 
+use driftlead::time::Timestamp;
 use driftlead_connectors::decode::{FieldSpec, Place, Pointer};
 
 use crate::Failure;
@@ -131,10 +132,11 @@ pub(crate) fn baseline() -> Result<Vec<u8>, Failure> {
     let mut random = Random::new(2);
     let mut out = Vec::new();
     for number in 0..20_000 {
-        Row::new(number, 50, &mut random).json(&mut out)?;
+        let row = Row::new(number, 50, &mut random);
+        row.json(&mut out)?;
         // The model's time column stands at the top level of a file.
         out.pop();
-        writeln!(out, ",\"ts\":{}}}", BEGIN / 1000)?;
+        writeln!(out, ",\"ts\":\"{}\"}}", Timestamp::from_micros(i64::try_from(row.time)? * 1_000))?;
     }
     Ok(out)
 }

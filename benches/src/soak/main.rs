@@ -11,7 +11,8 @@
 //! time to be counted, half not. Early on the service is killed twice and stopped once, and once more at three fifths.
 //!
 //! Resident memory is sampled as rows are counted. The slope is that of least squares over the last four fifths, within
-//! runs: each run of the process has a level of its own, and its first two million rows are left out, while caches fill.
+//! runs: each run of the process has a level of its own; its first two million rows are left out, while caches fill, and
+//! its last 400,000, while it has less and less to do.
 //! At the end every FINAL window in the store is held to the number of rows that the producer knows it must have.
 
 mod ledger;
@@ -20,6 +21,8 @@ mod ledger;
 mod process;
 #[path = "../batch/say.rs"]
 mod say;
+#[path = "../serve/timed.rs"]
+mod timed;
 #[path = "../serve/topic.rs"]
 mod topic;
 
@@ -161,7 +164,10 @@ fn slope(samples: &[Sample], from: u64) -> Result<f64, Failure> {
     let mut runs: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
     for run in samples.chunk_by(|a, b| a.run == b.run) {
         let warm = from.max(run[0].rows + WARM);
-        let own = run.iter().filter(|own| own.rows >= warm).map(|own| (own.rows as f64 / 1e6, own.megabytes));
+        // At its end a run has less to do, and an allocator gives back what it kept.
+        let end = run[run.len() - 1].rows.saturating_sub(AHEAD);
+        let within = run.iter().filter(|own| (warm..=end).contains(&own.rows));
+        let own = within.map(|own| (own.rows as f64 / 1e6, own.megabytes));
         runs.entry(run[0].run).or_default().extend(own);
     }
     let (mut across, mut spread) = (0.0, 0.0);
@@ -179,10 +185,12 @@ fn slope(samples: &[Sample], from: u64) -> Result<f64, Failure> {
 
 fn settle(folder: &Path, brokers: &str, topic: &str) -> Result<(), Failure> {
     let mut ledger = Ledger::new();
-    let mut text = Vec::new();
+    let (mut text, mut row) = (String::new(), Vec::new());
     for number in 0..100_000 {
-        ledger.row(&mut text, 0, number)?;
-        text.push(b'\n');
+        row.clear();
+        ledger.row(&mut row, 0, number)?;
+        text.push_str(&timed::timed(std::str::from_utf8(&row)?, 1)?);
+        text.push('\n');
     }
     std::fs::write(folder.join("baseline.ndjson"), text)?;
     let model = format!(

@@ -206,6 +206,11 @@ impl Entra {
         }
     }
 
+    /// The token that is kept was refused: the next one is asked for.
+    pub fn forget(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Asks on a thread of its own: the caller's may drive asynchronous tasks, and must not drive another.
     fn ask_apart(&self, now: i64) -> Result<AccessToken> {
         std::thread::scope(|scope| {

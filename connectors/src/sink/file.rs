@@ -26,7 +26,13 @@ impl FileSink {
             Ok(()) => Delivery::Delivered,
             // A full disk is emptied, a missing folder made: the message is fine.
             Err(error) => {
-                Delivery::Retry { after: None, reason: format!("`{}`: {error}", self.path.display()) }
+                let path = self.path.display();
+                let reason = if error.kind() == io::ErrorKind::NotFound {
+                    format!("`{path}` cannot be made: its folder does not exist; create it")
+                } else {
+                    format!("`{path}`: {error}")
+                };
+                Delivery::Retry { after: None, reason }
             }
         }
     }
@@ -107,6 +113,6 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "2\n");
         let nowhere = FileSink::new(folder.path().join("no/such/file"));
         let Delivery::Retry { reason, .. } = nowhere.deliver(&message("3")) else { panic!("taken") };
-        assert!(reason.contains("no/such/file"), "{reason}");
+        assert!(reason.contains("no/such/file") && reason.ends_with("create it"), "{reason}");
     }
 }

@@ -53,6 +53,11 @@ pub enum Delivery {
         /// What happened, for a person; never holds a secret.
         reason: String,
     },
+    /// It came too late to be of use: the sink takes nothing so old.
+    Expired {
+        /// How old it was.
+        reason: String,
+    },
 }
 
 /// A sink of whatever kind.

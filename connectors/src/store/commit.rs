@@ -7,6 +7,7 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 use super::Store;
 use super::alert::{self, Acknowledgement, Alert, Silence};
 use super::fault::Fault;
+use super::gap::{self, Gap};
 use super::gate::Writer;
 use super::kept::{self, Kept};
 use super::message::{self, Message};
@@ -37,6 +38,8 @@ pub struct Commit {
     pub partitions: Vec<PartitionState>,
     /// New revisions of windows.
     pub windows: Vec<Window>,
+    /// Stretches of windows without rows. One that is there already stays as it is.
+    pub gaps: Vec<Gap>,
     /// Alerts that opened, changed or were resolved.
     pub alerts: Vec<Alert>,
     /// Who has seen which alert, by its id; one of this commit's or an earlier one.
@@ -84,6 +87,7 @@ impl Store {
         series::reserve(&transaction, &self.new_series)?;
         partition::reserve(&transaction, &self.new_partitions)?;
         window::write(&transaction, commit)?;
+        gap::write(&transaction, commit)?;
         alert::write(&transaction, commit)?;
         message::write(&transaction, commit)?;
         seen::write(&transaction, commit)?;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::alert::{self, Alert, AlertStatus, Silence};
 use super::connection::{self, Access};
 use super::fault::Fault;
+use super::gap::{self, Gap, GapFilter};
 use super::guard::Shared;
 use super::kept::{self, KeptFilter, KeptPane};
 use super::message::{self, Delivery, MessageState};
@@ -169,6 +170,16 @@ impl Reader {
             &[&id],
             window::read,
         )
+    }
+
+    /// Gaps, the latest end first: those whose end lies in the part that a page of windows covers, which begins at
+    /// `cursor` and of which `next` is the one after it. So each gap is on one page, however many there are.
+    ///
+    /// # Errors
+    /// As [`Reader::windows`].
+    pub fn gaps(&self, filter: &GapFilter, cursor: Option<&str>, next: Option<&str>) -> Result<Vec<Gap>> {
+        let page = gap::covered(cursor, next)?;
+        self.asked(gap::read(&self.connection, filter, page))
     }
 
     /// Alerts, the last opened first. A page has up to `limit` of them, from 1 to 1,000.

@@ -52,6 +52,8 @@ impl Default for Retention {
 pub struct Swept {
     /// Revisions of windows that were deleted.
     pub windows: u64,
+    /// Gaps between windows that were deleted.
+    pub gaps: u64,
     /// Resolved alerts that were deleted.
     pub alerts: u64,
     /// Messages that were deleted.
@@ -87,10 +89,17 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut swept = by_age(&transaction, now, retention)?;
         let rows = u64::from(retention.rows);
-        swept.more =
-            [swept.windows, swept.alerts, swept.messages, swept.idempotency, swept.silences, swept.kept]
-                .iter()
-                .any(|deleted| *deleted >= rows);
+        swept.more = [
+            swept.windows,
+            swept.gaps,
+            swept.alerts,
+            swept.messages,
+            swept.idempotency,
+            swept.silences,
+            swept.kept,
+        ]
+        .iter()
+        .any(|deleted| *deleted >= rows);
         let before = used(&transaction)?;
         // Rows that are too old go first: they may be enough.
         if before > retention.bytes && !swept.more {
@@ -115,6 +124,11 @@ fn by_age(transaction: &Transaction<'_>, now: i64, retention: &Retention) -> rus
         windows: delete(
             "DELETE FROM windows WHERE seq IN (
                  SELECT seq FROM windows WHERE committed < ?1 ORDER BY committed LIMIT ?2)",
+            retention.windows,
+        )?,
+        gaps: delete(
+            "DELETE FROM gaps WHERE seq IN (
+                 SELECT seq FROM gaps WHERE committed < ?1 ORDER BY committed LIMIT ?2)",
             retention.windows,
         )?,
         alerts: delete(
@@ -154,6 +168,8 @@ fn by_size(transaction: &Transaction<'_>, rows: u32, swept: &mut Swept) -> rusql
                  SELECT * FROM (SELECT 'windows' AS kind, seq, committed AS at FROM windows
                                 ORDER BY committed LIMIT ?1)
                  UNION ALL
+                 SELECT * FROM (SELECT 'gaps', seq, committed FROM gaps ORDER BY committed LIMIT ?1)
+                 UNION ALL
                  SELECT * FROM (SELECT 'alerts', seq, committed FROM alerts WHERE status = 'resolved'
                                 ORDER BY committed LIMIT ?1)
                  UNION ALL
@@ -166,12 +182,14 @@ fn by_size(transaction: &Transaction<'_>, rows: u32, swept: &mut Swept) -> rusql
         .query_map([rows], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut window = transaction.prepare("DELETE FROM windows WHERE seq = ?1")?;
+    let mut gap = transaction.prepare("DELETE FROM gaps WHERE seq = ?1")?;
     let mut alert = transaction.prepare("DELETE FROM alerts WHERE seq = ?1")?;
     let mut kept = transaction.prepare("DELETE FROM kept WHERE seq = ?1")?;
     let mut message = transaction.prepare("DELETE FROM outbox WHERE seq = ?1")?;
     for (kind, seq) in &oldest {
         let (statement, count) = match kind.as_str() {
             "windows" => (&mut window, &mut swept.windows),
+            "gaps" => (&mut gap, &mut swept.gaps),
             "alerts" => (&mut alert, &mut swept.alerts),
             "kept" => (&mut kept, &mut swept.kept),
             _ => (&mut message, &mut swept.messages),

@@ -17,7 +17,7 @@ use crate::window::{Grid, Pane};
 use crate::{Error, ErrorKind, Result};
 
 const SERIES: &[u8; 4] = b"dlw\0";
-/// A series that keeps panes to compare windows with has two fields more.
+/// A series that keeps panes to compare windows with has one field more.
 const MOVING: &[u8; 4] = b"dlv\0";
 
 impl Series {

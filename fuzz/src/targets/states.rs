@@ -35,7 +35,7 @@ pub(super) fn accumulate(data: &[u8]) {
 }
 
 pub(super) fn accumulate_seeds() -> Vec<Vec<u8>> {
-    let slots = slots().into_iter().map(|(_, bytes)| bytes);
+    let slots = slots(0).into_iter().map(|(_, bytes)| bytes);
     files("engine/tests/golden").into_iter().chain(slots).collect()
 }
 
@@ -54,10 +54,13 @@ fn cells() -> &'static [Arc<FeatureCells>] {
 
 const SECOND: i64 = 1_000_000;
 
-fn timing() -> Timing {
+fn timing(keep: i64) -> Timing {
     let grid = Grid::new(60 * SECOND, 20 * SECOND, 0).expect("a grid");
-    Timing { grid, out_of_orderness: 5 * SECOND, lateness: 10 * SECOND, debounce: SECOND, keep: 0 }
+    Timing { grid, out_of_orderness: 5 * SECOND, lateness: 10 * SECOND, debounce: SECOND, keep }
 }
+
+/// Panes that a series keeps to compare its windows with, whose head begins with `dlv`.
+const KEPT: i64 = 3;
 
 /// Rows at these seconds.
 fn add(series: &mut Series, partition: u32, seconds: &[i64]) {
@@ -82,8 +85,8 @@ fn add(series: &mut Series, partition: u32, seconds: &[i64]) {
 type Slots = Vec<(driftlead_engine::accumulate::SlotKey, Vec<u8>)>;
 
 /// A series in the middle of its life.
-fn series() -> Series {
-    let mut series = Series::new(timing(), cells().to_vec());
+fn series(keep: i64) -> Series {
+    let mut series = Series::new(timing(keep), cells().to_vec());
     add(&mut series, 1, &[3, 14, 15, 92, 65]);
     add(&mut series, 2, &[35, 89, 79, 132, 4]);
     series.set_idle(PartitionId(2), true);
@@ -91,22 +94,19 @@ fn series() -> Series {
     series
 }
 
-fn slots() -> Slots {
-    series().dirty_slots().collect()
+fn slots(keep: i64) -> Slots {
+    series(keep).dirty_slots().collect()
 }
 
 /// A series' head, with slots that are sound.
 pub(super) fn stream(data: &[u8]) {
-    static SLOTS: OnceLock<Slots> = OnceLock::new();
-    let slots = SLOTS.get_or_init(slots).clone();
-    let Ok(mut series) = Series::restore(timing(), cells().to_vec(), data, slots.into_iter()) else { return };
-    let again = Series::restore(
-        timing(),
-        cells().to_vec(),
-        &series.head(),
-        SLOTS.get_or_init(Vec::new).clone().into_iter(),
-    );
-    assert_eq!(again.expect("what was written").head(), series.head());
+    static SLOTS: OnceLock<[Slots; 2]> = OnceLock::new();
+    let keep = if data.starts_with(b"dlv") { KEPT } else { 0 };
+    let slots = &SLOTS.get_or_init(|| [slots(0), slots(KEPT)])[usize::from(keep > 0)];
+    let restore =
+        |head: &[u8]| Series::restore(timing(keep), cells().to_vec(), head, slots.clone().into_iter());
+    let Ok(mut series) = restore(data) else { return };
+    assert_eq!(restore(&series.head()).expect("what was written").head(), series.head());
     assert!(series.accumulator().slots().all(|(_, rows)| rows > 0), "a slot without rows");
     add(&mut series, 1, &[200, 201]);
     add(&mut series, 3, &[10]);
@@ -118,7 +118,11 @@ pub(super) fn stream(data: &[u8]) {
 }
 
 pub(super) fn stream_seeds() -> Vec<Vec<u8>> {
-    vec![series().head(), Series::new(timing(), cells().to_vec()).head()]
+    [0, KEPT]
+        .into_iter()
+        .flat_map(|keep| [series(keep), Series::new(timing(keep), cells().to_vec())])
+        .map(|series| series.head())
+        .collect()
 }
 
 /// The policy of the golden track.

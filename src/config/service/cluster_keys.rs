@@ -44,7 +44,7 @@ pub(super) const ENTRA: Key = optional(
     "By which identity of Microsoft Entra the namespace is used; `{}` for the one of the environment",
 );
 
-static ENTRA_KEYS: Record = Record {
+pub(super) static ENTRA_KEYS: Record = Record {
     name: "an identity of Entra",
     keys: &[
         optional("tenant", Shape::Label, "", "contoso.onmicrosoft.com", "The directory: an id or a domain"),

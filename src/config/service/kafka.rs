@@ -5,7 +5,7 @@ use std::path::Path;
 use super::entra::{self, Entra};
 use super::{has, place_of};
 use crate::config::label;
-use crate::config::node::Node;
+use crate::config::node::{Node, Value};
 use crate::config::problem::Problem;
 use crate::config::secret::Setting;
 use crate::config::several_nodes;
@@ -90,7 +90,7 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> C
             "connection_string",
             "a connection string is Event Hubs': write `preset: event_hubs` beside it",
         );
-    } else if !has(node, "brokers") {
+    } else if !has(node, "brokers") && matches!(node.value, Value::Map(_)) {
         let message =
             "`brokers` are missing: write such as `brokers: \"127.0.0.1:9092\"`, or `preset: event_hubs`";
         problems.push(Problem::new(node.place, message));

@@ -1,5 +1,6 @@
 //! The table of every key of a service file: the one place from which checks, schema and documentation follow.
 
+use super::azure_keys::AZURE_LOGS;
 use super::cluster_keys::{BROKERS, CONNECTION, ENTRA, KAFKA_PROPERTIES, NAMESPACE, PRESET};
 use crate::config::keys::{optional, required};
 use crate::config::shape::{Key, Record, Shape};
@@ -18,7 +19,7 @@ pub const TEMPLATES: [&str; 3] = ["teams", "slack", "pagerduty"];
 /// Where records may come from.
 pub const INPUTS: [&str; 5] = ["kafka", "files", "stdin", "lines", "ingest"];
 /// Where messages may go.
-pub const TARGETS: [&str; 4] = ["webhook", "kafka", "file", "stdout"];
+pub const TARGETS: [&str; 5] = ["webhook", "kafka", "azure_logs", "file", "stdout"];
 /// What records may be.
 pub const FORMATS: [&str; 5] = ["json", "avro", "protobuf", "arrow", "csv"];
 
@@ -387,6 +388,13 @@ static SINK: Record = Record {
             "{brokers: \"127.0.0.1:9092\", topic: drift}",
             "A topic of Kafka or Event Hubs",
         ),
+        optional(
+            "azure_logs",
+            Shape::Record(&AZURE_LOGS),
+            "",
+            "{endpoint: \"${DCE}\", rule: \"${DCR}\"}",
+            "Tables of a Log Analytics workspace, by the Logs Ingestion API of Azure Monitor",
+        ),
         optional("file", Shape::Record(&FILE), "", "{path: ./events.ndjson}", "A file, one message a line"),
         optional("stdout", Shape::Record(&STDOUT), "", "{}", "The standard output, one message a line"),
     ],
@@ -400,7 +408,9 @@ const SEND: Key = optional(
     "[alerts, verdicts]",
     "What is sent",
 );
-const MAX_AGE: Key = optional(
+pub(super) const TIMEOUT: Key =
+    optional("timeout", Shape::Duration, "10s", "10s", "How long an answer may take");
+pub(super) const MAX_AGE: Key = optional(
     "max_age",
     Shape::Duration,
     "7d",
@@ -414,7 +424,7 @@ const HEADERS: Key = optional(
     "{Authorization: \"Bearer ${HOOK_TOKEN}\"}",
     "Headers of each request; `${NAME}` stands for a variable of the environment",
 );
-const TLS_KEY: Key =
+pub(super) const TLS_KEY: Key =
     optional("tls", Shape::Record(&TLS), "", "{ca: /etc/ca.pem}", "How the server is known, and this client");
 
 static WEBHOOK: Record = Record {
@@ -457,7 +467,7 @@ static WEBHOOK: Record = Record {
             "true",
             "Whether a redirect may lead to an address of a private network",
         ),
-        optional("timeout", Shape::Duration, "10s", "10s", "How long an answer may take"),
+        TIMEOUT,
         SEND,
         MAX_AGE,
     ],

@@ -4,6 +4,8 @@
 //! [`keys`], and what comes out is a [`Service`], resolved and free of YAML. Nothing is opened on the way, and no secret
 //! is fetched: a file can be checked where neither the models nor the environment of the service are.
 
+mod azure;
+mod azure_keys;
 mod cluster_keys;
 mod entra;
 mod format;
@@ -22,6 +24,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use self::azure::{Access as AzureAccess, AzureLogs, Rule, Streams};
 pub use self::entra::Entra;
 pub use self::format::{Csv, Format, Login, Registry};
 pub use self::kafka::{Access, Cluster};
@@ -153,11 +156,12 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Service {
 
 fn listen(root: &Node, has_tokens: bool, problems: &mut Vec<Problem>) -> SocketAddr {
     let default = SocketAddr::from(([127, 0, 0, 1], 7070));
-    let Some((node, text)) = root.child("listen").and_then(|node| Some((node, node.text()?))) else {
+    // What is no text is complained of as such.
+    let Some((node, Value::Text(text))) = root.child("listen").map(|node| (node, &node.value)) else {
         return default;
     };
     let spelt = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    let Ok(address) = spelt.as_deref().unwrap_or(&text).parse::<SocketAddr>() else {
+    let Ok(address) = spelt.as_deref().unwrap_or(text).parse::<SocketAddr>() else {
         let message = format!(
             "`{text}` is not an address to listen on: expected an IP address and a port, such as `127.0.0.1:7070`"
         );

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::azure::{self, AzureLogs};
 use super::kafka::{self, Cluster, is_secret};
 use super::{check_name, duration, flag, has, keys, path, place_of, setting, settings};
 use crate::config::duration::Duration;
@@ -35,6 +36,8 @@ pub enum Target {
         /// Its name.
         topic: String,
     },
+    /// The Logs Ingestion API of Azure Monitor.
+    AzureLogs(Box<AzureLogs>),
     /// A file, as seen from the working folder; one message a line.
     File(String),
     /// The standard output, one message a line.
@@ -108,9 +111,17 @@ impl Target {
         match self {
             Self::Webhook(_) => "webhook",
             Self::Kafka { .. } => "kafka",
+            Self::AzureLogs(_) => "azure_logs",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
         }
+    }
+}
+
+impl Target {
+    /// Whether it takes verdicts unless told otherwise: a table does, a person does not.
+    pub(super) const fn takes_all(&self) -> bool {
+        matches!(self, Self::AzureLogs(_))
     }
 }
 
@@ -142,6 +153,7 @@ impl Sink {
                 all
             }
             Target::Kafka { cluster, .. } => cluster.settings().collect(),
+            Target::AzureLogs(logs) => logs.settings(),
             Target::File(_) | Target::Stdout => Vec::new(),
         }
     }
@@ -162,12 +174,14 @@ fn sink(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> O
             cluster: Box::new(kafka::read(own, folder, problems)),
             topic: label(own, "topic")?,
         },
+        "azure_logs" => Target::AzureLogs(Box::new(azure::logs(own, folder, problems)?)),
         "file" => Target::File(file(own, folder, problems)?),
         _ => Target::Stdout,
     };
     let words = labels(own, "send");
     let sends = |word: &str| words.iter().any(|own| own == word);
-    let send = Send { alerts: words.is_empty() || sends("alerts"), verdicts: sends("verdicts") };
+    let sends_all = words.is_empty() && target.takes_all();
+    let send = Send { alerts: words.is_empty() || sends("alerts"), verdicts: sends_all || sends("verdicts") };
     let max_age = duration(own, "max_age").unwrap_or(Duration::WEEK);
     Some(Sink { name: key.name.clone(), target, send, max_age })
 }
@@ -199,11 +213,7 @@ fn webhook(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Option<We
         }
     };
     check_headers(node, folder, problems);
-    let timeout = duration(node, "timeout").unwrap_or(Duration::from_secs(10));
-    if timeout.is_zero() {
-        let message = "`timeout: 0s` leaves no time for an answer: write such as `timeout: 10s`";
-        problems.push(Problem::new(place_of(node, "timeout"), message));
-    }
+    let timeout = timeout(node, problems);
     Some(Webhook {
         url: url?,
         secret: setting(node, "secret", folder),
@@ -243,6 +253,16 @@ fn template(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Template
             Template::File(beside(folder, file))
         }
     }
+}
+
+/// How long an answer may take.
+pub(super) fn timeout(node: &Node, problems: &mut Vec<Problem>) -> Duration {
+    let timeout = duration(node, "timeout").unwrap_or(Duration::from_secs(10));
+    if timeout.is_zero() {
+        let message = "`timeout: 0s` leaves no time for an answer: write such as `timeout: 10s`";
+        problems.push(Problem::new(place_of(node, "timeout"), message));
+    }
+    timeout
 }
 
 /// How `node`, a webhook or a registry, is reached by TLS.

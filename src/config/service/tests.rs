@@ -311,6 +311,15 @@ fn what_cannot_be_is_refused_with_a_way_out() {
     }
 }
 
+/// What is of another shape is complained of as that, and not for what it lacks as well.
+#[test]
+fn a_value_of_another_shape_is_one_problem() {
+    for source in ["listen: 7070\nsources: {a: {stdin: {}}}", "sources: {a: {kafka: 5}}"] {
+        let shown = refuse(&format!("store: s\nmodels: m\n{source}\n"));
+        assert_eq!(shown.matches("s.yaml:").count(), 1, "{shown}");
+    }
+}
+
 #[test]
 fn a_secret_in_the_file_is_refused_and_never_shown() {
     for line in [

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{
-    Access, Aside, Cluster, Format, Input, Login, Proof, Retention, Send, Service, Sink, Source, Start,
-    Target, Time, Tls, Topics, Where,
+    Access, Aside, AzureAccess, AzureLogs, Cluster, Format, Input, Login, Proof, Retention, Send, Service,
+    Sink, Source, Start, Streams, Target, Time, Tls, Topics, Where,
 };
+use crate::azure::table::{ALERTS, METRICS, VERDICTS};
 use crate::config::duration::Duration;
 use crate::config::secret::Setting;
 use crate::time::Timestamp;
@@ -152,6 +153,13 @@ impl Page {
             Target::Kafka { cluster, topic } => {
                 format!("kafka, topic {topic}, at {}", describe_cluster(cluster))
             }
+            Target::AzureLogs(logs) => {
+                format!(
+                    "azure_logs, rule {} at {}",
+                    logs.first.rule.describe(),
+                    logs.first.endpoint.describe()
+                )
+            }
             Target::File(path) => format!("file {path}"),
             Target::Stdout => "the standard output".to_owned(),
         };
@@ -176,13 +184,37 @@ impl Page {
                 self.line("  timeout", &timeout.to_string(), timeout == Duration::from_secs(10));
             }
             Target::Kafka { cluster, .. } => self.settings("  property", &cluster.properties),
+            Target::AzureLogs(logs) => self.azure_logs(logs),
             Target::File(_) | Target::Stdout => {}
         }
         let Send { alerts, verdicts } = sink.send;
         let sends = [(alerts, "alerts"), (verdicts, "verdicts")];
         let sends: Vec<&str> = sends.into_iter().filter(|(sends, _)| *sends).map(|(_, name)| name).collect();
-        self.line("  send", &sends.join(", "), alerts && !verdicts);
+        let is_default = alerts && verdicts == sink.target.takes_all();
+        self.line("  send", &sends.join(", "), is_default);
         self.line("  max age", &sink.max_age.to_string(), sink.max_age == Duration::WEEK);
+    }
+
+    fn azure_logs(&mut self, logs: &AzureLogs) {
+        if let Some(second) = &logs.second {
+            let second = format!("rule {} at {}", second.rule.describe(), second.endpoint.describe());
+            self.line("  else", &second, false);
+        }
+        let Streams { verdicts, metrics, alerts } = &logs.streams;
+        let is_default = [(verdicts, VERDICTS), (metrics, METRICS), (alerts, ALERTS)]
+            .iter()
+            .all(|(own, table)| *own == table.stream);
+        self.line("  streams", &format!("{verdicts}, {metrics}, {alerts}"), is_default);
+        self.azure(&logs.access);
+    }
+
+    /// Who asks a service of Azure.
+    fn azure(&mut self, access: &AzureAccess) {
+        self.line("  identity", &access.entra.describe(), access.entra == super::Entra::default());
+        let cloud = access.cloud;
+        self.line("  cloud", cloud.name(), cloud == driftlead_connectors::azure::Cloud::Public);
+        self.tls(&access.tls);
+        self.line("  timeout", &access.timeout.to_string(), access.timeout == Duration::from_secs(10));
     }
 
     fn settings(&mut self, name: &str, settings: &[(String, Setting)]) {

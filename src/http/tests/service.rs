@@ -17,6 +17,7 @@ use super::world::{Reply, ask};
 use crate::clock::{Clock, SystemClock};
 use crate::http::auth::Tokens;
 use crate::http::{Settings, start};
+use crate::serve::carrier::Carrier;
 use crate::serve::plan::{Plan, SinkPlan, SourceKind, SourcePlan};
 use crate::serve::template::Template;
 use crate::serve::wire::Body;
@@ -57,8 +58,10 @@ fn plan(folder: &Path, listener: crossbeam_channel::Sender<Body>) -> Plan {
         )],
         sinks: vec![SinkPlan {
             name: "record".to_owned(),
-            sink: Sink::File(FileSink::new(folder.join("events.ndjson"))),
-            template: Template::plain(),
+            carrier: Carrier::Message {
+                sink: Box::new(Sink::File(FileSink::new(folder.join("events.ndjson")))),
+                template: Box::new(Template::plain()),
+            },
             verdicts: true,
             alerts: true,
             max_age: Duration::from_secs(86_400),

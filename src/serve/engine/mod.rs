@@ -7,6 +7,7 @@
 mod count;
 mod feed;
 mod freshness;
+mod gauge;
 mod reload;
 mod say;
 #[cfg(test)]
@@ -25,7 +26,7 @@ pub(super) use self::feed::Feed;
 use self::feed::series_id;
 pub(super) use self::take::Waiting;
 use super::commit::{Committer, Pending};
-use super::counters::{Counters, OfPartition, OfSink, OfSource, OfWindow};
+use super::counters::{Counters, OfSink, OfSource};
 use super::dead::DeadLetters;
 use super::event::Event;
 use super::fault;
@@ -215,14 +216,12 @@ impl Engine {
                     info!(source = name, %partition, "caught up");
                 }
                 own.quiet_since.get_or_insert(now);
-                for (partition, records) in lag {
-                    let of = OfPartition {
-                        source: self.feeds[source].name.clone(),
-                        topic: partition.topic,
-                        partition: partition.number,
-                    };
-                    self.counters.lag.get_or_create(&of).set(i64::try_from(records).unwrap_or(i64::MAX));
-                }
+                self.show_lag(source, lag);
+                Ok(())
+            }
+            Event::Lag { source, lag } => {
+                self.show_lag(source, lag);
+                self.show_delay(Some(source), self.clock.now());
                 Ok(())
             }
             Event::Gap { source, partition, expected, found, reason } => {
@@ -394,16 +393,9 @@ impl Engine {
         for working in &mut self.models {
             for watch in &mut working.watches {
                 watch.flow.mark_clean();
-                let of = OfWindow {
-                    model: working.model.config.model.clone(),
-                    window: working.model.config.windows[watch.window].name.clone(),
-                };
-                if let Some(watermark) = watch.flow.watermark().filter(|watermark| *watermark < i64::MAX) {
-                    let delay = now.saturating_sub(watermark) as f64 / 1e6;
-                    self.counters.watermark_delay.get_or_create(&of).set(delay);
-                }
             }
         }
+        self.show_delay(None, now);
         let pending = std::mem::take(&mut self.progress.pending);
         if let Some(listener) = &self.listener {
             for body in pending.heard {

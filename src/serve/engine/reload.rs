@@ -4,6 +4,7 @@ use driftlead_connectors::store;
 use tracing::info;
 
 use super::super::model::Model;
+use super::super::reader::Control;
 use super::super::reload::{Settings, needs_restart};
 use super::super::watch::Watch;
 use super::super::{micros, subscriptions};
@@ -65,6 +66,10 @@ impl Engine {
         }
         self.progress.pending.is_dirty = true;
         self.commit_if(true)?;
+        for feed in &self.feeds {
+            // A thread that has ended needs no telling.
+            drop(feed.control.send(Control::AskAgain));
+        }
         if !changed.is_empty() {
             said.insert(0, format!("new settings for {}", changed.join(", ")));
         }

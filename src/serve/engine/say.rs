@@ -43,7 +43,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Windows, alerts and messages of one closing, as rows for the store.
+    /// Windows, gaps, alerts and messages of one closing, as rows for the store.
     pub(super) fn note(&mut self, at: usize, name: &str, closed: Closed, now: i64) -> Result<()> {
         self.progress.pending.is_dirty = true;
         for (place, (window, segment)) in closed.windows.iter().zip(&closed.segments).enumerate() {
@@ -57,12 +57,16 @@ impl Engine {
             self.note_change(at, name, change, None, now)?;
         }
         for gap in closed.gaps {
-            info!(
-                model = self.models[at].model.config.model,
-                window = name,
-                windows = gap.windows,
-                "windows without rows"
-            );
+            let config = &self.models[at].model.config;
+            info!(model = config.model, window = name, windows = gap.windows, "windows without rows");
+            self.progress.pending.commit.gaps.push(store::Gap {
+                model: config.model.clone(),
+                version: config.version.clone(),
+                name: gap.name,
+                start: gap.start.micros(),
+                end: gap.end.micros(),
+                windows: gap.windows,
+            });
         }
         Ok(())
     }

@@ -17,8 +17,8 @@ enum Says {
     Trouble,
 }
 
-/// A source that says what it was given, a poll after the other, and then ends.
-struct Scripted(std::vec::IntoIter<Vec<Says>>);
+/// A source that says what it was given, a poll after the other, and then ends; and how far behind it is all the time.
+struct Scripted(std::vec::IntoIter<Vec<Says>>, u64);
 
 fn partition(number: i32) -> Partition {
     Partition { topic: "t".to_owned(), number }
@@ -56,12 +56,17 @@ impl Source for Scripted {
     fn committed(&mut self, _: &BTreeMap<Partition, Position>) {}
 
     fn lag(&self) -> BTreeMap<Partition, u64> {
-        BTreeMap::from([(partition(9), 7)])
+        BTreeMap::from([(partition(9), self.1)])
     }
 }
 
-/// What the engine hears of these polls, as one word each: chunks as their partition and where it is then.
+/// What the engine hears of these polls, as one word each: chunks as their partition and where it is then. The clock
+/// stands: no chunk is closed because it has waited.
 fn heard(polls: Vec<Vec<Says>>) -> Vec<String> {
+    heard_by(Arc::new(ManualClock::at(0)), 7, polls)
+}
+
+fn heard_by(clock: Arc<dyn Clock>, lag: u64, polls: Vec<Vec<Says>>) -> Vec<String> {
     let (events, heard) = unbounded();
     let (_control, told) = unbounded();
     let plan = ReadPlan {
@@ -73,13 +78,12 @@ fn heard(polls: Vec<Vec<Says>>) -> Vec<String> {
         keep: Keep::Nothing,
     };
     let reader = Reader {
-        source: Box::new(Scripted(polls.into_iter())),
+        source: Box::new(Scripted(polls.into_iter(), lag)),
         plan: Arc::new(plan),
         registry: None,
         events,
         control: told,
-        // It stands: no chunk is closed because it has waited.
-        clock: Arc::new(ManualClock::at(0)),
+        clock,
     };
     reader.run();
     let word = |event| match event {
@@ -89,6 +93,7 @@ fn heard(polls: Vec<Vec<Says>>) -> Vec<String> {
             assert_eq!(lag.values().sum::<u64>(), 7, "the lag goes with it");
             format!("{} is read to its end", partition.number)
         }
+        Event::Lag { lag, .. } => format!("behind by {}", lag.values().sum::<u64>()),
         Event::Trouble { .. } => "trouble".to_owned(),
         Event::Ended { .. } => "ended".to_owned(),
         _ => "something else".to_owned(),
@@ -135,4 +140,26 @@ fn s15_a_trouble_takes_back_the_ends_that_were_told_before_it() {
         heard(vec![vec![Says::Assigned(0), Says::Trouble, Says::CaughtUp(0)]]),
         ["assigned 0", "trouble", "0 is read to its end", "ended"]
     );
+}
+
+/// A clock that goes on by 0.3 s at each look, of which a poll that brings nothing takes two.
+#[derive(Debug)]
+struct Ticking(ManualClock);
+
+impl Clock for Ticking {
+    fn now(&self) -> i64 {
+        let now = self.0.now();
+        self.0.set(now + 300_000);
+        now
+    }
+}
+
+/// However often it polls; and a source that is not behind says nothing at all, so that nobody is woken for it.
+#[test]
+fn a_source_that_is_behind_says_so_once_a_second() {
+    let polls = || vec![Vec::new(); 8];
+    let behind = heard_by(Arc::new(Ticking(ManualClock::at(0))), 7, polls());
+    // The looks at the clock after the polls are 0.6 s apart from 0.6 s on: 1.2, 2.4, 3.6 and 4.8 s are those that tell.
+    assert_eq!(behind, ["behind by 7", "behind by 7", "behind by 7", "behind by 7", "ended"]);
+    assert_eq!(heard_by(Arc::new(Ticking(ManualClock::at(0))), 0, polls()), ["ended"]);
 }

@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod export;
 mod full;
+mod gaps;
 mod kept;
 mod opening;
 mod outbox;
@@ -77,6 +78,18 @@ fn alert(id: &str, revision: u32, status: AlertStatus) -> Alert {
     }
 }
 
+/// A gap of the hours before `end`.
+fn gap(end: i64) -> Gap {
+    Gap {
+        model: "flights".to_owned(),
+        version: "2001-01".to_owned(),
+        name: "hourly".to_owned(),
+        start: end - 5_000,
+        end,
+        windows: 1_001,
+    }
+}
+
 fn message(sink: &str, lane: Option<&str>, number: u64) -> Message {
     Message {
         key: format!("{}:{number}:{sink}", lane.unwrap_or("free")),
@@ -137,6 +150,7 @@ fn history(n: u64) -> Commit {
         })
         .collect();
     commit.windows = vec![window(&format!("w{n}"), 0)];
+    commit.gaps = vec![gap(time)];
     if n > 1 {
         commit.windows.push(Window { is_final: true, ..window(&format!("w{}", n - 1), 1) });
         commit.alerts.push(alert(&format!("a{}", n - 1), 1, AlertStatus::Resolved));
@@ -194,6 +208,7 @@ struct Model {
     slots: BTreeMap<SlotKey, Vec<u8>>,
     partitions: BTreeMap<PartitionId, (Position, Vec<u8>)>,
     windows: BTreeMap<(String, u32), (bool, Option<String>)>,
+    gaps: BTreeSet<(String, String, String, i64, i64, u64)>,
     alerts: BTreeMap<String, Alert>,
     silences: BTreeMap<String, Silence>,
     messages: BTreeMap<String, String>,
@@ -201,6 +216,15 @@ struct Model {
     idempotency: BTreeSet<(String, String)>,
     counters: BTreeMap<String, String>,
     settings: BTreeMap<String, String>,
+}
+
+fn columns(gap: Gap) -> (String, String, String, i64, i64, u64) {
+    let Gap { model, version, name, start, end, windows } = gap;
+    (model, version, name, start, end, windows)
+}
+
+fn of_flights() -> GapFilter {
+    GapFilter { model: "flights".to_owned(), ..GapFilter::default() }
 }
 
 impl Model {
@@ -226,6 +250,7 @@ impl Model {
                 (window.is_final, Some(window.document.clone())),
             );
         }
+        self.gaps.extend(commit.gaps.iter().cloned().map(columns));
         for alert in &commit.alerts {
             let acknowledged = self.alerts.get(&alert.id).and_then(|before| before.acknowledged.clone());
             self.alerts.insert(alert.id.clone(), Alert { acknowledged, ..alert.clone() });
@@ -294,6 +319,7 @@ impl Model {
                 .map(|(_, state)| (state.id, (state.position, state.note)))
                 .collect(),
             windows,
+            gaps: reader.gaps(&of_flights(), None, None).unwrap().into_iter().map(columns).collect(),
             alerts,
             silences: loaded.silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(),
             messages: pairs("SELECT key, body FROM outbox"),

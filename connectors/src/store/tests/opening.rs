@@ -147,10 +147,17 @@ fn reading_needs_a_store() {
 /// .dump` prints, and the two numbers that it leaves out. It is never changed; a version 2 gets its own.
 const VERSION_1: &str = include_str!("golden/1.sql");
 
+/// The same store when step 2 had been taken, and counts of two panes were kept.
+const VERSION_2: &str = include_str!("golden/2.sql");
+
 fn golden(folder: &TempDir) {
+    golden_of(folder, VERSION_1);
+}
+
+fn golden_of(folder: &TempDir, dump: &str) {
     let connection = Connection::open(folder.path().join(FILE)).unwrap();
     connection.execute_batch("PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL").unwrap();
-    connection.execute_batch(VERSION_1).unwrap();
+    connection.execute_batch(dump).unwrap();
 }
 
 fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
@@ -175,10 +182,36 @@ fn version_1_is_what_it_was() {
     assert_eq!(check(old.path()).unwrap(), []);
 }
 
+#[test]
+fn version_2_is_what_it_was_and_keeps_gaps_from_now_on() {
+    let (old, new) = (folder(), folder());
+    golden_of(&old, VERSION_2);
+    let (mut old_store, new_store) = (open(&old), open(&new));
+    assert_eq!(schema(&old_store.connection), schema(&new_store.connection));
+    let mut model = Model::default();
+    for n in 1..=GOLDEN {
+        model.apply(&small(history(n)));
+    }
+    assert_eq!(Model::read(&old_store), model);
+    let SeriesKey { model: of, version, baseline, name, .. } = series_key("hourly");
+    let filter = KeptFilter { model: of, version, baseline, name, since: None, until: None };
+    let kept: Vec<Vec<u8>> =
+        old_store.reader().unwrap().kept(&filter).unwrap().into_iter().map(|pane| pane.state).collect();
+    assert_eq!(kept, [vec![1, 2, 3, 4], vec![5, 6]]);
+    let commit = Commit { now: 9, gaps: vec![gap(9_000)], ..Commit::default() };
+    old_store.commit(&commit).unwrap();
+    model.apply(&commit);
+    assert_eq!(Model::read(&old_store), model);
+    drop(old_store);
+    assert_eq!(check(old.path()).unwrap(), []);
+}
+
 /// Commits of the golden store, with states short enough to be read.
 const GOLDEN: u64 = 5;
 
 fn small(mut commit: Commit) -> Commit {
+    // Versions 1 and 2 know none.
+    commit.gaps.clear();
     for slot in &mut commit.slots {
         slot.state.truncate(4);
     }

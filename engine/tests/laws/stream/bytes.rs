@@ -1,6 +1,6 @@
 //! A series as bytes: they stay what they were, and damage is noticed or harmless.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driftlead_engine::ErrorKind;
 use driftlead_engine::accumulate::SlotKey;
@@ -16,11 +16,20 @@ fn settings() -> Timing {
     timing(3, EVERY, 100, 2_000, 50)
 }
 
+/// The same for windows that are compared with those before them: panes of windows that are final are kept.
+fn moving() -> Timing {
+    Timing { keep: 4, ..settings() }
+}
+
 type Slots = BTreeMap<SlotKey, Vec<u8>>;
 
 /// A series in the middle of its life, with something in every field, and what is stored of it.
 fn sample() -> (Series, Vec<u8>, Slots) {
-    let mut series = Series::new(settings(), cells());
+    sample_of(settings())
+}
+
+fn sample_of(timing: Timing) -> (Series, Vec<u8>, Slots) {
+    let mut series = Series::new(timing, cells());
     series.begin_after(-700);
     let rows = |series: &mut Series, partition: u32, times: &[i64]| {
         let numbers = series.totals().counted as u32 + 10 * partition;
@@ -104,6 +113,57 @@ fn the_sample_has_something_of_everything() {
     assert_eq!(missed, (1, 1), "panes remember what they missed");
 }
 
+/// The bytes of a series that keeps panes, by a magic of their own: written today, and read with what they keep.
+#[test]
+fn a_series_that_keeps_panes_is_what_it_was() {
+    let (mut series, head, _) = sample_of(moving());
+    // What is not released is kept.
+    drop(series.release());
+    let slots: Slots = series.dirty_slots().collect();
+    let golden = std::fs::read(format!("{}/tests/golden/series.moving.head.bin", env!("CARGO_MANIFEST_DIR")));
+    let golden = golden.unwrap_or_default();
+    let hex: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(golden == head, "series.moving.head.bin is now {hex}");
+    let again = Series::restore(moving(), cells(), &golden, slots.clone().into_iter()).unwrap();
+    assert_eq!(again.head(), head);
+    assert_eq!((again.first_pane(), again.oldest()), (series.first_pane(), Some(-500)));
+    assert_eq!(Series::newest_of(&golden).unwrap(), series.newest());
+    let panes = |series: &Series| -> BTreeSet<Option<i64>> {
+        series.accumulator().slots().map(|(key, _)| key.pane).collect()
+    };
+    assert_eq!(panes(&again), panes(&series));
+    let (mut plain, plain_head, _) = sample();
+    drop(plain.release());
+    let kept = panes(&series).difference(&panes(&plain)).count();
+    assert!(
+        kept > 1 && panes(&plain).is_subset(&panes(&series)),
+        "{kept} panes are kept beside those of open windows"
+    );
+    // Neither is read as the other, and another number of panes is another series.
+    for (timing, found) in [
+        (settings(), ErrorKind::Codec),
+        (Timing { keep: 5, ..moving() }, ErrorKind::Mismatch),
+        (Timing { grid: timing(2, EVERY, 0, 0, 0).grid, ..moving() }, ErrorKind::Mismatch),
+    ] {
+        let error = Series::restore(timing, cells(), &head, slots.clone().into_iter()).unwrap_err();
+        assert_eq!(error.kind(), found, "{error}");
+    }
+    let error = Series::restore(moving(), cells(), &plain_head, slots.clone().into_iter()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec, "{error}");
+}
+
+/// A pane that lies before the first row was never counted.
+#[test]
+fn a_kept_pane_before_the_first_row_is_refused() {
+    let (series, head, slots) = sample_of(moving());
+    let (first, whole) = slots.iter().find(|(key, _)| key.segment.is_none()).unwrap();
+    assert_eq!(first.pane, series.first_pane(), "the first pane is still kept");
+    let mut early = slots.clone();
+    early.insert(SlotKey { pane: first.pane.map(|pane| pane - 1), segment: None }, whole.clone());
+    let error = Series::restore(moving(), cells(), &head, early.into_iter()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Codec && error.to_string().contains("before the first"), "{error}");
+}
+
 /// Everything that is done with a series that was read: nothing of it may panic or go on for ever.
 fn use_series(mut series: Series) {
     let mut most = 0;
@@ -127,9 +187,18 @@ fn use_series(mut series: Series) {
 
 #[test]
 fn damaged_bytes_give_an_error_or_a_series() {
-    let (_, head, slots) = sample();
+    damage(settings());
+}
+
+#[test]
+fn damaged_bytes_of_a_series_that_keeps_panes_give_an_error_or_a_series() {
+    damage(moving());
+}
+
+fn damage(timing: Timing) {
+    let (_, head, slots) = sample_of(timing);
     let restore =
-        |head: &[u8], slots: &Slots| Series::restore(settings(), cells(), head, slots.clone().into_iter());
+        |head: &[u8], slots: &Slots| Series::restore(timing, cells(), head, slots.clone().into_iter());
     for end in 0..head.len() {
         assert_eq!(restore(&head[..end], &slots).unwrap_err().kind(), ErrorKind::Codec, "to {end}");
     }

@@ -16,9 +16,13 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use self::rows::{Input, SECOND};
-use self::run::{Outcome, run};
-use self::world::{Temper, World};
+use driftlead_connectors::stream::Partition;
+
+use self::rows::{BEGIN, Input, Row, SECOND};
+use self::run::{Outcome, chunk, run};
+use self::world::{Process, Temper, World, contents, store_folder};
+use super::super::event::Event;
+use crate::clock::{Clock as _, ManualClock};
 
 const MINUTE: i64 = 60 * SECOND;
 
@@ -86,7 +90,7 @@ fn any_schedule_gives_the_same_final_windows_and_those_of_the_rule() {
         }
     }
     // A schedule that never crashes proves nothing.
-    assert_eq!(steps.len(), 12, "{steps:?}");
+    assert_eq!(steps.len(), 13, "{steps:?}");
     assert!(steps.values().all(|n| *n >= 40), "{steps:?}");
 }
 
@@ -101,4 +105,39 @@ fn rows_add_up_also_where_partitions_are_idle() {
         after_final += outcome.totals.values().map(|own| own.late_after_final).sum::<u64>();
     }
     assert!(after_final > 1_000, "only {after_final} rows came after the last word");
+}
+
+/// Between two commits, and without one: what is shown moves, and nothing else does.
+#[test]
+fn a_source_that_is_behind_shows_how_far_without_a_commit() {
+    let world = World::new();
+    let folder = store_folder();
+    let clock = ManualClock::at(BEGIN + 600 * SECOND);
+    let mut process = world.start(folder.path(), &clock, Temper::Patient);
+    let rows: Vec<Row> =
+        (0..3).map(|at| Row { time: Some(BEGIN + at * SECOND), x: Some(0.5), c: "a" }).collect();
+    let partition = Partition { topic: "right".to_owned(), number: 0 };
+    let chunk = chunk(1, partition.clone(), 0, &rows, &process.columns[1], clock.now());
+    process.engine.step(Some(Event::Chunk(Box::new(chunk)))).unwrap();
+    let shown = |process: &Process, line: &str| -> Option<f64> {
+        let text = process.engine.counters.text();
+        text.lines().find_map(|own| own.strip_prefix(line)).and_then(|number| number.trim().parse().ok())
+    };
+    let lag_of = "driftlead_source_lag_records{source=\"right\",topic=\"right\",partition=\"0\"}";
+    let delay_of = "driftlead_watermark_delay_seconds{model=\"beta\",window=\"wide\"}";
+    let before = contents(&mut process.engine);
+    assert_eq!((shown(&process, lag_of), shown(&process, delay_of)), (None, None));
+    for (tenths, behind) in [(3, 500), (6, 400), (9, 410)] {
+        clock.set(BEGIN + 600 * SECOND + tenths * SECOND / 10);
+        let lag = BTreeMap::from([(partition.clone(), behind)]);
+        process.engine.step(Some(Event::Lag { source: 1, lag })).unwrap();
+        assert_eq!(shown(&process, lag_of), Some(behind as f64));
+        // The newest row is two seconds after the first, and rows may be five out of order.
+        let expected = 600.0 - 2.0 + 5.0 + tenths as f64 / 10.0;
+        let delay = shown(&process, delay_of).unwrap();
+        assert!((delay - expected).abs() < 1e-9, "{delay} after {tenths} tenths of a second");
+    }
+    assert_eq!(contents(&mut process.engine), before, "nothing was committed");
+    let other = "driftlead_watermark_delay_seconds{model=\"alpha\"";
+    assert!(!process.engine.counters.text().contains(other), "another source's model");
 }

@@ -166,7 +166,8 @@ impl Run<'_> {
             91 => ("restart", self.restart()),
             92..94 => ("reload", self.reload()),
             94..97 => ("silence", self.silence()),
-            97..99 => ("acknowledge", self.acknowledge()),
+            97 => ("acknowledge", self.acknowledge()),
+            98 => ("lag", self.lag()),
             _ => ("trouble", vec![Event::Trouble { source: 0, message: "no broker answers".to_owned() }]),
         };
         *self.steps.entry(name).or_default() += 1;
@@ -233,6 +234,13 @@ impl Run<'_> {
         }
         let partition = reading.partition.clone();
         vec![Event::CaughtUp { source, partition, lag: BTreeMap::new() }]
+    }
+
+    fn lag(&mut self) -> Vec<Event> {
+        let (source, at) = self.any_partition();
+        let reading = &self.readings[source][at];
+        let behind = (reading.written - reading.next.min(reading.written)) as u64;
+        vec![Event::Lag { source, lag: BTreeMap::from([(reading.partition.clone(), behind)]) }]
     }
 
     fn pass(&mut self, from: i64, to: i64) -> Vec<Event> {
@@ -357,7 +365,8 @@ impl Run<'_> {
             self.heard.push(serde_json::to_string(&body).unwrap());
         }
         for (source, control) in process.controls.iter().enumerate() {
-            while let Ok(Control::Committed(positions)) = control.try_recv() {
+            while let Ok(told) = control.try_recv() {
+                let Control::Committed(positions) = told else { continue };
                 for (partition, position) in positions {
                     let at = usize::try_from(partition.number).unwrap();
                     let read = self.readings[source][at].next;
@@ -409,7 +418,7 @@ fn follow(said: &mut BTreeMap<String, Said>, id: &str, (revision, begins): (u64,
 }
 
 /// Rows as a source thread hands them over; those without a time are dead letters too.
-fn chunk(
+pub(super) fn chunk(
     source: usize,
     partition: Partition,
     first: usize,

@@ -1,0 +1,7 @@
+//! What driftlead says to Azure Monitor: events of `driftlead.event/1` as the records of its services.
+//!
+//! Everything here is a function of the event alone: an attempt that is repeated says the same again, byte for byte, and
+//! each record carries an id by which a reader drops the copy. How records are sent is the connectors' business.
+
+pub mod records;
+pub mod table;
