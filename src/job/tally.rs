@@ -1,6 +1,6 @@
 //! What is counted of the windows of one name, and which window a row belongs to.
 //!
-//! The law of windows of rows (SEMANTICS S26): the rows of an input stand in the order of its files as they are given, and
+//! The law of windows of rows (SEMANTICS S26): the rows of an input stand in the order of its files by name, and
 //! in a file as they stand there; window `k` has the rows from `k * rows` on. Parts are read in parallel, each from its
 //! first row's place on, so a window may be counted by several threads; counts and times merge in any order.
 
