@@ -8,8 +8,10 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use driftlead_engine::Metric;
+
 use super::problem::{closest, suggest};
-use super::service::{Service, is_service};
+use super::service::{Input, Service, Source, Topics, is_service};
 use super::{Config, view};
 use crate::exit::{Error, Result};
 
@@ -27,7 +29,7 @@ pub struct Fleet {
 pub struct Model {
     /// The file.
     pub file: PathBuf,
-    /// What it says; has a source of the service, a baseline, and windows with a cut.
+    /// What it says; has a source of the service, a baseline, and windows.
     pub config: Config,
 }
 
@@ -144,13 +146,45 @@ fn check(service: &Service, config: &Config, wrong: &mut Vec<String>) {
             format!("model `{}` has no baseline: write such as `baseline: train/*.parquet`", config.model);
         wrong.push(of_model(&message));
     }
-    if config.windows.iter().any(|window| window.cut.is_none()) {
+    if config.windows.iter().any(|window| !window.is_cut()) {
         let message = format!(
             "model `{}` cuts time into no windows, and a stream has no end: write `time: COLUMN` and such as `window: \
-             {{length: 1h}}`",
+             {{length: 1h}}`, or `window: {{rows: 10000}}`",
             config.model
         );
         wrong.push(of_model(&message));
+    }
+    if let (Some(window), Some(source)) =
+        (config.windows.iter().find(|window| window.rows.is_some()), config.source.as_ref())
+        && let Some(why) = service.source(source).and_then(without_order)
+    {
+        let message = format!(
+            "window `{}` of model `{}` is of rows in their order, and the rows of source `{source}` have none: {why}; cut \
+             event time with such as `length: 1h`, or name a source of one partition",
+            window.name, config.model
+        );
+        wrong.push(of_model(&message));
+    }
+    if config.time.is_none() && config.rules.iter().any(|rule| rule.rule.metric() == Metric::Freshness) {
+        let message = format!(
+            "model `{}` bounds `freshness`, which is asked of event time: write `time: COLUMN`, or leave out the rule",
+            config.model
+        );
+        wrong.push(of_model(&message));
+    }
+}
+
+/// Why the rows of a source are in no order that is theirs alone, as far as its settings tell (SEMANTICS S26). A topic may
+/// still turn out to have several partitions: that is found when they are assigned.
+fn without_order(source: &Source) -> Option<String> {
+    match &source.input {
+        Input::Kafka { topics: Topics::Named(names), .. } if names.len() == 1 => None,
+        Input::Kafka { topics: Topics::Named(names), .. } => Some(format!("it reads {} topics", names.len())),
+        Input::Kafka { topics: Topics::Pattern(pattern), .. } => {
+            Some(format!("it reads every topic that matches `{pattern}`"))
+        }
+        Input::Ingest { .. } => Some("requests of several clients come in any order".to_owned()),
+        Input::Files { .. } | Input::Lines { .. } | Input::Stdin => None,
     }
 }
 

@@ -60,14 +60,14 @@ pub static MODEL: Record = Record {
             Shape::Record(&WINDOW),
             "one window over everything",
             "{length: 6h, every: 1h}",
-            "How event time is cut, if in one way: this window is named `default`",
+            "How event time or rows are cut, if in one way: this window is named `default`",
         ),
         optional(
             "windows",
             Shape::Table(&Shape::Record(&WINDOW)),
             "",
             "{hourly: {length: 1h}, daily: {length: 24h}}",
-            "How event time is cut, if in several ways: a name for each",
+            "How event time or rows are cut, if in several ways: a name for each",
         ),
         optional(
             "segments",
@@ -181,6 +181,13 @@ static WINDOW: Record = Record {
             "all rows are one window",
             "6h",
             "How much event time a window covers",
+        ),
+        optional(
+            "rows",
+            Shape::Count(1),
+            "none: windows are of event time",
+            "10000",
+            "How many rows a window has, in the order of the rows; in the place of `length` and all that goes with time",
         ),
         optional(
             "every",

@@ -79,6 +79,10 @@ pub struct Config {
     pub origin: Origin,
 }
 
+/// Why no tool's metrics stand beside windows of so many rows.
+pub(crate) const COMPAT_OF_ROWS: &str = "`compat` finds the rows of a window by their event time, and windows of so many `rows` have none of their own: leave \
+     out either";
+
 /// A tool whose metrics are computed exactly as it does (SEMANTICS S24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compat {
@@ -170,7 +174,13 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
     let features = feature::read(root, problems);
     let windows = window::read(root, time.is_some(), problems);
     let baseline = baseline::read(root, folder, &windows, problems);
-    let alert = window::read_alert(root, baseline.as_ref().and_then(|baseline| baseline.moving));
+    let moving = baseline.as_ref().and_then(|baseline| baseline.moving);
+    let alert = window::read_alert(root, moving, time.is_some(), problems);
+    if let Some(compat) = root.child("compat").filter(|compat| compat.value != Value::Null)
+        && windows.iter().any(|window| window.rows.is_some())
+    {
+        problems.push(Problem::new(compat.place, COMPAT_OF_ROWS));
+    }
     Config {
         model: label(root, "model").unwrap_or_default(),
         version: label(root, "version").unwrap_or_else(|| "unversioned".to_owned()),

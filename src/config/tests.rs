@@ -181,7 +181,12 @@ fn windows_that_cannot_be_cut_are_refused() {
         ("time: t\nwindow: {length: 365d, every: 1s}\n", "more than 10000 windows"),
         ("time: t\nwindow: {every: 1h}\n", "`every` needs a `length` beside it"),
         ("time: t\nwindow: {length: 1h}\nwindows: {a: {length: 1h}}\n", "either `window` or `windows`"),
-        ("time: t\nwindows: {a: {min_rows: 1}}\n", "window `a` has no `length`"),
+        ("time: t\nwindows: {a: {min_rows: 1}}\n", "window `a` has neither `length` nor `rows`"),
+        ("time: t\nwindow: {rows: 10, length: 1h}\n", "`length` is of windows of event time"),
+        ("time: t\nwindow: {rows: 1000, lateness: 1h}\n", "`lateness` is of windows of event time"),
+        ("window: {rows: 10, min_rows: 20}\n", "never has `min_rows: 20`"),
+        ("window: {rows: 0}\n", "`rows`"),
+        ("window: {rows: 1000}\nalert: {cooldown: 1h}\n", "`cooldown: 1h` is event time"),
         (
             "time: t\nwindow: {length: 90}\n",
             "expects a duration, but here is the number `90`: write `length: 6h`",

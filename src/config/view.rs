@@ -126,14 +126,17 @@ fn features(config: &Config, line: &mut impl FnMut(&str, &str, bool)) {
 /// A window in words.
 pub(super) fn describe_window(window: &Window) -> String {
     let mut value = format!("{}: ", window.name);
-    match window.cut {
-        Some(cut) => {
+    match (window.cut, window.rows) {
+        (Some(cut), _) => {
             let _ = write!(value, "{} long, every {}", cut.length, cut.every);
             if !cut.offset.is_zero() {
                 let _ = write!(value, ", offset {}", cut.offset);
             }
         }
-        None => value.push_str("all rows at once"),
+        (None, Some(rows)) => {
+            let _ = write!(value, "{rows} rows, in their order");
+        }
+        (None, None) => value.push_str("all rows at once"),
     }
     let _ = write!(value, ", at least {} rows", window.min_rows);
     if window.cut.is_some() {

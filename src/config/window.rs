@@ -1,4 +1,7 @@
-//! How event time is cut into windows (SEMANTICS S13, S14), and when their drift becomes an alert (S19).
+//! How event time is cut into windows (SEMANTICS S13, S14), or rows by their number (S26), and when the drift of windows
+//! becomes an alert (S19).
+
+use std::num::NonZeroU64;
 
 use driftlead_engine::policy::default;
 use driftlead_engine::window::{Grid, MIN_PANE_US, Preceding};
@@ -15,13 +18,15 @@ pub(crate) const FRESHNESS: &str = "freshness";
 /// The longest chain of overlapping windows; each row belongs to so many.
 const MAX_OVERLAP: i64 = 10_000;
 
-/// One way of cutting event time.
+/// One way of cutting event time, or the rows in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The name in reports; `default` for a single one.
     pub name: String,
-    /// Where windows begin and end; `None` if all rows are one window.
+    /// Where windows begin and end in event time; `None` if they do not.
     pub cut: Option<Cut>,
+    /// How many rows a window has; never beside `cut`. With neither, all rows are one window.
+    pub rows: Option<NonZeroU64>,
     /// How long after its end a pane still takes rows.
     pub lateness: Duration,
     /// How far rows may be out of order before the watermark passes them.
@@ -60,7 +65,7 @@ impl Window {
     /// Whether there are windows before and after it; else it is all rows.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.cut.is_some()
+        self.cut.is_some() || self.rows.is_some()
     }
 
     /// How many panes it is made of: `length / every`, 1 if windows do not overlap.
@@ -75,6 +80,7 @@ impl Window {
         Self {
             name: "default".to_owned(),
             cut: None,
+            rows: None,
             lateness: Duration::from_secs(600),
             out_of_orderness: Duration::from_secs(60),
             idle: Duration::from_secs(60),
@@ -114,7 +120,7 @@ impl Alert {
 }
 
 fn is_long(window: &Window) -> bool {
-    window.cut.is_none_or(|cut| cut.length >= Duration::DAY)
+    window.rows.is_none() && window.cut.is_none_or(|cut| cut.length >= Duration::DAY)
 }
 
 /// The windows of a model file; never empty.
@@ -132,9 +138,13 @@ pub(super) fn read(root: &Node, has_time: bool, problems: &mut Vec<Problem>) -> 
             problems.push(Problem::new(key.place, message));
         }
         windows.push(window(&key.name, node, has_time, problems));
-        let is_cut = node.child("length").is_some() || !matches!(node.value, Value::Map(_));
+        let has = |key: &str| node.child(key).is_some();
+        let is_cut = has("length") || has("rows") || !matches!(node.value, Value::Map(_));
         if !is_cut {
-            let message = format!("window `{}` has no `length`: each of several windows needs one", key.name);
+            let message = format!(
+                "window `{}` has neither `length` nor `rows`: each of several windows needs one",
+                key.name
+            );
             problems.push(Problem::new(key.place, message));
         }
     }
@@ -149,15 +159,42 @@ pub(super) fn read(root: &Node, has_time: bool, problems: &mut Vec<Problem>) -> 
 
 fn window(name: &str, node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Window {
     let base = Window::whole();
+    let rows = rows(node, problems);
     Window {
         name: name.to_owned(),
-        cut: cut(node, has_time, problems),
+        cut: if rows.is_none() { cut(node, has_time, problems) } else { None },
+        rows,
         lateness: duration(node, "lateness").unwrap_or(base.lateness),
         out_of_orderness: duration(node, "out_of_orderness").unwrap_or(base.out_of_orderness),
         idle: duration(node, "idle").unwrap_or(base.idle),
         future: duration(node, "future").unwrap_or(base.future),
         min_rows: count(node, "min_rows").unwrap_or(base.min_rows),
     }
+}
+
+/// The rows of a window, where they decide. Nothing waits for rows of a window that is full, so what is said of waiting
+/// would be said for nothing.
+fn rows(node: &Node, problems: &mut Vec<Problem>) -> Option<NonZeroU64> {
+    let at = node.child("rows")?;
+    for key in ["length", "every", "offset", "lateness", "out_of_orderness", "idle", "future"] {
+        if let Some(other) = node.child(key) {
+            let message = format!(
+                "`{key}` is of windows of event time, and `rows` makes windows of so many rows in their order: leave out \
+                 one of them"
+            );
+            problems.push(Problem::new(other.place, message));
+        }
+    }
+    let rows = count(node, "rows").and_then(NonZeroU64::new)?;
+    let min_rows = count(node, "min_rows").unwrap_or(default::MIN_ROWS);
+    if rows.get() < min_rows {
+        let message = format!(
+            "a window of `rows: {rows}` never has `min_rows: {min_rows}`, so none would be judged: write more `rows`, or \
+             such as `min_rows: {rows}`"
+        );
+        problems.push(Problem::new(at.place, message));
+    }
+    Some(rows)
 }
 
 fn cut(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Cut> {
@@ -207,13 +244,25 @@ fn cut(node: &Node, has_time: bool, problems: &mut Vec<Problem>) -> Option<Cut> 
 /// The alert policy of a model file.
 ///
 /// Against the previous window a change that stays shows in one window only, so that one has to be enough.
-pub(super) fn read_alert(root: &Node, moving: Option<Preceding>) -> Alert {
+pub(super) fn read_alert(
+    root: &Node,
+    moving: Option<Preceding>,
+    has_time: bool,
+    problems: &mut Vec<Problem>,
+) -> Alert {
     let at_once = moving.filter(|moving| moving.windows() == 1).map(|_| Quorum { needed: 1, last: 1 });
     let Some(node) = root.child("alert") else { return Alert { windows: at_once, ..Alert::default() } };
+    let cooldown = duration(node, "cooldown").unwrap_or_default();
+    if let Some(at) = node.child("cooldown").filter(|_| !has_time && !cooldown.is_zero()) {
+        let message = format!(
+            "`cooldown: {cooldown}` is event time, and no column is named for it: write `time: COLUMN`, or leave it out"
+        );
+        problems.push(Problem::new(at.place, message));
+    }
     Alert {
         windows: label(node, "windows").and_then(|text| text.parse().ok()).or(at_once),
         resolve_after: count(node, "resolve_after"),
-        cooldown: duration(node, "cooldown").unwrap_or_default(),
+        cooldown,
     }
 }
 

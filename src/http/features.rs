@@ -86,14 +86,16 @@ impl Judged {
         };
         let named = |feature: Value| Some((feature.get("name")?.as_str()?.to_owned(), feature));
         let time = |micros: i64| json!(Timestamp::from_micros(micros).to_string());
+        let ordinal = document.get("ordinal").cloned();
         let about = [
             ("id", json!(window.id)),
             ("name", json!(window.name)),
             ("start", window.start.map_or(Value::Null, time)),
             ("end", window.end.map_or(Value::Null, time)),
         ];
+        let ordinal = ordinal.map(|ordinal| ("ordinal", ordinal));
         Ok(Self {
-            about: about.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            about: about.into_iter().chain(ordinal).map(|(key, value)| (key.to_owned(), value)).collect(),
             features: features.into_iter().filter_map(named).collect(),
         })
     }

@@ -150,6 +150,7 @@ fn describe(window: &Window, config: &Config) -> Map<String, Value> {
     let mut put = |key: &str, value: Value| drop(shown.insert(key.to_owned(), value));
     put("name", json!(window.name));
     put("length", json!(window.cut.map(|cut| cut.length.to_string())));
+    put("rows", json!(window.rows));
     put("every", json!(window.cut.map(|cut| cut.every.to_string())));
     put("offset", json!(window.cut.map(|cut| cut.offset.to_string())));
     put("lateness", json!(window.lateness.to_string()));

@@ -17,6 +17,7 @@ use super::columns::{self, Columns, EXCLUDED};
 use super::input::{Input, Preparation, from_connectors};
 use super::read::{Piece, Reading};
 use super::segments::{Segments, split_texts};
+use super::tally::Tally;
 use super::volume::{self, StoredVolume};
 use super::windows::{Bounds, Plan};
 use crate::config::problem::suggest;
@@ -304,7 +305,7 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
         Plan { baseline, windows: &windows, time: None, segments: &segments, bounds: Bounds::default() };
     let counted = plan.count(input, &progress)?;
     progress.finish();
-    let Some((_, accumulator)) = counted.windows.first() else { return Ok(segments) };
+    let Some(Tally { accumulator, .. }) = counted.windows.first() else { return Ok(segments) };
     let mut by_segment = BTreeMap::new();
     let mut states = Vec::new();
     for (key, rows) in accumulator.slots() {
@@ -352,7 +353,7 @@ fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<
     let counted = plan.count(input, &progress)?;
     progress.finish();
     let mut effects: Vec<(usize, i64, f64)> = Vec::new();
-    for (window, (_, accumulator)) in windows.iter().zip(&counted.windows) {
+    for (window, Tally { accumulator, .. }) in windows.iter().zip(&counted.windows) {
         let Some(cut) = window.cut else { continue };
         let keys: Vec<SlotKey> = accumulator.slots().map(|(key, _)| key.clone()).collect();
         for (feature, own) in baseline.features().iter().enumerate() {

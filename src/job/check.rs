@@ -9,7 +9,7 @@ use super::baseline::{self, Loaded};
 use super::input::{Input, Preparation};
 use super::windows::{Bounds, Plan, needs_time};
 use super::{columns, compat, judge};
-use crate::config::{Config, rule_problem};
+use crate::config::{COMPAT_OF_ROWS, Config, rule_problem};
 use crate::exit::{Error, Result};
 use crate::progress::Progress;
 use crate::report::of_windows;
@@ -44,6 +44,9 @@ impl Check {
             return Err(Error::input(
                 "`compat` compares with the baseline's own rows, and the model's baseline moves: leave out `--compat`",
             ));
+        }
+        if !self.config.compat.is_empty() && self.config.windows.iter().any(|window| window.rows.is_some()) {
+            return Err(Error::input(COMPAT_OF_ROWS));
         }
         // Asked first: building a baseline may take minutes, and a refusal should not.
         let is_stored = !self.config.compat.is_empty() && baseline::is_stored(&self.baseline, remotes)?;

@@ -18,8 +18,10 @@ use driftlead_engine::window::{Grid, Pane, Preceding, Slot, WindowIndex};
 use driftlead_engine::{Kind, Metric};
 use rayon::prelude::*;
 
+use super::at::At;
 use super::reference::{Before, Reference};
 use super::segments::pairs_of;
+use super::tally::{Tally, Windowing};
 use super::windows::{Bounds, Counted};
 use crate::config::{Config, Window};
 use crate::exit::Result;
@@ -47,13 +49,25 @@ pub(super) fn judge(
 ) -> Result<Judged> {
     let baseline_id = baseline_id(config, baseline);
     let mut judged = Judged::default();
-    for (window, (grid, accumulator)) in config.windows.iter().zip(&counted.windows) {
+    for (window, Tally { kind, accumulator }) in config.windows.iter().zip(&counted.windows) {
         let forecast = forecast(config, baseline, window);
         let judge = Judge::new(config, baseline, &baseline_id, window, rules, forecast.as_ref());
-        let Some(grid) = grid else {
-            let counted = Counts { accumulator, first: None };
-            judged.windows.extend(judge.windows(counted, None, arrived(false), false));
-            continue;
+        let grid = match kind {
+            Windowing::Whole => {
+                let counted = Counts { accumulator, first: None };
+                judged.windows.extend(judge.windows(counted, At::Whole, arrived(false), false));
+                continue;
+            }
+            Windowing::Rows(run) => {
+                let counted = Counts { accumulator, first: Some(0) };
+                let windows = (0..run.windows(accumulator)).into_par_iter().map(|ordinal| {
+                    let at = At::Rows { ordinal, seen: run.seen(ordinal) };
+                    judge.windows(counted, at, arrived(run.is_partial(accumulator, ordinal)), false)
+                });
+                judged.windows.extend(windows.collect::<Vec<_>>().into_iter().flatten());
+                continue;
+            }
+            Windowing::Time(grid) => grid,
         };
         let panes: Vec<Pane> = {
             let mut panes: Vec<i64> = accumulator.slots().filter_map(|(key, _)| key.pane).collect();
@@ -77,7 +91,7 @@ pub(super) fn judge(
                             counted.oldest,
                             window.out_of_orderness.micros(),
                         );
-                    let at = Some((*grid, *index));
+                    let at = At::Time { grid: *grid, index: *index };
                     (judge.windows(counted_panes, at, arrived(partial), is_complete), None)
                 }
             })
@@ -167,27 +181,22 @@ impl<'a> Judge<'a> {
     }
 
     /// One window as `accumulator` has counted it, its whole first, then its segments: those of the baseline, and
-    /// those that its own rows have. Without `at`, all rows are one window. `is_complete` says that nothing is known to have kept rows of its time away: only then
+    /// those that its own rows have. `is_complete` says that nothing is known to have kept rows of its time away: only then
     /// their number is held against the baseline's.
     pub(crate) fn windows(
         &self,
         counts: Counts<'_>,
-        at: Option<(Grid, WindowIndex)>,
+        at: At,
         arrival: wire::Arrival,
         is_complete: bool,
     ) -> Vec<wire::Window> {
         let Counts { accumulator, first } = counts;
-        let span = at.map(|(grid, index)| grid.span(index));
-        let panes: Vec<Option<i64>> = match at {
-            Some((grid, index)) => {
-                let (first, last) = grid.panes_of_window(index).into_inner();
-                (first.0..=last.0).map(Some).collect()
-            }
-            None => vec![None],
-        };
-        let before = self.moving.zip(at).map(|(moving, (grid, index))| {
-            Before::find(moving, accumulator, first, index.0, grid.panes_per_window())
-        });
+        let (span, extent) = (at.span(), at.extent());
+        let panes = at.panes();
+        let before = self
+            .moving
+            .zip(at.run())
+            .map(|(moving, (last, per))| Before::find(moving, accumulator, first, last, per));
         let mut segments: Vec<Option<Arc<str>>> = vec![None];
         let mut seen: Vec<Arc<str>> = self.baseline.segments().keys().cloned().collect();
         for pane in &panes {
@@ -211,7 +220,7 @@ impl<'a> Judge<'a> {
                 }
                 None => Reference::Frozen { segment: segment.as_deref() },
             };
-            let (of_segment, hash) = self.measure(accumulator, &reference, &keys, span.is_none());
+            let (of_segment, hash) = self.measure(accumulator, &reference, &keys, extent.is_none());
             references.push(reference);
             entries.push(of_segment);
             states_hash.push(hash);
@@ -221,8 +230,11 @@ impl<'a> Judge<'a> {
             .iter()
             .zip(&rows)
             .map(|(segment, rows)| {
-                let whole = at.filter(|_| is_complete && segment.is_none());
-                self.volume(whole.map(|(_, index)| index), *rows)
+                let whole = match at {
+                    At::Time { index, .. } if is_complete && segment.is_none() => Some(index),
+                    _ => None,
+                };
+                self.volume(whole, *rows)
             })
             .collect();
         let mut inputs = Vec::new();
@@ -239,32 +251,28 @@ impl<'a> Judge<'a> {
         let judgement = judge_window(&self.policy, &inputs, &volume_inputs);
         let mut verdicts = judgement.features.iter();
         let mut windows = Vec::with_capacity(segments.len());
-        for (at, segment) in segments.iter().enumerate() {
-            let mut features: Vec<wire::Feature> = entries[at]
+        for (place, segment) in segments.iter().enumerate() {
+            let mut features: Vec<wire::Feature> = entries[place]
                 .iter()
                 .zip(verdicts.by_ref())
                 .map(|(entry, verdict)| self.feature(entry, verdict))
                 .collect();
             share_contributions(&mut features);
             let mut metrics = wire::Metrics::default();
-            let volume = &judgement.volumes[at];
-            let own = entries[at].len() * at..entries[at].len() * (at + 1);
+            let volume = &judgement.volumes[place];
+            let own = entries[place].len() * place..entries[place].len() * (place + 1);
             let mut parts: Vec<policy::Verdict> =
                 judgement.features[own].iter().map(|feature| feature.verdict).collect();
             if let Some(verdict) = volume {
                 metrics.0.insert(
                     Metric::RowCount,
-                    wire::Measure::judged(Metric::RowCount, &volumes[at], Some(verdict)),
+                    wire::Measure::judged(Metric::RowCount, &volumes[place], Some(verdict)),
                 );
                 // As many rows as ever do not vouch for values that nobody could look at.
                 if verdict.verdict >= policy::Verdict::Warn || parts.iter().any(|part| part.is_judged()) {
                     parts.push(verdict.verdict);
                 }
             }
-            let extent = match (span, &states_hash[at]) {
-                (Some(span), _) => Extent::Time { start: span.start, end: span.end },
-                (None, hash) => Extent::State(hash),
-            };
             windows.push(wire::Window {
                 id: id::verdict_id(
                     &self.config.model,
@@ -272,17 +280,18 @@ impl<'a> Judge<'a> {
                     self.baseline_id,
                     &self.window.name,
                     segment.as_deref(),
-                    extent,
+                    extent.unwrap_or(Extent::State(&states_hash[place])),
                 ),
                 name: self.window.name.clone(),
+                ordinal: at.ordinal(),
                 start: span.map(|span| Timestamp::from_micros(span.start)),
                 end: span.map(|span| Timestamp::from_micros(span.end)),
                 segment: segment.as_deref().and_then(pairs_of).map(wire::Segment),
-                rows: rows[at],
+                rows: rows[place],
                 reference: before.as_ref().map(|before| wire::Reference {
                     windows: u64::from(before.seen),
                     of: u64::from(before.wanted),
-                    rows: references[at].rows(accumulator),
+                    rows: references[place].rows(accumulator),
                 }),
                 arrival: Some(arrival),
                 verdict: policy::window_verdict(parts).into(),
@@ -298,8 +307,12 @@ impl<'a> Judge<'a> {
         match (self.forecast, whole) {
             (Some(forecast), Some(index)) => forecast.score(index, rows),
             _ => {
-                let reason =
-                    Some("such windows of the baseline were not counted, or rows of this one may be missing");
+                let reason = Some(match self.window.rows {
+                    Some(_) => "windows of so many rows are not held to how many they have",
+                    None => {
+                        "such windows of the baseline were not counted, or rows of this one may be missing"
+                    }
+                });
                 Score { n: rows, reason, ..Score::of(as_float(rows)) }
             }
         }

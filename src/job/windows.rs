@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use driftlead_engine::accumulate::{Accumulator, Column, Place, Placement, SlotKey, Slots, Split};
+use driftlead_engine::accumulate::{Column, Slots, Split};
 use driftlead_engine::baseline::Baseline;
-use driftlead_engine::window::Grid;
 
 use super::columns::lacking;
 use super::input::Input;
+use super::ordinals::Ordinals;
 use super::prune::{Pruned, prune};
 use super::read::{Piece, Reading};
 use super::segments::{SegmentRows, Segments};
+use super::tally::Tally;
 use super::time::event_times;
 use crate::config::{Config, Window};
 use crate::exit::{Error, Result};
@@ -36,21 +37,27 @@ impl Bounds {
     }
 }
 
-/// Whether rows have to know their event time: for windows, or for bounds.
+/// Whether rows have to know their event time: for windows, or for bounds. Windows of rows tell theirs where the model names
+/// its column, and then a row without one counts in none of them.
 pub(super) fn needs_time(config: &Config, bounds: Bounds) -> bool {
-    config.windows.iter().any(|window| window.cut.is_some()) || !bounds.is_open()
+    let wants = |window: &Window| window.cut.is_some() || (window.rows.is_some() && config.time.is_some());
+    config.windows.iter().any(wants) || !bounds.is_open()
 }
 
 /// The states of all windows of a model over some rows.
 #[derive(Debug)]
 pub(super) struct Counted {
-    /// One accumulator for each window of the model file, with its grid.
-    pub(super) windows: Vec<(Option<Grid>, Accumulator)>,
+    /// What was counted for each window of the model file.
+    pub(super) windows: Vec<Tally>,
     pub(super) input: wire::Input,
     /// The newest event time admitted.
     pub(super) newest: Option<i64>,
     /// The oldest.
     pub(super) oldest: Option<i64>,
+    /// Rows that belong to windows.
+    placed: u64,
+    /// The place among all rows of the next that a thread reads.
+    next: u64,
 }
 
 /// What decides where a row belongs.
@@ -74,6 +81,13 @@ impl<'a> Plan<'a> {
             return Err(Error::input(
                 "`--since` and `--until` need an event time: name its column with `time:` in a model file",
             ));
+        }
+        if let Some(window) = config.windows.iter().find(|own| own.rows.is_some() && !bounds.is_open()) {
+            return Err(Error::input(format!(
+                "window `{}` is of rows, which are numbered from the first on: `--since` and `--until` would number others; \
+                 leave them out, or cut event time with such as `length: 1h`",
+                window.name
+            )));
         }
         Ok(Self { baseline, windows: &config.windows, time, segments, bounds })
     }
@@ -105,6 +119,10 @@ impl<'a> Plan<'a> {
             .into_iter()
             .map(|name| Ok((name, extra(name, "`segments`")?)))
             .collect::<Result<BTreeMap<&str, usize>>>()?;
+        let ordinals = match self.windows.iter().any(|window| window.rows.is_some()) {
+            true => Some(Ordinals::of(input, time.map(|(place, name)| (columns[place], name)))?),
+            false => None,
+        };
         let together = time.is_some() || !splits.is_empty();
         let pruned = match time {
             Some((_, name)) => prune(input, name, self.bounds)?,
@@ -137,6 +155,9 @@ impl<'a> Plan<'a> {
                 counted.input.excluded_rows += piece.rows.excluded;
                 counted.input.bad_records += piece.bad_records;
             }
+            if piece.first_row == 0 {
+                counted.next = ordinals.as_ref().map_or(0, |own| own.before(piece.part.index));
+            }
             self.add(counted, &features, &rows, piece.counts_rows);
             Ok(())
         };
@@ -144,25 +165,18 @@ impl<'a> Plan<'a> {
         counted.input.rows += pruned.outside_rows + pruned.untimed_rows;
         counted.input.outside_rows += pruned.outside_rows;
         counted.input.untimed_rows += pruned.untimed_rows;
+        if let Some(ordinals) = ordinals {
+            ordinals.ensure(counted.placed)?;
+        }
         self.fail_missing(input, &mut counted);
         Ok(counted)
     }
 
     fn empty(&self) -> Counted {
-        let windows = self
-            .windows
-            .iter()
-            .map(|window| {
-                let grid = window.cut.and_then(|cut| cut.grid().ok());
-                let mut accumulator = self.baseline.accumulator();
-                if grid.is_none() {
-                    // A batch without windows has its one window even without rows.
-                    accumulator.slot(&SlotKey::default());
-                }
-                (grid, accumulator)
-            })
-            .collect();
-        Counted { windows, input: wire::Input::default(), newest: None, oldest: None }
+        let windows =
+            self.windows.iter().map(|window| Tally::new(window, self.baseline.accumulator())).collect();
+        let input = wire::Input::default();
+        Counted { windows, input, newest: None, oldest: None, placed: 0, next: 0 }
     }
 
     fn add(&self, counted: &mut Counted, features: &[(usize, Column<'_>)], rows: &Placed, counts_rows: bool) {
@@ -193,8 +207,14 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|split| Split { segments: &split.segments, rows: &split.rows })
             .collect();
-        for (grid, accumulator) in &mut counted.windows {
-            let groupings = placement(*grid, admitted.as_deref(), rows.n_rows).group(accumulator, &splits);
+        let before = counted.next;
+        let belong = admitted.as_ref().map_or(rows.n_rows, |times| times.iter().flatten().count()) as u64;
+        counted.next += belong;
+        counted.placed += if counts_rows { belong } else { 0 };
+        for tally in &mut counted.windows {
+            let placement = tally.place(admitted.as_deref(), rows.n_rows, before);
+            let accumulator = &mut tally.accumulator;
+            let groupings = placement.group(accumulator, &splits);
             let slots: Vec<Slots<'_>> = groupings.iter().map(|grouping| grouping.as_slots()).collect();
             if counts_rows {
                 accumulator.add_rows(rows.n_rows as u64, &slots);
@@ -210,8 +230,8 @@ impl<'a> Plan<'a> {
         for (feature, own) in self.baseline.features().iter().enumerate() {
             if input.schema().index_of(own.name()).is_err() {
                 let message = lacking(input.schema(), own.name(), "the baseline");
-                for (_, accumulator) in &mut counted.windows {
-                    accumulator.fail(feature, message.clone());
+                for tally in &mut counted.windows {
+                    tally.accumulator.fail(feature, message.clone());
                 }
             }
         }
@@ -220,9 +240,10 @@ impl<'a> Plan<'a> {
 
 impl Counted {
     fn merge(&mut self, other: &Self) -> Result<()> {
-        for ((_, own), (_, other)) in self.windows.iter_mut().zip(&other.windows) {
-            own.merge(other).map_err(|error| Error::run(error.to_string()))?;
+        for (own, other) in self.windows.iter_mut().zip(&other.windows) {
+            own.merge(other)?;
         }
+        self.placed += other.placed;
         self.input.rows += other.input.rows;
         self.input.excluded_rows += other.input.excluded_rows;
         self.input.outside_rows += other.input.outside_rows;
@@ -240,22 +261,4 @@ struct Placed {
     times: Option<Vec<Option<i64>>>,
     /// For each split, each row's segment.
     segments: Vec<SegmentRows>,
-}
-
-/// The pane of each row; rows without a time, or outside the bounds, belong nowhere.
-fn placement(grid: Option<Grid>, times: Option<&[Option<i64>]>, n_rows: usize) -> Placement {
-    let mut placement = Placement::default();
-    match times {
-        None => placement.push(Place::Pane(None), n_rows),
-        Some(times) => {
-            for time in times {
-                let place = match time {
-                    Some(time) => Place::Pane(grid.map(|grid| grid.pane_of(*time).0)),
-                    None => Place::Nowhere,
-                };
-                placement.push(place, 1);
-            }
-        }
-    }
-    placement
 }

@@ -104,12 +104,18 @@ fn worst(report: &Report) -> Option<String> {
 
 /// Which window it is, for a person: time and segment; `None` if there is but one and it is the whole.
 pub(super) fn place(window: &Window) -> Option<String> {
-    let time = window.start.map(|start| start.short());
+    let number = window.ordinal.map(number_of);
+    let time = number.or_else(|| window.start.map(|start| start.short()));
     let segment = window.segment.as_ref().map(|segment| clean(&segment.to_string()));
     match (time, segment) {
         (None, None) => None,
         (time, segment) => Some([time, segment].into_iter().flatten().collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// What a window of rows is called: its number as the report has it.
+pub(super) fn number_of(ordinal: u64) -> String {
+    format!("window {ordinal}")
 }
 
 /// The features in the order in which a person should look at them: by severity, then by how much they moved.

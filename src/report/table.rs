@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::compat;
 use super::format::{NONE, clean, count, fit, plural, probability, share, value};
-use super::summary::{compared_with, place, ranked, sentence, significance, what_moved};
+use super::summary::{compared_with, number_of, place, ranked, sentence, significance, what_moved};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
 
@@ -123,7 +123,9 @@ fn draw_windows(out: &mut String, windows: &[Window], pen: Pen) {
             let (own, after) = rest.split_at(quiet);
             let span = match (first.start, own[quiet - 1].end) {
                 (Some(start), Some(end)) => format!(", {} to {}", start.short(), end.short()),
-                _ => String::new(),
+                _ => first
+                    .ordinal
+                    .map_or_else(String::new, |ordinal| format!(", from {} on", number_of(ordinal))),
             };
             let thin = own.iter().filter(|window| is_thin(window)).count();
             let ok = pen.verdict(Verdict::Ok, "ok");
@@ -180,9 +182,10 @@ pub(super) fn is_thin(window: &Window) -> bool {
 }
 
 fn draw_window(out: &mut String, window: &Window, is_single: bool, pen: Pen) {
+    let number = window.ordinal.map_or_else(String::new, |ordinal| format!("  {}", number_of(ordinal)));
     let time = match (window.start, window.end) {
-        (Some(start), Some(end)) => format!("  {} to {}", start.short(), end.short()),
-        _ => String::new(),
+        (Some(start), Some(end)) => format!("{number}  {} to {}", start.short(), end.short()),
+        _ => number,
     };
     let segment =
         window.segment.as_ref().map_or_else(String::new, |s| format!("  {}", clean(&s.to_string())));

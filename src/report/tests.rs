@@ -84,6 +84,7 @@ fn window(start: Option<i64>, segment: Option<Segment>, features: Vec<Feature>) 
     Window {
         id: "0123456789abcdef0123456789abcdef".to_owned(),
         name: "default".to_owned(),
+        ordinal: None,
         start: start.map(Timestamp::from_micros),
         end: start.map(|start| Timestamp::from_micros(start + DAY)),
         segment,

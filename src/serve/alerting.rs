@@ -41,11 +41,18 @@ pub(super) fn observe<T>(
     })
 }
 
-/// The message of a change. `window` is the window that brought it, where it is at hand.
-pub(super) fn message(model: Model, name: &str, change: &Change, window: Option<&Window>, now: i64) -> Alert {
+/// The message of a change, of a model whose rows have event times or not. `window` is the window that brought it, where
+/// it is at hand.
+pub(super) fn message(
+    (model, is_timed): (Model, bool),
+    name: &str,
+    change: &Change,
+    window: Option<&Window>,
+    now: i64,
+) -> Alert {
     let period = |span: Span| Period {
-        start: Timestamp::from_micros(span.start),
-        end: Timestamp::from_micros(span.end),
+        start: is_timed.then(|| Timestamp::from_micros(span.start)),
+        end: is_timed.then(|| Timestamp::from_micros(span.end)),
     };
     Alert {
         id: change.alert_id.clone(),

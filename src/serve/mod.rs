@@ -20,6 +20,7 @@ mod engine;
 mod event;
 pub mod fault;
 mod files;
+mod flow;
 pub mod health;
 mod identity;
 mod ingest;
@@ -190,7 +191,7 @@ impl Service {
         for (model, source) in &models {
             readers_of.entry(source.clone()).or_default().insert(model.config.model.clone());
         }
-        let mut placed: BTreeMap<usize, (usize, Vec<usize>, usize)> = BTreeMap::new();
+        let mut placed: BTreeMap<usize, (usize, Vec<usize>, Option<usize>)> = BTreeMap::new();
         let mut sent: BTreeMap<usize, Vec<(String, Fields)>> = BTreeMap::new();
         for (at, source, reading) in &starts {
             for (model, (own, name)) in models.iter().enumerate() {
@@ -415,9 +416,11 @@ impl Fields {
         let mut fields = Self { fields: Vec::new(), wanted: Vec::new(), times: Vec::new() };
         let mut taken = BTreeSet::new();
         for model in models {
-            let future = model.config.windows.iter().map(|window| window.future.micros()).min().unwrap_or(0);
+            // Windows of rows do not ask when a row is from, so none is too far ahead for them.
+            let waits = model.config.windows.iter().filter(|window| window.cut.is_some());
+            let future = waits.map(|window| window.future.micros()).min().unwrap_or(i64::MAX);
             for (at, own) in model.wanted.iter().enumerate() {
-                let is_time = at + 1 == model.wanted.len();
+                let is_time = model.config.time.is_some() && at + 1 == model.wanted.len();
                 let key = (own.name.clone(), own.data_type.clone());
                 let column = match fields.wanted.iter().position(|wanted| *wanted == key) {
                     Some(column) => column,
@@ -443,8 +446,8 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The places of a model's columns, and that of its event time among the times.
-    fn find(&self, model: &Model) -> Result<(Vec<usize>, usize)> {
+    /// The places of a model's columns, and that of its event time among the times, if it names one.
+    fn find(&self, model: &Model) -> Result<(Vec<usize>, Option<usize>)> {
         let missing = || Error::run("a model's columns are not among its source's");
         let places = model
             .wanted
@@ -454,8 +457,11 @@ impl Fields {
                 self.wanted.iter().position(|(name, data_type)| (name, data_type) == key).ok_or_else(missing)
             })
             .collect::<Result<Vec<usize>>>()?;
+        if model.config.time.is_none() {
+            return Ok((places, None));
+        }
         let time = places.last().and_then(|last| self.times.iter().position(|time| time.column == *last));
-        Ok((places, time.ok_or_else(missing)?))
+        Ok((places, Some(time.ok_or_else(missing)?)))
     }
 }
 
@@ -492,6 +498,10 @@ fn open_watches(
     let mut watches = Vec::new();
     for (at, window) in model.config.windows.iter().enumerate() {
         let key = Watch::key(model, window)?;
+        let first = {
+            let reader = store.reader().map_err(|error| from_store(&error))?;
+            flow::first_of_new(&reader, model, window)?
+        };
         let id = store.series(&key);
         let stored = loaded.series.iter().find(|series| series.id == id).map(|series| Stored {
             head: series.head.clone(),
@@ -499,7 +509,7 @@ fn open_watches(
             slots: loaded.slots.iter().filter(|slot| slot.key.series == id).cloned().collect(),
         });
         stale.retain(|series| series.id != id);
-        watches.push(Watch::open(model, at, id, stored, seen)?);
+        watches.push(Watch::open(model, at, id, stored, (seen, first))?);
     }
     Ok(watches)
 }

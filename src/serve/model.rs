@@ -39,7 +39,7 @@ pub(super) struct Model {
     pub(super) baseline_id: String,
     pub(super) rules: RuleSet,
     pub(super) segments: Segments,
-    /// The columns wanted from the source; the event time is the last.
+    /// The columns wanted from the source; the event time, if the model names one, is the last.
     pub(super) wanted: Vec<Wanted>,
     prepare: Option<Prepare>,
     /// For each feature its place among the prepared columns.
@@ -50,7 +50,7 @@ pub(super) struct Model {
 pub(super) struct Rows {
     /// Every column by name, in the order of `schema`.
     decoded: DecodedBatch,
-    /// The event time of each row.
+    /// The event time of each row, `None` where it was set aside; any where the model names no `time`.
     pub(super) times: Vec<Option<i64>>,
     /// The segments of each split.
     pub(super) segments: Vec<SegmentRows>,
@@ -71,12 +71,9 @@ impl Model {
             .map_err(|error| Error::input(format!("cannot read `{}`", file.display())).because(error))?;
         let config = Config::parse(file, &text)?;
         let at = |message: String| Error::input(format!("`{}`: {message}", file.display()));
-        let Some(time) = config.time.clone() else {
-            return Err(at("`serve` cuts event time: name its column with `time:`".to_owned()));
-        };
-        if let Some(window) = config.windows.iter().find(|window| window.cut.is_none()) {
+        if let Some(window) = config.windows.iter().find(|window| !window.is_cut()) {
             return Err(at(format!(
-                "window `{}` has no `length`: a stream has no end to wait for",
+                "window `{}` has neither `length` nor `rows`: a stream has no end to wait for",
                 window.name
             )));
         }
@@ -96,7 +93,7 @@ impl Model {
             Error::input(config.origin.at(problem.place, &problem.message))
         })?;
         let known = known_columns(&config, &baseline, &paths, remotes)?;
-        let wanted = wanted(&config, &baseline, &segments, &known, &time)?;
+        let wanted = wanted(&config, &baseline, &segments, &known)?;
         let schema = Schema::new(
             wanted.iter().map(|own| Field::new(&own.name, own.data_type.clone(), true)).collect::<Vec<_>>(),
         );
@@ -125,9 +122,11 @@ impl Model {
     }
 
     /// The rows of a chunk that meet the model's condition. `places` finds each wanted column among the chunk's, `time`
-    /// is the model's place among the chunk's times.
-    pub(super) fn rows(&self, chunk: &Chunk, places: &[usize], time: usize) -> Result<Rows> {
+    /// is the model's place among the chunk's times, if it has one.
+    pub(super) fn rows(&self, chunk: &Chunk, places: &[usize], time: Option<usize>) -> Result<Rows> {
         let n_rows = chunk.decoded.batch.num_rows();
+        let untimed = || vec![Some(0); n_rows];
+        let times = time.map_or_else(untimed, |time| chunk.times[time].clone());
         let columns: Vec<ArrayRef> =
             places.iter().map(|place| chunk.decoded.batch.column(*place).clone()).collect();
         let type_errors = places.iter().map(|place| chunk.decoded.type_errors[*place].clone()).collect();
@@ -135,9 +134,9 @@ impl Model {
             None => {
                 let batch = batch(self.names(), columns, n_rows)?;
                 let bad_records = chunk.decoded.bad_records.clone();
-                (DecodedBatch { batch, type_errors, bad_records }, chunk.times[time].clone(), 0)
+                (DecodedBatch { batch, type_errors, bad_records }, times, 0)
             }
-            Some(prepare) => self.prepared(prepare, columns, type_errors, &chunk.times[time])?,
+            Some(prepare) => self.prepared(prepare, columns, type_errors, &times)?,
         };
         let segments = self
             .segments
@@ -255,14 +254,10 @@ fn known_columns(
     Ok(Schema::new(fields))
 }
 
-/// What the source must decode: features, columns of expressions and of segments, and the event time last.
-fn wanted(
-    config: &Config,
-    baseline: &Baseline,
-    segments: &Segments,
-    known: &Schema,
-    time: &str,
-) -> Result<Vec<Wanted>> {
+/// What the source must decode: features, columns of expressions and of segments, and the event time last, if there is
+/// one.
+fn wanted(config: &Config, baseline: &Baseline, segments: &Segments, known: &Schema) -> Result<Vec<Wanted>> {
+    let time = config.time.as_deref();
     let is_derived = |name: &str| config.derive.iter().any(|(own, _)| own == name);
     let mut names: BTreeSet<String> = BTreeSet::new();
     names.extend(baseline.features().iter().map(|own| own.name().to_owned()));
@@ -270,7 +265,7 @@ fn wanted(
     if let Some(prepare) = compile(config, known)? {
         names.extend(prepare.input_columns().iter().cloned());
     }
-    names.retain(|name| !is_derived(name) && name != time);
+    names.retain(|name| !is_derived(name) && Some(name.as_str()) != time);
     let mut wanted = Vec::with_capacity(names.len() + 1);
     for name in names {
         let Ok(field) = known.field_with_name(&name) else {
@@ -283,7 +278,7 @@ fn wanted(
         wanted.push(Wanted { name, data_type });
     }
     let data_type = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    wanted.push(Wanted { name: time.to_owned(), data_type });
+    wanted.extend(time.map(|time| Wanted { name: time.to_owned(), data_type }));
     Ok(wanted)
 }
 

@@ -6,28 +6,25 @@ use driftlead_connectors::store;
 use driftlead_engine::alert::{self, Change, Track};
 use driftlead_engine::baseline::{Baseline, Forecast};
 use driftlead_engine::policy::RuleSet;
-use driftlead_engine::stream::{Added, Closing, PartitionId, Phase, Rows as SeriesRows, Series, Timing};
-use driftlead_engine::window::{Grid, Pane, Span, WindowIndex};
+use driftlead_engine::stream::{Added, PartitionId, Rows as SeriesRows};
+use driftlead_engine::window::{Pane, Span, WindowIndex};
 
 use super::alerting;
+use super::flow::{Begin, Flow, Step};
 use super::model::Model;
 use crate::config::{Config, Window};
-use crate::exit::{Error, Result};
+use crate::exit::Result;
 use crate::job::judge::{Counts, Judge, forecast, gap};
 use crate::job::seen::kept_window;
 use crate::report::wire;
-
-/// A window that took rows after it closed is corrected at most this often, in microseconds (SEMANTICS S15).
-const DEBOUNCE: i64 = 10_000_000;
 
 /// A window name of a model, over time.
 pub(super) struct Watch {
     /// Its place among the model's windows.
     pub(super) window: usize,
     pub(super) id: store::SeriesId,
-    pub(super) series: Series,
+    pub(super) flow: Flow,
     pub(super) track: Track,
-    pub(super) grid: Grid,
     /// How many rows such windows have, as the baseline says: it does not change while the series lasts.
     forecast: Option<Forecast>,
     /// Whether the store did not have it when the service started.
@@ -74,30 +71,27 @@ impl<'a> Bench<'a> {
 impl Watch {
     /// The key under which the store knows the series.
     pub(super) fn key(model: &Model, window: &Window) -> Result<store::SeriesKey> {
-        let grid = grid(window)?;
         Ok(store::SeriesKey {
             model: model.config.model.clone(),
             version: model.config.version.clone(),
             baseline: model.baseline_id.clone(),
             name: window.name.clone(),
-            grid: format!("{}us every {}us from {}us", grid.length_us(), grid.every_us(), offset(window)),
+            grid: Flow::key(&model.config, window)?,
         })
     }
 
     /// A series as the store has it, or a new one. `seen` is the newest event time of what the source gave before a new
-    /// one: it begins at the next border between panes (decision 0033).
+    /// one: it begins at the next border between panes (decision 0033); `first` is the number of a new one's first window
+    /// of rows.
     pub(super) fn open(
         model: &Model,
         window: usize,
         id: store::SeriesId,
         stored: Option<Stored>,
-        seen: Option<i64>,
+        (seen, first): (Option<i64>, u64),
     ) -> Result<Self> {
         let own = &model.config.windows[window];
-        let grid = grid(own)?;
-        let timing = timing(&model.config, own, grid);
-        let cells = model.baseline.features().iter().map(|feature| feature.cells().clone()).collect();
-        let policy = policy(&model.config, own, grid);
+        let policy = policy(&model.config, own);
         let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
         let is_kept = kept_window(&model.config) == Some(window);
         let (name, version) = (&model.config.model, &model.config.version);
@@ -106,48 +100,34 @@ impl Watch {
                 Some(bytes) => Track::decode(bytes, policy)?,
                 None => Track::new(name, version, &own.name, policy)?,
             };
-        let series = match stored.filter(|stored| !stored.head.is_empty()) {
-            Some(Stored { head, slots, .. }) => {
-                let slots = slots.into_iter().map(|slot| {
-                    let segment = slot.key.segment.as_deref().map(Into::into);
-                    let key = driftlead_engine::accumulate::SlotKey { pane: Some(slot.key.pane), segment };
-                    (key, slot.state)
-                });
-                Series::restore(timing, cells, &head, slots)?
-            }
-            None => {
-                let mut series = Series::new(timing, cells);
-                if let Some(seen) = seen {
-                    series.begin_after(seen);
-                }
-                series
-            }
-        };
+        let stored = stored.filter(|stored| !stored.head.is_empty()).map(|Stored { head, slots, .. }| {
+            let slots = slots.into_iter().map(|slot| {
+                let segment = slot.key.segment.as_deref().map(Into::into);
+                let key = driftlead_engine::accumulate::SlotKey { pane: Some(slot.key.pane), segment };
+                (key, slot.state)
+            });
+            (head, slots)
+        });
+        let flow = Flow::open(&Begin { model, window: own, seen, first }, stored)?;
         let forecast = forecast(&model.config, &model.baseline, own);
-        Ok(Self {
-            window,
-            id,
-            series,
-            track,
-            grid,
-            forecast,
-            is_new,
-            is_kept,
-            is_over: false,
-            idle: BTreeSet::new(),
-        })
+        let (is_over, idle) = (false, BTreeSet::new());
+        Ok(Self { window, id, flow, track, forecast, is_new, is_kept, is_over, idle })
     }
 
     /// Counts rows.
-    pub(super) fn add(&mut self, partition: PartitionId, rows: &SeriesRows<'_>) -> Added {
+    ///
+    /// # Errors
+    ///
+    /// If windows are of rows, and of another partition's.
+    pub(super) fn add(&mut self, partition: PartitionId, rows: &SeriesRows<'_>) -> Result<Added> {
         self.idle.remove(&partition);
-        self.series.add(partition, rows)
+        self.flow.add(partition, rows)
     }
 
     /// The input is over.
     pub(super) fn end(&mut self) {
         self.is_over = true;
-        self.series.end();
+        self.flow.end();
     }
 
     /// Judges everything that closes now.
@@ -155,24 +135,22 @@ impl Watch {
         let mut closed = Closed::default();
         let own = &bench.config.windows[self.window];
         let mut judge = None;
-        while let Some(closing) = self.series.poll(now) {
-            let (index, span, arrival) = match closing {
-                Closing::Gap { first, last } => {
-                    closed.gaps.push(gap(&own.name, self.grid, first, last));
+        while let Some(step) = self.flow.poll(own, self.is_over, now) {
+            let (at, index, span, arrival, is_complete) = match step {
+                Step::Gap { grid, first, last } => {
+                    closed.gaps.push(gap(&own.name, grid, first, last));
                     continue;
                 }
-                Closing::Window { index, span, phase, revision, late_rows, late_after_final, .. } => {
-                    (index, span, self.arrival(own, span, phase, revision, late_rows + late_after_final))
+                Step::Window { at, index, span, arrival, is_complete } => {
+                    (at, index, span, arrival, is_complete)
                 }
             };
             let judge = judge.get_or_insert_with(|| {
                 let Bench { config, baseline, baseline_id, rules } = *bench;
                 Judge::new(config, baseline, baseline_id, own, rules, self.forecast.as_ref())
             });
-            let is_complete = !arrival.partial
-                && !span.may_lack_its_beginning(None, self.series.oldest(), own.out_of_orderness.micros());
-            let counts = Counts { accumulator: self.series.accumulator(), first: self.series.first_pane() };
-            let windows = judge.windows(counts, Some((self.grid, index)), arrival, is_complete);
+            let counts = Counts { accumulator: self.flow.accumulator(), first: self.flow.first_pane() };
+            let windows = judge.windows(counts, at, arrival, is_complete);
             follow(&mut self.track, &mut closed, windows, (index, span));
         }
         closed
@@ -181,23 +159,27 @@ impl Watch {
     /// Takes new waiting times and another alert policy on the same windows.
     pub(super) fn retime(&mut self, model: &Model) -> Result<()> {
         let own = &model.config.windows[self.window];
-        self.series.retime(timing(&model.config, own, self.grid))?;
-        self.track.set_policy(policy(&model.config, own, self.grid))?;
+        self.flow.retime(&model.config, own)?;
+        self.track.set_policy(policy(&model.config, own))?;
         Ok(())
     }
 
     /// Says that a partition is idle; answers whether that was news.
     pub(super) fn set_idle(&mut self, partition: PartitionId) -> bool {
-        self.idle.insert(partition) && {
-            self.series.set_idle(partition, true);
+        self.flow.knows_idle() && self.idle.insert(partition) && {
+            self.flow.set_idle(partition);
             true
         }
     }
 
     /// Makes a partition known, and hold the watermark until it is idle again.
-    pub(super) fn wake(&mut self, partition: PartitionId) {
+    ///
+    /// # Errors
+    ///
+    /// If windows are of rows, and of another partition's.
+    pub(super) fn wake(&mut self, partition: PartitionId) -> Result<()> {
         self.idle.remove(&partition);
-        self.series.set_idle(partition, false);
+        self.flow.assign(partition)
     }
 
     /// What changed since the last commit, as rows for the store.
@@ -208,26 +190,28 @@ impl Watch {
             segment: key.segment.as_deref().map(str::to_owned),
             shard: 0,
         };
-        if self.is_kept {
-            for (key, state) in self.series.release_with_states() {
-                let key = slot(&key, self.id);
-                let span = self.grid.pane_span(Pane(key.pane));
-                commit.forgotten_slots.push(key.clone());
-                // Of a pane that began before the series it saw a part.
-                if self.series.begins().is_none_or(|begins| begins <= span.start) {
-                    commit.kept.push(store::Kept { key, start: span.start, end: span.end, state });
+        match &mut self.flow {
+            Flow::Time { series, grid } if self.is_kept => {
+                for (key, state) in series.release_with_states() {
+                    let key = slot(&key, self.id);
+                    let span = grid.pane_span(Pane(key.pane));
+                    commit.forgotten_slots.push(key.clone());
+                    // Of a pane that began before the series it saw a part.
+                    if series.begins().is_none_or(|begins| begins <= span.start) {
+                        commit.kept.push(store::Kept { key, start: span.start, end: span.end, state });
+                    }
                 }
             }
-        } else {
-            let released = self.series.release();
-            commit.forgotten_slots.extend(released.iter().map(|key| slot(key, self.id)));
+            flow => {
+                let released = flow.release();
+                commit.forgotten_slots.extend(released.iter().map(|key| slot(key, self.id)));
+            }
         }
-        commit.slots.extend(
-            self.series.dirty_slots().map(|(key, state)| store::Slot { key: slot(&key, self.id), state }),
-        );
+        let dirty = self.flow.dirty_slots().into_iter();
+        commit.slots.extend(dirty.map(|(key, state)| store::Slot { key: slot(&key, self.id), state }));
         // A series whose input is over has said all that it ever will; whatever is read next begins another one, under
         // the same alerts.
-        let head = if self.is_over { Vec::new() } else { self.series.head() };
+        let head = if self.is_over { Vec::new() } else { self.flow.head() };
         commit.heads.push((self.id, head));
         commit.tracks.push((self.id, self.track.encode()));
     }
@@ -235,23 +219,9 @@ impl Watch {
     /// The changes with which the alerts of a stored track end, because another version took the model's place. Its
     /// policy does not matter any more.
     pub(super) fn superseded(track: &[u8]) -> Result<Vec<Change>> {
-        let any = alert::Policy { needed: 1, last: 1, resolve_after: 1, cooldown: 0, stride: 1 };
+        let any =
+            alert::Policy { needed: 1, last: 1, resolve_after: 1, cooldown: 0, stride: 1, is_even: true };
         Ok(Track::decode(track, any)?.supersede())
-    }
-
-    fn arrival(
-        &self,
-        own: &Window,
-        span: Span,
-        phase: Phase,
-        revision: u32,
-        late_rows: u64,
-    ) -> wire::Arrival {
-        let is_cut = self.series.begins().is_some_and(|begins| span.start < begins);
-        let partial = is_cut
-            || self.is_over
-                && span.is_partial(None, None, self.series.newest(), own.out_of_orderness.micros());
-        wire::Arrival { late_rows, revision: u64::from(revision), is_final: phase == Phase::Final, partial }
     }
 }
 
@@ -276,34 +246,14 @@ pub(super) struct Stored {
     pub(super) slots: Vec<store::Slot>,
 }
 
-fn grid(window: &Window) -> Result<Grid> {
-    let Some(cut) = window.cut else {
-        return Err(Error::input(format!("window `{}` has no `length`", window.name)));
-    };
-    Ok(cut.grid()?)
-}
-
-fn offset(window: &Window) -> i64 {
-    window.cut.map_or(0, |cut| cut.offset.micros())
-}
-
-fn timing(config: &Config, window: &Window, grid: Grid) -> Timing {
-    Timing {
-        grid,
-        out_of_orderness: window.out_of_orderness.micros(),
-        lateness: window.lateness.micros(),
-        debounce: DEBOUNCE,
-        keep: config.moving().map_or(0, |moving| moving.n_panes(grid.panes_per_window())),
-    }
-}
-
-fn policy(config: &Config, window: &Window, grid: Grid) -> alert::Policy {
+fn policy(config: &Config, window: &Window) -> alert::Policy {
     let quorum = config.alert.quorum(window);
     alert::Policy {
         needed: quorum.needed,
         last: quorum.last,
         resolve_after: u32::try_from(config.alert.resolve_after(window)).unwrap_or(u32::MAX),
         cooldown: config.alert.cooldown.micros(),
-        stride: grid.panes_per_window(),
+        stride: window.panes(),
+        is_even: window.rows.is_none(),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::wire::{Cell, Model, Segment, Window, instant};
+use crate::report::wire::{Cell, Model, Segment, Window, instant, moment};
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
@@ -110,15 +110,15 @@ impl Status {
     }
 }
 
-/// A stretch of event time.
+/// A stretch of event time; nothing where rows have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
     /// Its first moment.
-    #[serde(with = "instant")]
-    pub start: Timestamp,
-    /// The first moment after it.
-    #[serde(with = "instant")]
-    pub end: Timestamp,
+    #[serde(with = "moment")]
+    pub start: Option<Timestamp>,
+    /// The first moment after it; of a window of rows the last that it saw.
+    #[serde(with = "moment")]
+    pub end: Option<Timestamp>,
 }
 
 /// A window, by id and time.

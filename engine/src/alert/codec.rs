@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::course::{Course, Name};
-use super::history::{Drift, History, Mood, Saying};
+use super::history::{Drift, History, Mood, Saying, Settled};
 use super::run::{Run, Sum, Told, Witness};
 use super::{Policy, Severity, Track};
 use crate::codec::bytes::{Reader, Writer, damaged};
@@ -92,10 +92,16 @@ impl Track {
 fn write_course(writer: &mut Writer, course: &Course, settled: Option<i64>) {
     let windows = course.history.settled();
     writer.count(windows.len() as u64);
-    for (index, mood) in windows {
+    for (index, own) in windows {
         // Settled windows are not newer than the newest.
         writer.count(settled.unwrap_or(index).abs_diff(index));
-        writer.byte(mood_byte(mood));
+        match own.span {
+            None => writer.byte(mood_byte(own.mood)),
+            Some(span) => {
+                writer.byte(DRIFT_AT);
+                write_span(writer, span);
+            }
+        }
     }
     let windows = course.history.pending();
     writer.count(windows.len() as u64);
@@ -120,13 +126,13 @@ fn write_course(writer: &mut Writer, course: &Course, settled: Option<i64>) {
 }
 
 fn read_course(reader: &mut Reader<'_>, policy: &Policy, settled: Option<i64>) -> Result<Course> {
-    let mut old: BTreeMap<i64, Mood> = BTreeMap::new();
+    let mut old: BTreeMap<i64, Settled> = BTreeMap::new();
     for _ in 0..reader.length(2)? {
         let back = reader.count()?;
         let index = settled.and_then(|settled| settled.checked_sub_unsigned(back));
         let index = index.filter(|index| old.last_key_value().is_none_or(|(before, _)| before < index));
         let index = index.ok_or_else(|| damaged("settled windows are not in their order".to_owned()))?;
-        old.insert(index, read_mood(reader)?);
+        old.insert(index, read_settled(reader)?);
     }
     let mut pending: BTreeMap<i64, Saying> = BTreeMap::new();
     for _ in 0..reader.length(9)? {
@@ -279,8 +285,22 @@ fn mood_byte(mood: Mood) -> u8 {
     }
 }
 
-fn read_mood(reader: &mut Reader<'_>) -> Result<Mood> {
+/// A settled window that drifts, with its time.
+const DRIFT_AT: u8 = 3;
+
+fn read_settled(reader: &mut Reader<'_>) -> Result<Settled> {
     match reader.byte()? {
+        DRIFT_AT => Ok(Settled { mood: Mood::Drift, span: Some(read_span(reader)?) }),
+        other => Ok(Settled { mood: mood_of(other)?, span: None }),
+    }
+}
+
+fn read_mood(reader: &mut Reader<'_>) -> Result<Mood> {
+    mood_of(reader.byte()?)
+}
+
+fn mood_of(byte: u8) -> Result<Mood> {
+    match byte {
         0 => Ok(Mood::Calm),
         1 => Ok(Mood::Warn),
         2 => Ok(Mood::Drift),

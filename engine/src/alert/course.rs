@@ -57,7 +57,9 @@ impl Course {
         saying: Option<Saying>,
     ) -> Option<(Run, Reason)> {
         self.history.say(policy, at.index, saying);
-        let not_before = self.ended.map_or(i64::MIN, |ended| ended.saturating_add(policy.cooldown));
+        // Without a cooldown no time has to pass: windows of rows need not follow each other in event time.
+        let ended = self.ended.filter(|_| policy.cooldown > 0);
+        let not_before = ended.map_or(i64::MIN, |ended| ended.saturating_add(policy.cooldown));
         if self.run.is_none()
             && let Some((opening, drift)) = self.history.opening_from(policy, at.index, not_before)
         {

@@ -1,9 +1,9 @@
 //! What the windows so far have said of one segment.
 //!
 //! A window is *pending* until it or a later one is FINAL, then *settled*: its verdict never changes again, and the
-//! verdict is all that is kept of it. Windows that share no row, `stride` apart, are looked at together; the *chain* of a
-//! window is itself and those before it in this sense, of which only judged ones are here. So N of M is a question about
-//! the first M links of a chain (SEMANTICS S19).
+//! verdict is all that is kept of it, and of a drift its time where that follows from no other's. Windows that share no
+//! row, `stride` apart, are looked at together; the *chain* of a window is itself and those before it in this sense, of
+//! which only judged ones are here. So N of M is a question about the first M links of a chain (SEMANTICS S19).
 
 use std::collections::BTreeMap;
 
@@ -70,10 +70,18 @@ impl Saying {
     }
 }
 
+/// A window whose verdict never changes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) mood: Mood,
+    /// Its event time, where it drifts and that follows from no other's.
+    pub(super) span: Option<Span>,
+}
+
 /// The judged windows of one segment, by class (their number modulo the stride) and number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct History {
-    settled: BTreeMap<(i64, i64), Mood>,
+    settled: BTreeMap<(i64, i64), Settled>,
     pending: BTreeMap<(i64, i64), Saying>,
 }
 
@@ -97,7 +105,8 @@ impl History {
                 self.pending.insert((class, own), saying);
                 continue;
             }
-            self.settled.insert((class, own), saying.mood());
+            let span = saying.drift().filter(|_| !policy.is_even).map(|drift| drift.span);
+            self.settled.insert((class, own), Settled { mood: saying.mood(), span });
             // A later final may still revise what is pending, so the settled ones alone must answer every question.
             let of_class = (class, i64::MIN)..=(class, i64::MAX);
             while let Some(key) = self.settled.range(of_class.clone()).rev().nth(policy.depth()) {
@@ -118,7 +127,7 @@ impl History {
         let range = (class, i64::MIN)..=(class, index);
         // Whatever is settled is older than whatever is pending.
         let pending = self.pending.range(range.clone()).rev().map(|((_, own), saying)| (*own, saying.mood()));
-        pending.chain(self.settled.range(range).rev().map(|((_, own), mood)| (*own, *mood)))
+        pending.chain(self.settled.range(range).rev().map(|((_, own), settled)| (*own, settled.mood)))
     }
 
     /// The first window among the last M of the chain of `index` that drifts, if N of them do.
@@ -156,11 +165,21 @@ impl History {
     /// The time of the first drifting window among those that make the quorum of the pending window `index`.
     pub(super) fn first_window(&self, policy: &Policy, index: i64, span: Span) -> Span {
         let first = self.quorum(policy, index).unwrap_or(index);
+        if !policy.is_even {
+            return self.drifted(policy, first).unwrap_or(span);
+        }
         // Links of a chain are whole lengths apart.
         let lengths = (i128::from(index) - i128::from(first)) / i128::from(policy.stride);
         let back = lengths * (i128::from(span.end) - i128::from(span.start));
         let earlier = |t: i64| i64::try_from(i128::from(t) - back).unwrap_or(i64::MIN);
         Span { start: earlier(span.start), end: earlier(span.end) }
+    }
+
+    /// The kept time of a window that drifts.
+    fn drifted(&self, policy: &Policy, index: i64) -> Option<Span> {
+        let key = (policy.class(index), index);
+        let pending = self.pending.get(&key).and_then(Saying::drift).map(|drift| drift.span);
+        pending.or_else(|| self.settled.get(&key)?.span)
     }
 
     /// How many windows in a row are calm at the end of the chain of `index`, counting only those after `after`; 0 if
@@ -184,8 +203,8 @@ impl History {
     }
 
     /// The settled windows by number.
-    pub(super) fn settled(&self) -> BTreeMap<i64, Mood> {
-        self.settled.iter().map(|((_, own), mood)| (*own, *mood)).collect()
+    pub(super) fn settled(&self) -> BTreeMap<i64, Settled> {
+        self.settled.iter().map(|((_, own), settled)| (*own, *settled)).collect()
     }
 
     /// The pending windows by number.
@@ -196,12 +215,12 @@ impl History {
     /// A history read back; `settled` are all older than `pending`.
     pub(super) fn restored(
         policy: &Policy,
-        settled: BTreeMap<i64, Mood>,
+        settled: BTreeMap<i64, Settled>,
         pending: BTreeMap<i64, Saying>,
     ) -> Self {
         let key = |own: i64| (policy.class(own), own);
         Self {
-            settled: settled.into_iter().map(|(own, mood)| (key(own), mood)).collect(),
+            settled: settled.into_iter().map(|(own, settled)| (key(own), settled)).collect(),
             pending: pending.into_iter().map(|(own, saying)| (key(own), saying)).collect(),
         }
     }

@@ -19,7 +19,7 @@
 //! use driftlead_engine::policy::Verdict;
 //! use driftlead_engine::window::{Span, WindowIndex};
 //!
-//! let policy = Policy { needed: 2, last: 3, resolve_after: 2, cooldown: 0, stride: 1 };
+//! let policy = Policy { needed: 2, last: 3, resolve_after: 2, cooldown: 0, stride: 1, is_even: true };
 //! let mut track = Track::new("flights", "2001-01", "default", policy)?;
 //! let mut close = |index: i64, verdict| {
 //!     let id = format!("{index:032x}");

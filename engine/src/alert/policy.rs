@@ -19,6 +19,9 @@ pub struct Policy {
     /// Windows from one to the next that shares no row with it, `length / every`; at least 1. Each window is looked at
     /// together with those `stride`, twice `stride`, ... before it.
     pub stride: i64,
+    /// Whether windows are of one length in event time, so that the time of one follows from that of another in its chain.
+    /// Where it does not, as of windows of so many rows, the time of each window that drifts is kept.
+    pub is_even: bool,
 }
 
 impl Policy {

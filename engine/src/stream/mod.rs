@@ -21,7 +21,7 @@ mod timing;
 
 pub use clocks::PartitionId;
 pub use closing::{Closing, Phase};
-pub use count::{CountClosing, CountSeries};
+pub use count::{CountClosing, CountSeries, RowCut};
 pub use panes::Rows;
 pub use series::{Added, Series};
 pub use timing::Timing;

@@ -1,4 +1,4 @@
-//! A window of event time, or of all rows, and what is said of it.
+//! A window of event time, of so many rows, or of all rows, and what is said of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,13 @@ pub struct Window {
     pub id: String,
     /// The window's name in the model file.
     pub name: String,
-    /// Its first moment; null without event time.
+    /// Its number in the source, from 0, if it is of so many rows (SEMANTICS S26).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordinal: Option<u64>,
+    /// Its first moment; null without event time. Of a window of rows the first event time that it saw.
     #[serde(with = "moment")]
     pub start: Option<Timestamp>,
-    /// The first moment after it; null without event time.
+    /// The first moment after it; null without event time. Of a window of rows the last event time that it saw.
     #[serde(with = "moment")]
     pub end: Option<Timestamp>,
     /// The segment; null for the whole.

@@ -58,6 +58,7 @@ impl Engine {
             if !self.reads(at, source, &chunk.partition) {
                 continue;
             }
+            self.admit(at, source, &chunk.partition, id)?;
             self.count_model(at, chunk, id, &mut counted)?;
             fault::point("chunk_counted");
             self.close(at, chunk.received)?;
@@ -85,7 +86,7 @@ impl Engine {
         let failed = working.model.failed(&rows);
         let batch = SeriesRows { times: &rows.times, features: &features, failed: &failed, splits: &splits };
         for watch in &mut working.watches {
-            let added = watch.add(series_id(partition), &batch);
+            let added = watch.add(series_id(partition), &batch)?;
             let of = OfWindow {
                 model: working.model.config.model.clone(),
                 window: working.model.config.windows[watch.window].name.clone(),

@@ -13,6 +13,7 @@ use super::super::health::SourceHealth;
 use super::super::intake::Door;
 use super::super::reader::Control;
 use super::Engine;
+use crate::exit::{Error, Result};
 
 /// So many different troubles are said before a source is read again; the newest of all stands in `/readyz`.
 const SAID: usize = 32;
@@ -117,6 +118,39 @@ impl Engine {
         let own = &self.models[at];
         let door = self.feeds[source].doors.get(partition);
         own.source == source && door.is_none_or(|door| door.model() == own.model.config.model)
+    }
+
+    /// Holds a partition against the windows of rows of a model: the rows of two have no order, so which shared a window
+    /// would be chance (SEMANTICS S26).
+    ///
+    /// # Errors
+    ///
+    /// There is another one; what was counted before is committed.
+    pub(super) fn admit(
+        &mut self,
+        at: usize,
+        source: usize,
+        partition: &Partition,
+        id: store::PartitionId,
+    ) -> Result<()> {
+        let working = &self.models[at];
+        let mixes = working.watches.iter().find_map(|watch| {
+            let own = watch.flow.only_partition().filter(|own| *own != series_id(id))?;
+            Some((own, &working.model.config.windows[watch.window].name))
+        });
+        let Some((own, window)) = mixes else { return Ok(()) };
+        let feed = &self.feeds[source];
+        let known = feed.partitions.iter().find(|(_, known)| series_id(known.id) == own);
+        let message = format!(
+            "window `{window}` of model `{}` is of rows in their order, those of `{}`, and source `{}` now gives rows of \
+             `{partition}` too: rows of two partitions have no order; give the topic one partition, or cut event time with \
+             such as `length: 1h`; where one input has taken the other's place, another `version` of the model begins anew",
+            working.model.config.model,
+            known.map_or_else(String::new, |(known, _)| known.to_string()),
+            feed.name,
+        );
+        self.commit_if(true)?;
+        Err(Error::input(message))
     }
 
     pub(super) fn partition(&mut self, source: usize, partition: &Partition) -> &mut PartitionNow {

@@ -71,7 +71,7 @@ impl Engine {
     #[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
     fn look(&self, at: usize, now: i64) -> Option<Look> {
         let working = &self.models[at];
-        let newest = working.watches.iter().filter_map(|watch| watch.series.newest()).max()?;
+        let newest = working.watches.iter().filter_map(|watch| watch.flow.newest()).max()?;
         let age = now.saturating_sub(newest).max(0) as f64 / 1e6;
         let rule = working.model.rules.resolve(Metric::Freshness, None, None);
         let level = rule.and_then(|rule| rule.grade(&Score::of(age))).unwrap_or(Verdict::Ok);
@@ -96,7 +96,10 @@ impl Engine {
         let id = id::alert_id(&config.model, &config.version, NAME, None, &verdict_id);
         // A clock that was put back may have ended this very silence: then it goes on.
         let before = self.reader.alert(&id).map_err(|error| Error::run(error.to_string()))?;
-        let period = Period { start: Timestamp::from_micros(look.newest), end: Timestamp::from_micros(end) };
+        let period = Period {
+            start: Some(Timestamp::from_micros(look.newest)),
+            end: Some(Timestamp::from_micros(end)),
+        };
         let alert = wire::Alert {
             id,
             revision: before.map_or(0, |before| u64::from(before.revision) + 1),
@@ -139,7 +142,7 @@ impl Engine {
             return Err(Error::run(format!("the stored alert `{}` is none", open.id)));
         };
         let mut last_window = before.last_window;
-        last_window.period.end = last_window.period.end.max(Timestamp::from_micros(newest));
+        last_window.period.end = last_window.period.end.max(Some(Timestamp::from_micros(newest)));
         let alert = wire::Alert {
             revision: before.revision + 1,
             time: Timestamp::from_micros(now),

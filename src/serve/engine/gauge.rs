@@ -28,7 +28,7 @@ impl Engine {
     pub(super) fn show_delay(&self, source: Option<usize>, now: i64) {
         for working in self.models.iter().filter(|own| source.is_none_or(|source| own.source == source)) {
             for watch in &working.watches {
-                let Some(watermark) = watch.series.watermark().filter(|own| *own < i64::MAX) else {
+                let Some(watermark) = watch.flow.watermark().filter(|own| *own < i64::MAX) else {
                     continue;
                 };
                 let of = OfWindow {

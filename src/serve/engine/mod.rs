@@ -57,8 +57,8 @@ pub(super) struct Working {
     pub(super) source: usize,
     /// Each wanted column's place among the source's.
     pub(super) places: Vec<usize>,
-    /// Its place among the source's time columns.
-    pub(super) time: usize,
+    /// Its place among the source's time columns; `None` if it names no `time`.
+    pub(super) time: Option<usize>,
     pub(super) watches: Vec<Watch>,
     /// For each sink of the model its name, and whether it wants verdicts and alerts.
     pub(super) sinks: Vec<Subscription>,
@@ -207,6 +207,7 @@ impl Engine {
                 let id = own.id;
                 for at in 0..self.models.len() {
                     if self.reads(at, source, &partition) {
+                        self.admit(at, source, &partition, id)?;
                         self.each_watch(at, |watch| watch.wake(series_id(id)))?;
                     }
                 }
@@ -246,7 +247,9 @@ impl Engine {
                 let quiet: Vec<store::PartitionId> = self.wake_all(source);
                 for at in 0..self.models.len() {
                     if self.models[at].source == source {
-                        self.each_watch(at, |watch| quiet.iter().for_each(|id| watch.wake(series_id(*id))))?;
+                        self.each_watch(at, |watch| {
+                            quiet.iter().try_for_each(|id| watch.wake(series_id(*id)))
+                        })?;
                     }
                 }
                 Ok(())
@@ -315,7 +318,7 @@ impl Engine {
                 for id in quiet {
                     moved |= watch.set_idle(series_id(id));
                 }
-                moved |= watch.series.next_deadline().is_some_and(|deadline| deadline <= now);
+                moved |= watch.flow.next_deadline().is_some_and(|deadline| deadline <= now);
             }
             if moved {
                 self.progress.pending.is_dirty = true;
@@ -333,7 +336,10 @@ impl Engine {
         info!(source = self.feeds[source].name, "the source has ended");
         for at in 0..self.models.len() {
             if self.models[at].source == source {
-                self.each_watch(at, Watch::end)?;
+                self.each_watch(at, |watch| {
+                    watch.end();
+                    Ok(())
+                })?;
             }
         }
         Ok(())
@@ -366,14 +372,14 @@ impl Engine {
     }
 
     /// Changes every window name of a model.
-    fn each_watch(&mut self, at: usize, change: impl FnMut(&mut Watch)) -> Result<()> {
-        self.models[at].watches.iter_mut().for_each(change);
+    fn each_watch(&mut self, at: usize, change: impl FnMut(&mut Watch) -> Result<()>) -> Result<()> {
+        self.models[at].watches.iter_mut().try_for_each(change)?;
         let now = self.clock.now();
         self.close(at, now)
     }
 
     /// Writes state if it is time, or if `now_or_never`.
-    fn commit_if(&mut self, now_or_never: bool) -> Result<()> {
+    pub(super) fn commit_if(&mut self, now_or_never: bool) -> Result<()> {
         if !self.progress.pending.is_dirty {
             return Ok(());
         }
@@ -396,7 +402,7 @@ impl Engine {
         self.committer.commit(&mut self.progress.pending, &mut self.dead)?;
         for working in &mut self.models {
             for watch in &mut working.watches {
-                watch.series.mark_clean();
+                watch.flow.mark_clean();
             }
         }
         self.show_delay(None, now);

@@ -175,7 +175,7 @@ impl Engine {
         let working = &self.models[at];
         let config = &working.model.config;
         let model = crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
-        let alert = alerting::message(model, name, change, window, now);
+        let alert = alerting::message((model, config.time.is_some()), name, change, window, now);
         self.note_alert(at, change.segment.as_deref(), alert, now)
     }
 
@@ -216,8 +216,12 @@ impl Engine {
             segment: segment.map(str::to_owned),
             status: if is_over { store::AlertStatus::Resolved } else { store::AlertStatus::Open },
             severity: alert.severity.clone(),
-            opened: alert.first_window.end.micros(),
-            resolved: is_over.then(|| alert.last_window.period.end.micros()),
+            // Without event time an alert is of when it was first told.
+            opened: moment(
+                alert.first_window.end,
+                self.open.get(&alert.id).map_or(now, |own| own.alert.opened),
+            ),
+            resolved: is_over.then(|| moment(alert.last_window.period.end, now)),
             document: String::new(),
             acknowledged: None,
         };
@@ -281,6 +285,10 @@ impl Engine {
             self.progress.pending.is_dirty = true;
         }
     }
+}
+
+fn moment(time: Option<Timestamp>, otherwise: i64) -> i64 {
+    time.map_or(otherwise, Timestamp::micros)
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {

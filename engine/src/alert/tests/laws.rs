@@ -37,10 +37,20 @@ pub(super) fn observe(track: &mut Track, shown: &Shown) -> Vec<Change> {
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    (1_u32..5, 1_u32..4, prop_oneof![3 => Just(0), 1 => Just(2 * MINUTE), 1 => Just(5 * MINUTE)], 1_i64..4)
-        .prop_flat_map(|(last, resolve_after, cooldown, stride)| {
-            (1..=last).prop_map(move |needed| Policy { needed, last, resolve_after, cooldown, stride })
-        })
+    let cooldown = prop_oneof![3 => Just(0), 1 => Just(2 * MINUTE), 1 => Just(5 * MINUTE)];
+    // These windows are even: whether their times are kept or reckoned, they are the same.
+    (1_u32..5, 1_u32..4, cooldown, 1_i64..4, any::<bool>()).prop_flat_map(
+        |(last, resolve_after, cooldown, stride, is_even)| {
+            (1..=last).prop_map(move |needed| Policy {
+                needed,
+                last,
+                resolve_after,
+                cooldown,
+                stride,
+                is_even,
+            })
+        },
+    )
 }
 
 /// A verdict and features of one segment; `None` if the window has nothing of it.

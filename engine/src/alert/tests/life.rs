@@ -1,9 +1,10 @@
 //! The sentences of SEMANTICS S19 on one course: opening, resolving, cooldown, revisions.
 
 use super::story::{NOTHING, Says, policy, span, story, verdict_id};
-use crate::alert::{ChangeKind, Policy, Reason, Track};
+use crate::alert::{ChangeKind, Observation, Part, Policy, Reason, Track};
 use crate::id::alert_id;
 use crate::policy::Verdict::{Drift, Info, Insufficient, Ok, Warn};
+use crate::window::{Span, WindowIndex};
 
 const DRIFT: &[Says<'static>] = &[(None, Drift, &["a"])];
 const CALM: &[Says<'static>] = &[(None, Ok, &[])];
@@ -257,4 +258,36 @@ fn a_policy_that_cannot_be_is_refused() {
         let error = Track::new("m", "1", "w", policy).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
+}
+
+/// The time of a window of rows follows from no other's: that of the first which drifts is kept, through a restart too.
+#[test]
+fn s19_uneven_windows_tell_the_time_of_the_first_that_drifts() {
+    let uneven = Policy { is_even: false, ..policy() };
+    let mut track = Track::new("flights", "1", "rows", uneven).unwrap();
+    // Rows came late, so that a later window may be of earlier times.
+    let spans = [(0, 10), (90, 400), (50, 60), (40, 41), (30, 31), (20, 700), (1, 2)];
+    let says = [Ok, Drift, Drift, Ok, Ok, Drift, Drift];
+    let mut told = Vec::new();
+    for (index, ((start, end), verdict)) in (0..).zip(spans.into_iter().zip(says)) {
+        let id = format!("v{index}");
+        let features: &[&str] = if verdict == Drift { &["x"] } else { &[] };
+        let parts = [Part { segment: None, verdict_id: &id, revision: 0, verdict, judged: 5, features }];
+        let span = Span { start, end };
+        let window = WindowIndex(index);
+        let seen = Observation { window, span, is_final: true, is_partial: false, parts: &parts };
+        told.extend(track.observe(&seen));
+        track = Track::decode(&track.encode(), uneven).unwrap();
+    }
+    let kinds: Vec<ChangeKind> = told.iter().map(|change| change.kind).collect();
+    let calm = ChangeKind::Resolved { reason: Reason::Calm };
+    assert_eq!(kinds, [ChangeKind::Opened, calm, ChangeKind::Opened], "no cooldown asks for later times");
+    assert_eq!(
+        (told[0].first_window, told[0].window),
+        (Span { start: 90, end: 400 }, Span { start: 50, end: 60 })
+    );
+    assert_eq!(
+        (told[2].first_window, told[2].window),
+        (Span { start: 20, end: 700 }, Span { start: 1, end: 2 })
+    );
 }

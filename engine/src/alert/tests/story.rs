@@ -19,7 +19,7 @@ pub(super) struct Story {
 
 /// `2 of 3`, two calm windows, no cooldown, windows side by side.
 pub(super) fn policy() -> Policy {
-    Policy { needed: 2, last: 3, resolve_after: 2, cooldown: 0, stride: 1 }
+    Policy { needed: 2, last: 3, resolve_after: 2, cooldown: 0, stride: 1, is_even: true }
 }
 
 pub(super) fn story(policy: Policy) -> Story {

@@ -391,7 +391,7 @@ impl Run<'_> {
         for working in &process.engine.models {
             for watch in &working.watches {
                 let name = working.model.config.windows[watch.window].name.clone();
-                totals.insert((working.model.config.model.clone(), name), watch.series.totals());
+                totals.insert((working.model.config.model.clone(), name), watch.flow.totals());
             }
         }
         Outcome {
