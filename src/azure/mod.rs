@@ -5,3 +5,4 @@
 
 pub mod records;
 pub mod table;
+pub mod template;
