@@ -119,7 +119,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   driftlead azure template flights.yaml --out driftlead.bicep
-  driftlead azure template models/*.yaml --format arm > driftlead.json")]
+  driftlead azure template models/*.yaml --format arm > driftlead.json
+  driftlead azure doctor service.yaml")]
     Azure(crate::commands::azure::Azure),
     /// Show what is in a baseline file.
     ///

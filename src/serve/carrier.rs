@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use driftlead_connectors::azure::{LogsIngestion, RecordSink};
+use driftlead_connectors::azure::{Examination, LogsIngestion, RecordSink};
 use driftlead_connectors::sink::{self, Delivery, Sink};
 
 use super::template::Template;
@@ -75,6 +75,18 @@ impl Carrier {
 }
 
 impl Freight {
+    /// Looks whether it would be taken, without writing anything; of what is sent, verdicts, alerts or both.
+    pub async fn examine(&self, verdicts: bool, alerts: bool, now: i64) -> Examination {
+        match self {
+            Self::Logs { client, streams } => {
+                let of_verdicts = [&streams.verdicts, &streams.metrics].into_iter().filter(|_| verdicts);
+                let all = of_verdicts.chain(Some(&streams.alerts).filter(|_| alerts));
+                let names: Vec<&str> = all.filter_map(Option::as_deref).collect();
+                client.examine(&names, now).await
+            }
+        }
+    }
+
     /// Tries once; answers for each message, and notes which records have arrived.
     pub(super) async fn deliver(&self, loads: &mut [Load], now: i64) -> Vec<Delivery> {
         match self {

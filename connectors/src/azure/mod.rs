@@ -6,12 +6,14 @@
 //! its own clients send; what was verified, and what only a subscription can show, stands in docs/azure.md.
 
 mod cloud;
+mod examine;
 mod logs;
 mod poster;
 
 use std::future::Future;
 
 pub use self::cloud::Cloud;
+pub use self::examine::{Claims, Examination, Fault, Finding, Outcome};
 pub use self::logs::{LogRecord, LogsIngestion, LogsSettings, Rule};
 pub use self::poster::{Access, Login};
 use crate::sink::Delivery;

@@ -1,5 +1,7 @@
 //! `driftlead azure`: makes Azure Monitor ready, and finds out what is missing there.
 
+mod advice;
+mod doctor;
 mod template;
 
 use std::path::PathBuf;
@@ -24,6 +26,16 @@ pub enum AzureCommand {
     /// Tables, the data collection rule that fills them, alert rules from the models' thresholds and alert settings, an
     /// action group, a workbook, and the right to send. The same models give the same template. Nothing is sent to Azure.
     Template(TemplateWords),
+    /// Find out whether Azure would take what a service sends, and what mends it if not.
+    ///
+    /// For each sink in Azure: whether its identity gets a token for the right resource, whether its endpoint has an address
+    /// and answers, and whether the rule, its streams and the right to send are there. Only lists of no records are sent:
+    /// nothing is written. Exits 0 if all is well, 2 if something is to be mended, 3 if a server does not answer.
+    Doctor {
+        /// The service file.
+        #[arg(value_name = "SERVICE.yaml")]
+        service: PathBuf,
+    },
 }
 
 /// The words after `driftlead azure template`.
@@ -62,5 +74,6 @@ pub enum TemplateFormat {
 pub fn run(args: &Azure) -> Result<u8> {
     match &args.command {
         AzureCommand::Template(words) => template::run(words),
+        AzureCommand::Doctor { service } => doctor::run(service),
     }
 }
