@@ -237,16 +237,18 @@ impl Reader {
     }
 
     fn value(&mut self) -> Json {
-        if self.takes('!') {
-            return call("not", vec![self.value()]);
-        }
-        let own = self.first();
+        let own = self.tight();
         if !self.takes('?') {
             return own;
         }
         let then = self.value();
         self.expect(':');
         call("if", vec![own, then, self.value()])
+    }
+
+    /// A value with what binds closer than a question.
+    fn tight(&mut self) -> Json {
+        if self.takes('!') { call("not", vec![self.tight()]) } else { self.first() }
     }
 
     fn first(&mut self) -> Json {

@@ -26,7 +26,7 @@ thresholds:
 
 /// Whatever a model file can say of alerts, with names that want to break out.
 const LARGE: &str = "\
-model: \"Ben's \\\"${odd}\\\" model [1]\"
+model: \"Ben's \\\"$odd\\\" model [1]\"
 source: flights
 baseline: train.parquet
 time: date
