@@ -60,7 +60,7 @@ lint: prepare
 # The engine is tested twice: unoptimised, where an overflow panics, and optimised, as it is shipped. All else is
 # compiled in the release profile only, which the demo shares.
 test: lint
-	@scripts/need git:git openssl:openssl python3:python3
+	@scripts/need git:git openssl:openssl python3:python3 node:nodejs npm:npm
 	@$(stage) 'data sets' scripts/data
 	@$(stage) 'tests of the engine, overflow checked' cargo test --quiet --locked --package driftlead-engine
 	@$(stage) 'all tests, optimised' cargo test --quiet --locked --release --workspace

@@ -115,6 +115,13 @@ Examples:
   driftlead store check service.yaml
   driftlead store export ./state exported")]
     Store(Store),
+    /// Make Azure Monitor ready, and find out what is missing there.
+    #[command(after_help = "\
+Examples:
+  driftlead azure template flights.yaml --out driftlead.bicep
+  driftlead azure template models/*.yaml --format arm > driftlead.json
+  driftlead azure doctor service.yaml")]
+    Azure(crate::commands::azure::Azure),
     /// Show what is in a baseline file.
     ///
     /// For a baseline file: its features with their edges, counts and a histogram of each.

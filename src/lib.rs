@@ -61,6 +61,7 @@ fn dispatch(command: Command) -> exit::Result<u8> {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Alerts(args) => commands::alerts::run(&args),
         Command::Store(args) => commands::store::run(&args),
+        Command::Azure(args) => commands::azure::run(&args),
         Command::Demo => commands::demo::run(),
     }
 }

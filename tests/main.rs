@@ -7,6 +7,7 @@ mod cli;
 mod compat;
 mod deps;
 mod determinism;
+mod doctor;
 mod errors;
 mod fuzz;
 mod models;
@@ -16,4 +17,5 @@ mod rivals;
 #[cfg(feature = "kafka")]
 mod serve;
 mod support;
+mod templates;
 mod tidy;

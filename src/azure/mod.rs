@@ -8,5 +8,6 @@ pub mod points;
 pub mod records;
 pub mod series;
 pub mod table;
+pub mod template;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The commands, one a file: each takes what was typed and returns an exit code.
 
 pub mod alerts;
+pub mod azure;
 pub mod baseline;
 pub mod check;
 pub mod completions;

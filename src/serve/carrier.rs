@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use driftlead_connectors::azure::{
-    ApplicationInsights, CustomMetrics, LogsIngestion, RecordSink, RemoteWrite,
+    ApplicationInsights, CustomMetrics, Examination, Finding, LogsIngestion, Outcome, RecordSink, RemoteWrite,
 };
 use driftlead_connectors::retry::Backoff;
 use driftlead_connectors::sink::{self, Delivery, Sink};
@@ -18,6 +18,7 @@ use super::wire::Event;
 use crate::azure::insights::telemetry;
 use crate::azure::records::{Streams, records};
 use crate::azure::series::Selection;
+use crate::config::service::Send;
 use crate::exit::{Error, Result};
 
 /// How messages are carried.
@@ -119,6 +120,29 @@ impl Carrier {
 }
 
 impl Freight {
+    /// Looks whether what is sent would be taken, without writing anything.
+    pub async fn examine(&self, sends: Send, now: i64) -> Examination {
+        match self {
+            Self::Logs { client, streams } => {
+                let of_verdicts =
+                    [&streams.verdicts, &streams.metrics].into_iter().filter(|_| sends.verdicts);
+                let of_alerts = Some(&streams.alerts).filter(|_| sends.alerts);
+                let of_service = Some(&streams.diagnostics).filter(|_| sends.diagnostics);
+                let all = of_verdicts.chain(of_alerts).chain(of_service);
+                let names: Vec<&str> = all.filter_map(Option::as_deref).collect();
+                client.examine(&names, now).await
+            }
+            // These write whatever they are sent, and answer nothing to nothing.
+            Self::Metrics { .. } | Self::Prometheus { .. } | Self::Insights { .. } => Examination {
+                findings: vec![Finding {
+                    of: "records".to_owned(),
+                    outcome: Outcome::Unknown("only a record can tell whether it would be taken".to_owned()),
+                }],
+                ..Examination::default()
+            },
+        }
+    }
+
     /// Tries once; answers for each message, and notes which records have arrived.
     pub(super) async fn deliver(&self, loads: &mut [Load], now: i64) -> Vec<Delivery> {
         match self {

@@ -11,6 +11,7 @@ use flate2::{Compression, GzBuilder};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use super::examine::{self, Examination};
 use super::poster::{Answer, Poster, beneath, name_request, place};
 use super::{Access, RecordSink};
 use crate::error::Result;
@@ -82,6 +83,24 @@ impl LogsIngestion {
             url
         };
         self.rules.iter().map(place).collect()
+    }
+
+    /// Looks whether the streams would be taken, each at every endpoint, at `now` in microseconds since the epoch. What is
+    /// sent is a list of no records, which writes nothing.
+    pub async fn examine(&self, streams: &[&str], now: i64) -> Examination {
+        let mut found = examine::begin(&self.poster, &self.rules).await;
+        if !found.is_well() {
+            return found;
+        }
+        let empty = gzip(b"[]");
+        for stream in streams {
+            for place in self.places(stream) {
+                let host = place.host_str().unwrap_or_default().to_owned();
+                let answer = self.poster.post(&[place], &headers(&empty, now), &empty, now).await;
+                found.note(format!("stream `{stream}` at `{host}`"), examine::outcome(&answer, 204));
+            }
+        }
+        found
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod cloud;
 mod connection;
+mod examine;
 mod insights;
 mod logs;
 mod metrics;
@@ -17,6 +18,7 @@ use std::future::Future;
 
 pub use self::cloud::Cloud;
 pub use self::connection::ConnectionString;
+pub use self::examine::{Claims, Examination, Fault, Finding, Outcome};
 pub use self::insights::{ApplicationInsights, InsightsSettings, Kind, Telemetry};
 pub use self::logs::{LogRecord, LogsIngestion, LogsSettings, Rule};
 pub use self::metrics::{CustomMetrics, MetricRecord, MetricsSettings, Resource};

@@ -89,6 +89,11 @@ impl Poster {
         })
     }
 
+    /// Who asks.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
     /// Posts `body` to the first of the places that can be had; `places` has one or two.
     pub(super) async fn post(&self, places: &[Url], headers: &HeaderMap, body: &[u8], now: i64) -> Answer {
         let is_away = now < self.away_until.load(Ordering::Relaxed);

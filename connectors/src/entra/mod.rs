@@ -206,6 +206,18 @@ impl Entra {
         }
     }
 
+    /// Who asks, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.identity.describe()
+    }
+
+    /// For what the tokens are.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
     /// The token that is kept was refused: the next one is asked for.
     pub fn forget(&self) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
