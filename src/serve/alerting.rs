@@ -41,7 +41,8 @@ pub(super) fn observe<T>(
     })
 }
 
-/// The message of a change. `window` is the window that brought it, where it is at hand.
+/// The message of a change, but for when the alert was opened. `window` is the window that brought it, where it is at
+/// hand.
 pub(super) fn message(model: Model, name: &str, change: &Change, window: Option<&Window>, now: i64) -> Alert {
     let period = |span: Span| Period {
         start: Timestamp::from_micros(span.start),
@@ -51,6 +52,7 @@ pub(super) fn message(model: Model, name: &str, change: &Change, window: Option<
         id: change.alert_id.clone(),
         revision: change.revision,
         time: Timestamp::from_micros(now),
+        opened: None,
         model,
         status: match change.kind {
             ChangeKind::Opened => Status::Open,

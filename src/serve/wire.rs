@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::wire::{Cell, Model, Segment, Window, instant};
+use crate::report::wire::{Cell, Model, Segment, Window, instant, moment};
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
@@ -57,6 +57,9 @@ pub struct Alert {
     /// When it was decided.
     #[serde(with = "instant")]
     pub time: Timestamp,
+    /// When its opening was decided; `None` if an older version opened it.
+    #[serde(default, with = "moment", skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Timestamp>,
     /// The model.
     pub model: Model,
     /// What has become of it.

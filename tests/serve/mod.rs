@@ -4,6 +4,7 @@ mod azure;
 mod begin;
 mod care;
 mod chaos;
+mod common_alert;
 mod crash;
 mod entra;
 mod faults;

@@ -9,6 +9,7 @@ pub(crate) mod broker;
 pub(crate) mod checkout;
 #[cfg(feature = "kafka")]
 pub(crate) mod client;
+pub(crate) mod common_alert;
 pub(crate) mod folder;
 pub(crate) mod program;
 pub(crate) mod random;

@@ -62,7 +62,7 @@ pub(crate) mod instant {
 }
 
 /// Points in time that may be missing.
-pub(super) mod moment {
+pub(crate) mod moment {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::time::Timestamp;
