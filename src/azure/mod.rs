@@ -4,5 +4,6 @@
 //! each record carries an id by which a reader drops the copy. How records are sent is the connectors' business.
 
 pub mod common_schema;
+pub mod incoming;
 pub mod records;
 pub mod table;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 type Check = Result<(), String>;
 
 /// Whether a body is a metric alert of the common alert schema.
-pub fn check(body: &[u8]) -> Check {
+pub(crate) fn check(body: &[u8]) -> Check {
     if body.len() > 256 * 1024 {
         return Err(format!("{} bytes", body.len()));
     }
