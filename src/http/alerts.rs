@@ -7,6 +7,7 @@ use driftlead_connectors::store::{Acknowledgement, Alert, AlertFilter, AlertStat
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
+use super::external;
 use super::problem::Problem;
 use super::reply::{self, Answer};
 use super::route::Call;
@@ -15,16 +16,20 @@ use crate::time::Timestamp;
 /// The most characters of a comment or a reason.
 pub(super) const TEXT: usize = 2_000;
 
-/// `GET /api/v1/alerts`: the last opened first.
+/// `GET /api/v1/alerts`: the last opened first; on the first page also those that Azure Monitor has sent.
 pub(super) async fn list(call: Call) -> Answer {
     let words = [("open", AlertStatus::Open), ("resolved", AlertStatus::Resolved)];
     let filter =
         AlertFilter { model: call.query.owned("model"), status: call.query.choice("status", &words)? };
     let (cursor, limit) = (call.query.cursor()?, call.query.limit()?);
+    let external = match &cursor {
+        None => external::beside(&call, filter.model.clone(), filter.status).await?,
+        Some(_) => Vec::new(),
+    };
     let page = call.face.reader.ask(move |reader| reader.alerts(&filter, cursor.as_deref(), limit)).await?;
     let page = page.map_err(|error| Problem::of_store(&error))?;
     let items = page.items.iter().map(shown).collect::<Result<Vec<String>, Problem>>()?;
-    reply::page(items.iter().map(String::as_str), page.next.as_deref())
+    reply::page_beside(items.iter().map(String::as_str), page.next.as_deref(), ("external", &external))
 }
 
 /// `GET /api/v1/alerts/{id}`.

@@ -9,6 +9,7 @@ pub mod auth;
 mod connection;
 mod desk;
 mod exposition;
+mod external;
 mod face;
 mod features;
 mod histogram;

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::auth::Scope;
+use super::external;
 use super::face::Face;
 use super::ingest::{self, Delivery};
 use super::problem::Problem;
@@ -44,6 +45,8 @@ pub(super) enum Takes {
     Perhaps,
     /// It must have one.
     Body,
+    /// It must have one, an alert of Azure, which may be long.
+    Alert,
     /// It must have one, of rows, which [`ingest`] reads.
     Rows,
 }
@@ -122,7 +125,7 @@ const fn delete(path: &'static str, scope: Option<Scope>, run: fn(Call) -> Runni
 }
 
 /// Everything that can be asked.
-pub(super) static ROUTES: [Route; 22] = [
+pub(super) static ROUTES: [Route; 23] = [
     open("/healthz", run!(probe::health)),
     open("/readyz", run!(probe::ready)),
     get("/metrics", &[], run!(probe::metrics)),
@@ -140,6 +143,7 @@ pub(super) static ROUTES: [Route; 22] = [
     get("/api/v1/alerts", &["status", "model", "cursor", "limit"], run!(alerts::list)),
     get("/api/v1/alerts/{id}", &[], run!(alerts::one)),
     post("/api/v1/alerts/{id}/acknowledge", WRITE, Takes::Perhaps, run!(alerts::acknowledge)),
+    post("/api/v1/azure/alerts", WRITE, Takes::Alert, run!(external::take)),
     get("/api/v1/silences", &["since"], run!(silences::list)),
     post("/api/v1/silences", WRITE, Takes::Body, run!(silences::create)),
     delete("/api/v1/silences/{id}", WRITE, run!(silences::lift)),
@@ -216,13 +220,14 @@ async fn admit(face: Arc<Face>, route: &Route, request: Request) -> Result<Call,
     let query = Query::read(&parts.uri, route.query)?;
     let (body, rows) = match route.takes {
         Takes::Nothing => (None, None),
-        Takes::Perhaps | Takes::Body => (json_of(parts, body).await?, None),
+        Takes::Perhaps | Takes::Body => (json_of(parts, body, BODY).await?, None),
+        Takes::Alert => (json_of(parts, body, external::LARGEST).await?, None),
         Takes::Rows => {
             let model = path.first().map_or("", String::as_str);
             (None, Some(Delivery::read(&face, model, Request::from_parts(parts, body)).await?))
         }
     };
-    if route.takes == Takes::Body && body.is_none() {
+    if matches!(route.takes, Takes::Body | Takes::Alert) && body.is_none() {
         return Err(Problem::body("there is no body: expected a JSON object"));
     }
     Ok(Call { face, path, query, body, rows, who })
@@ -252,10 +257,10 @@ pub(super) async fn bytes_of(
     })
 }
 
-/// The body as a JSON object; `None` if it is empty.
-async fn json_of(parts: Parts, body: Body) -> Result<Option<Value>, Problem> {
+/// The body as a JSON object of up to `most` bytes; `None` if it is empty.
+async fn json_of(parts: Parts, body: Body, most: usize) -> Result<Option<Value>, Problem> {
     let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
-    let bytes = bytes_of(Request::from_parts(parts, body), BODY, PATIENCE).await?;
+    let bytes = bytes_of(Request::from_parts(parts, body), most, PATIENCE).await?;
     if bytes.is_empty() {
         return Ok(None);
     }

@@ -41,8 +41,8 @@ pub(super) fn observe<T>(
     })
 }
 
-/// The message of a change, of a model whose rows have event times or not. `window` is the window that brought it, where
-/// it is at hand.
+/// The message of a change, of a model whose rows have event times or not, but for when the alert was opened. `window` is the
+/// window that brought it, where it is at hand.
 pub(super) fn message(
     (model, is_timed): (Model, bool),
     name: &str,
@@ -58,6 +58,7 @@ pub(super) fn message(
         id: change.alert_id.clone(),
         revision: change.revision,
         time: Timestamp::from_micros(now),
+        opened: None,
         model,
         status: match change.kind {
             ChangeKind::Opened => Status::Open,

@@ -251,6 +251,10 @@ impl Vault<'_> {
                 let settings = BTreeMap::from([("routing_key".to_owned(), self.text(routing_key, name)?)]);
                 Template::preset("pagerduty", settings)
             }
+            file::Template::CommonAlertSchema { resource } => {
+                Template::common_alert_schema(&self.text(resource, name)?)
+                    .map_err(|error| Error::input(format!("`{name}`: `resource`: {error}")))
+            }
             file::Template::File(path) => Template::parse(&read_text(path, name)?, none())
                 .map_err(|error| Error::input(format!("`{name}`: `{path}`: {error}"))),
         }

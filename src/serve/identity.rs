@@ -11,8 +11,9 @@ use crate::exit::{Error, Result};
 
 /// The identity of `own`; `of` names who asks for it.
 ///
-/// In this order: a secret of the file, a token file of the file, then `AZURE_CLIENT_SECRET`, `AZURE_FEDERATED_TOKEN_FILE`,
-/// `IDENTITY_ENDPOINT` with `IDENTITY_HEADER`, and the machine's own identity.
+/// In this order: what the file says (`secret`, `certificate`, `cli` or `token_file`, of which it has one), then
+/// `AZURE_CLIENT_SECRET`, `AZURE_CLIENT_CERTIFICATE_PATH`, `AZURE_FEDERATED_TOKEN_FILE`, `IDENTITY_ENDPOINT` with
+/// `IDENTITY_HEADER`, and the machine's own identity.
 ///
 /// # Errors
 ///
@@ -51,11 +52,20 @@ pub(super) fn identity(
         let secret = open(secret)?.reveal().to_owned();
         return Ok(Identity::Secret { application: application()?, secret });
     }
+    if let Some(file) = &own.certificate {
+        return Ok(Identity::Certificate { application: application()?, file: PathBuf::from(file) });
+    }
+    if own.cli {
+        return Ok(Identity::Cli { program: PathBuf::from("az"), tenant: own.tenant.clone() });
+    }
     if let Some(file) = &own.token_file {
         return Ok(Identity::Workload { application: application()?, token_file: PathBuf::from(file) });
     }
     if let Some(secret) = variable("AZURE_CLIENT_SECRET") {
         return Ok(Identity::Secret { application: application()?, secret });
+    }
+    if let Some(file) = variable("AZURE_CLIENT_CERTIFICATE_PATH") {
+        return Ok(Identity::Certificate { application: application()?, file: PathBuf::from(file) });
     }
     if let Some(file) = variable("AZURE_FEDERATED_TOKEN_FILE") {
         return Ok(Identity::Workload { application: application()?, token_file: PathBuf::from(file) });
@@ -98,6 +108,16 @@ mod tests {
         assert_eq!(
             said(&none, &[federated, tenant, client]),
             "the application `c` with the token in `/run/token`"
+        );
+        let certificate = ("AZURE_CLIENT_CERTIFICATE_PATH", "/run/app.pem");
+        assert_eq!(
+            said(&none, &[federated, certificate, tenant, client]),
+            "the application `c` with the certificate in `/run/app.pem`"
+        );
+        let cli = Entra { cli: true, tenant: Some("t".to_owned()), ..none.clone() };
+        assert_eq!(
+            of(&cli, &[("AZURE_CLIENT_SECRET", "s")]).unwrap(),
+            Identity::Cli { program: PathBuf::from("az"), tenant: Some("t".to_owned()) }
         );
         let service = [("IDENTITY_ENDPOINT", "http://127.0.0.1:4/x"), ("IDENTITY_HEADER", "h")];
         assert_eq!(said(&none, &service), "the managed identity of the app service");

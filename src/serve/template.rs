@@ -1,4 +1,4 @@
-//! What a webhook is sent: the event as it is, one of the presets, or a template of the user's.
+//! What a webhook is sent: the event as it is, one of the presets, Azure's common alert schema, or a template of the user's.
 //!
 //! A template is minijinja (Jinja2's syntax) over the event's JSON, and must give JSON: what it gives is parsed before it
 //! is sent, and sent compact. It is rendered at each attempt, so that a mended template mends what waits.
@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
+use serde::Deserialize as _;
 
+use super::wire::Event;
+use crate::azure::common_schema::CommonSchema;
 use crate::exit::{Error, Result};
 
 /// The presets and their text.
@@ -25,9 +28,13 @@ pub fn presets() -> Vec<&'static str> {
 
 /// How an event becomes a body.
 #[derive(Debug)]
-pub struct Template {
-    environment: Option<Environment<'static>>,
-    settings: Value,
+pub struct Template(Form);
+
+#[derive(Debug)]
+enum Form {
+    Plain,
+    Text { environment: Box<Environment<'static>>, settings: Value },
+    CommonAlertSchema(CommonSchema),
 }
 
 const NAME: &str = "template";
@@ -36,7 +43,16 @@ impl Template {
     /// The event as it is.
     #[must_use]
     pub fn plain() -> Self {
-        Self { environment: None, settings: Value::UNDEFINED }
+        Self(Form::Plain)
+    }
+
+    /// The common alert schema of Azure Monitor; alerts speak of this resource.
+    ///
+    /// # Errors
+    ///
+    /// It is no resource's id.
+    pub fn common_alert_schema(resource: &str) -> Result<Self> {
+        CommonSchema::of(resource).map(|own| Self(Form::CommonAlertSchema(own))).map_err(Error::input)
     }
 
     /// A preset; `settings` is what it calls `settings`, such as PagerDuty's `routing_key`.
@@ -63,7 +79,7 @@ impl Template {
             let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
             Error::input(format!("the template cannot be read: {line}{error}"))
         })?;
-        Ok(Self { environment: Some(environment), settings: Value::from(Serde(settings)) })
+        Ok(Self(Form::Text { environment: Box::new(environment), settings: Value::from(Serde(settings)) }))
     }
 
     /// The body for an event.
@@ -72,8 +88,16 @@ impl Template {
     ///
     /// The template cannot be rendered for this event, or what it gives is no JSON.
     pub fn render(&self, event: &serde_json::Value) -> Result<Vec<u8>> {
-        let Some(environment) = &self.environment else { return Ok(event.to_string().into_bytes()) };
-        let settings = context! { settings => self.settings.clone() };
+        let (environment, settings) = match &self.0 {
+            Form::Plain => return Ok(event.to_string().into_bytes()),
+            Form::CommonAlertSchema(own) => {
+                let event = Event::deserialize(event)
+                    .map_err(|error| Error::run("the event cannot be read").because(error))?;
+                return own.body(&event).map_err(Error::input);
+            }
+            Form::Text { environment, settings } => (environment, settings),
+        };
+        let settings = context! { settings => settings.clone() };
         let context = minijinja::value::merge_maps([Value::from(Serde(event)), settings]);
         let rendered = environment
             .get_template(NAME)

@@ -62,6 +62,9 @@ pub struct Alert {
     /// When it was decided.
     #[serde(with = "instant")]
     pub time: Timestamp,
+    /// When its opening was decided; `None` if an older version opened it.
+    #[serde(default, with = "moment", skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Timestamp>,
     /// The model.
     pub model: Model,
     /// What has become of it.

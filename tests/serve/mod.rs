@@ -4,6 +4,7 @@ mod azure;
 mod begin;
 mod care;
 mod chaos;
+mod common_alert;
 mod counted;
 mod crash;
 mod diagnostics;

@@ -8,6 +8,7 @@ pub(crate) mod azurite;
 pub(crate) mod broker;
 pub(crate) mod checkout;
 pub(crate) mod client;
+pub(crate) mod common_alert;
 pub(crate) mod folder;
 pub(crate) mod program;
 pub(crate) mod random;

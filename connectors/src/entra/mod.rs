@@ -1,5 +1,5 @@
-//! Tokens of Microsoft Entra: who this service is, proven by a secret, by a token that a cluster signs (workload
-//! identity), or by the machine that it runs on (managed identity).
+//! Tokens of Microsoft Entra: who this service is, proven by a secret, by a certificate, by a token that a cluster signs
+//! (workload identity), by the machine that it runs on (managed identity), or by who has signed in with Azure CLI.
 //!
 //! A token is kept and given out again in the first half of its life; after that a new one is asked for, and the old one
 //! serves for as long as none can be had. So an outage of Entra shorter than half a token's life is not seen. Neither a
@@ -8,6 +8,8 @@
 //! The requests are those that Microsoft documents for the OAuth 2.0 client credentials flow, for the metadata service of
 //! virtual machines (`2018-02-01`) and for App Service (`2019-08-01`).
 
+mod certificate;
+mod cli;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,13 @@ pub enum Identity {
         /// Never shown.
         secret: String,
     },
+    /// An application, by a certificate.
+    Certificate {
+        /// Where it is registered.
+        application: Application,
+        /// The file in PEM with certificate and key, which is renewed from time to time.
+        file: PathBuf,
+    },
     /// An application, by a token that somebody signs whom Entra trusts for it, such as a Kubernetes cluster.
     Workload {
         /// Where it is registered.
@@ -67,6 +76,13 @@ pub enum Identity {
         endpoint: String,
         /// Which identity, if there are several.
         client: Option<String>,
+    },
+    /// Whoever has signed in with Azure CLI on this machine: for those who develop.
+    Cli {
+        /// The program, which is looked for in `PATH`: `az`.
+        program: PathBuf,
+        /// The directory, if it is not that of the account.
+        tenant: Option<String>,
     },
 }
 
@@ -93,6 +109,13 @@ impl Identity {
             Self::Secret { application, .. } => {
                 format!("the application `{}` with its secret", application.client)
             }
+            Self::Certificate { application, file } => {
+                format!(
+                    "the application `{}` with the certificate in `{}`",
+                    application.client,
+                    file.display()
+                )
+            }
             Self::Workload { application, token_file } => {
                 format!(
                     "the application `{}` with the token in `{}`",
@@ -104,6 +127,7 @@ impl Identity {
                 format!("the managed identity{} of the app service", of(client))
             }
             Self::Machine { client, .. } => format!("the managed identity{} of the machine", of(client)),
+            Self::Cli { .. } => "the account of Azure CLI".to_owned(),
         }
     }
 }
@@ -169,7 +193,10 @@ impl Entra {
         // What knows the machine is on the machine, never behind a proxy.
         let builder = match identity {
             Identity::AppService { .. } | Identity::Machine { .. } => builder.no_proxy(),
-            Identity::Secret { .. } | Identity::Workload { .. } => builder,
+            Identity::Secret { .. }
+            | Identity::Certificate { .. }
+            | Identity::Workload { .. }
+            | Identity::Cli { .. } => builder,
         };
         let client =
             builder.build().map_err(|error| Error::misconfigured("cannot set up HTTP").with_source(error))?;
@@ -227,6 +254,9 @@ impl Entra {
     fn ask_apart(&self, now: i64) -> Result<AccessToken> {
         std::thread::scope(|scope| {
             let asking = std::thread::Builder::new().name("entra".to_owned()).spawn_scoped(scope, || {
+                if let Identity::Cli { program, tenant } = &self.identity {
+                    return cli::ask(program.as_os_str(), tenant.as_deref(), &self.resource, now);
+                }
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime
                     .map_err(|error| Error::unavailable("no runtime could be started").with_source(error))?;
@@ -239,7 +269,7 @@ impl Entra {
     }
 
     async fn ask(&self, now: i64) -> Result<AccessToken> {
-        let request = request::build(&self.client, &self.identity, &self.resource)?;
+        let request = request::build(&self.client, &self.identity, &self.resource, now)?;
         let who = self.identity.describe();
         let silent = |error: reqwest::Error| {
             let where_ = request::whom(&self.identity);

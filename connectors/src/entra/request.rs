@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use url::form_urlencoded::Serializer;
 use url::{Host, Url};
 
-use super::{AccessToken, Application, Identity};
+use super::{AccessToken, Application, Identity, certificate};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a workload's own token is said to be one.
@@ -15,9 +15,10 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// Who is asked, for people.
 pub(super) fn whom(identity: &Identity) -> String {
     match identity {
-        Identity::Secret { application, .. } | Identity::Workload { application, .. } => {
-            format!("Entra at `{}`", application.authority)
-        }
+        Identity::Secret { application, .. }
+        | Identity::Certificate { application, .. }
+        | Identity::Workload { application, .. } => format!("Entra at `{}`", application.authority),
+        Identity::Cli { .. } => "Azure CLI".to_owned(),
         Identity::AppService { .. } => "the app service's identity endpoint".to_owned(),
         Identity::Machine { endpoint, .. } => format!("the machine's metadata service at `{endpoint}`"),
     }
@@ -27,14 +28,18 @@ pub(super) fn whom(identity: &Identity) -> String {
 /// Misconfigured: an address that is none, or that would carry a secret over a network without TLS.
 pub(super) fn check(identity: &Identity) -> Result<()> {
     let (key, address) = match identity {
-        Identity::Secret { application, .. } | Identity::Workload { application, .. } => {
-            ("authority", &application.authority)
-        }
+        Identity::Secret { application, .. }
+        | Identity::Certificate { application, .. }
+        | Identity::Workload { application, .. } => ("authority", &application.authority),
+        Identity::Cli { .. } => return Ok(()),
         Identity::AppService { endpoint, .. } => ("IDENTITY_ENDPOINT", endpoint),
         Identity::Machine { endpoint, .. } => ("AZURE_POD_IDENTITY_AUTHORITY_HOST", endpoint),
     };
     let url = parse(key, address)?;
-    if let Identity::Secret { application, .. } | Identity::Workload { application, .. } = identity {
+    if let Identity::Secret { application, .. }
+    | Identity::Certificate { application, .. }
+    | Identity::Workload { application, .. } = identity
+    {
         let is_here = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(v4)) => v4.is_loopback(),
@@ -67,8 +72,13 @@ fn parse(key: &str, address: &str) -> Result<Url> {
     })
 }
 
-/// The request of a token for `resource`.
-pub(super) fn build(client: &Client, identity: &Identity, resource: &str) -> Result<RequestBuilder> {
+/// The request of a token for `resource`, at `now` in milliseconds since the epoch.
+pub(super) fn build(
+    client: &Client,
+    identity: &Identity,
+    resource: &str,
+    now: i64,
+) -> Result<RequestBuilder> {
     let chosen = |url: &mut Url, version: &str, client: &Option<String>| {
         let mut query = url.query_pairs_mut();
         query.append_pair("api-version", version).append_pair("resource", resource);
@@ -80,6 +90,14 @@ pub(super) fn build(client: &Client, identity: &Identity, resource: &str) -> Res
         Identity::Secret { application, secret } => {
             post(client, application, resource, &[("client_secret", secret)])
         }
+        Identity::Certificate { application, file } => {
+            let audience = endpoint(application)?;
+            let assertion = certificate::assertion(file, application, audience.as_str(), now)?;
+            let proof = [("client_assertion_type", JWT_BEARER), ("client_assertion", &assertion)];
+            post(client, application, resource, &proof)
+        }
+        // It is a program, which is not asked over HTTP.
+        Identity::Cli { .. } => Err(Error::misconfigured("Azure CLI has no address")),
         Identity::Workload { application, token_file } => {
             let name = token_file.display();
             let token = std::fs::read_to_string(token_file).map_err(|error| {
@@ -112,19 +130,24 @@ pub(super) fn build(client: &Client, identity: &Identity, resource: &str) -> Res
     }
 }
 
+/// Where Entra gives tokens to an application.
+fn endpoint(application: &Application) -> Result<Url> {
+    let mut url = parse("authority", &application.authority)?;
+    url.set_path(&format!("/{}/oauth2/v2.0/token", application.tenant));
+    Ok(url)
+}
+
 fn post(
     client: &Client,
     application: &Application,
     resource: &str,
     proof: &[(&str, &str)],
 ) -> Result<RequestBuilder> {
-    let Application { authority, tenant, client: id } = application;
-    let mut url = parse("authority", authority)?;
-    url.set_path(&format!("/{tenant}/oauth2/v2.0/token"));
+    let url = endpoint(application)?;
     let scope = format!("{resource}/.default");
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", id)
+        .append_pair("client_id", &application.client)
         .append_pair("scope", &scope);
     form.extend_pairs(proof);
     Ok(client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish()))
@@ -170,6 +193,11 @@ fn advice(identity: &Identity, said: &str) -> &'static str {
     match identity {
         Identity::Secret { .. } if said.contains("AADSTS7000222") => "the secret has expired: make a new one",
         Identity::Secret { .. } => "check `tenant`, `client` and `secret`",
+        Identity::Certificate { .. } if said.contains("AADSTS700027") => {
+            "the certificate is not one of the application's, or has expired: register it there"
+        }
+        Identity::Certificate { .. } => "check `tenant`, `client` and `certificate`",
+        Identity::Cli { .. } => "sign in with `az login`",
         Identity::Workload { .. } => {
             "check `tenant`, `client` and the federated credential: its issuer, subject and audience must be the token's"
         }

@@ -205,3 +205,172 @@ fn addresses_that_would_leak_are_refused() {
     assert!(refuse("login.example.org", "t").contains("no address"));
     assert!(refuse(AUTHORITY, "../other").contains("`tenant: ../other`"));
 }
+
+/// A PEM file as `openssl` writes one: a certificate, of which only the bytes count here, and a key made for this test.
+fn pem(folder: &std::path::Path) -> (PathBuf, aws_lc_rs::rsa::KeyPair) {
+    use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+    use base64::Engine as _;
+
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+    let engine = base64::engine::general_purpose::STANDARD;
+    let block = |name: &str, bytes: &[u8]| {
+        let text = engine.encode(bytes);
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN {name}-----\n{}\n-----END {name}-----\n", lines.join("\n"))
+    };
+    let file = folder.join("app.pem");
+    let text =
+        block("PRIVATE KEY", der.as_ref()) + &block("CERTIFICATE", b"not a real certificate, but bytes");
+    std::fs::write(&file, text).unwrap();
+    (file, key)
+}
+
+#[test]
+fn a_certificate_signs_who_the_application_is() {
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use base64::Engine as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key) = pem(folder.path());
+    let stub = Stub::answering(vec![given("first", 100), given("second", 100)]);
+    let identity = Identity::Certificate { application: application(stub.url()), file };
+    let (entra, hand) = tokens(identity);
+    assert_eq!(entra.token().unwrap().value, "first");
+    hand.fetch_add(60_000, Ordering::SeqCst);
+    assert_eq!(entra.token().unwrap().value, "second");
+    let mut ids = Vec::new();
+    for (at, request) in stub.requests().iter().enumerate() {
+        assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/t-1/oauth2/v2.0/token"));
+        let body = String::from_utf8(request.body.clone()).unwrap();
+        let expected = "grant_type=client_credentials&client_id=c-1&scope=https%3A%2F%2Fns.servicebus.windows.net%2F.default\
+                        &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+                        &client_assertion=";
+        let assertion = body.strip_prefix(expected).expect(&body);
+        let parts: Vec<&str> = assertion.split('.').collect();
+        let [header, claims, signature] = parts[..] else { panic!("{assertion}") };
+        let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let read = |part: &str| -> serde_json::Value {
+            serde_json::from_slice(&engine.decode(part).unwrap()).unwrap()
+        };
+        // By Python's hashlib.
+        let header_expected = serde_json::json!({"alg": "RS256", "typ": "JWT", "x5t": "IFsxYvBCAK2EDyLwdSBf0xonRN0", "x5t#S256": "MbQhinQu7slm2-VhVHhfQ10c-2XyCTxDhJVeqmyqaKw"});
+        assert_eq!(read(header), header_expected);
+        let claims = read(claims);
+        let now = NOW / 1_000 + 60 * i64::try_from(at).unwrap();
+        let audience = format!("{}/t-1/oauth2/v2.0/token", stub.url());
+        assert_eq!(
+            (&claims["aud"], &claims["iss"], &claims["sub"]),
+            (&audience.into(), &"c-1".into(), &"c-1".into())
+        );
+        assert_eq!((&claims["nbf"], &claims["exp"]), (&(now - 60).into(), &(now + 600).into()));
+        ids.push(claims["jti"].clone());
+        let said = &assertion[..assertion.rfind('.').unwrap()];
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref())
+            .verify(said.as_bytes(), &engine.decode(signature).unwrap())
+            .expect("the key's signature");
+    }
+    assert_ne!(ids[0], ids[1], "each statement once");
+}
+
+#[test]
+fn a_file_without_certificate_or_key_is_named_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = pem(folder.path());
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let at = whole.find("-----BEGIN CERTIFICATE").unwrap();
+    let (key, certificate) = whole.split_at(at);
+    let secret = key.lines().nth(1).unwrap().to_owned();
+    let stub = Stub::answering(Vec::new());
+    for (text, expected) in [
+        (key.to_owned(), "expected a block `CERTIFICATE`"),
+        (certificate.to_owned(), "has no key"),
+        (whole.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "that is not encrypted"),
+        (
+            format!("{certificate}-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n"),
+            "none of RSA",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let identity = Identity::Certificate { application: application(stub.url()), file: file.clone() };
+        let error = tokens(identity).0.token().unwrap_err();
+        let message = format!("{error} {error:?}");
+        assert!(message.contains(expected) && message.contains("app.pem"), "{message}");
+        assert!(!message.contains(&secret), "{message}");
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    }
+    assert!(stub.requests().is_empty());
+}
+
+#[cfg(unix)]
+mod command {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::entra::cli;
+
+    fn az(folder: &std::path::Path, script: &str) -> PathBuf {
+        let file = folder.join("az");
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+        file
+    }
+
+    fn asked(program: &std::path::Path, tenant: Option<&str>) -> Result<AccessToken> {
+        let identity = Identity::Cli { program: program.to_owned(), tenant: tenant.map(str::to_owned) };
+        tokens(identity).0.token()
+    }
+
+    #[test]
+    fn who_has_signed_in_lends_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "echo \"$@\" > {}/words\necho '{{\"accessToken\":\"c.l.i\",\"expires_on\":{},\"expiresOn\":\"x\",\"tokenType\":\"Bearer\"}}'",
+            folder.path().display(),
+            NOW / 1_000 + 3_600
+        );
+        let program = az(folder.path(), &script);
+        let token = asked(&program, Some("t-1")).unwrap();
+        assert_eq!(token, AccessToken { value: "c.l.i".to_owned(), expires: NOW + 3_600_000 });
+        let words = std::fs::read_to_string(folder.path().join("words")).unwrap();
+        assert_eq!(
+            words.trim(),
+            "account get-access-token --resource https://ns.servicebus.windows.net -o json --tenant t-1"
+        );
+    }
+
+    #[test]
+    fn what_it_says_instead_of_a_token_is_passed_on_without_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = az(
+            folder.path(),
+            "echo \"ERROR: Please run 'az login' to setup account.\" >&2; echo e.y.secret; exit 1",
+        );
+        let error = asked(&refused, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert!(error.to_string().contains("Please run 'az login'"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        let old = az(
+            folder.path(),
+            "echo '{\"accessToken\":\"e.y.secret\",\"expiresOn\":\"2001-01-01 00:00:00\"}'",
+        );
+        let error = asked(&old, None).unwrap_err();
+        assert!(error.to_string().contains("`expires_on`"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        let error = asked(&folder.path().join("none"), None).unwrap_err();
+        assert!(error.to_string().contains("cannot be started"), "{error}");
+    }
+
+    #[test]
+    fn one_that_does_not_answer_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        // It reads a pipe that nobody writes to, so it would wait for ever.
+        let script = "mkfifo \"$0.pipe\"; exec cat \"$0.pipe\"";
+        let program = az(folder.path(), script);
+        let error =
+            cli::ask_within(program.as_os_str(), None, RESOURCE, NOW, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+}

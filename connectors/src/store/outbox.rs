@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::connection::{self, Access};
+use super::external::{self, ExternalAlert, Heard};
 use super::gate::Writer;
 use super::guard::Shared;
 use super::message::{self, Delivery, MessageState};
@@ -171,6 +172,14 @@ impl Outbox {
             }
             Ok(())
         })
+    }
+
+    /// Keeps an alert of somebody else, unless the store has it or a newer one.
+    ///
+    /// # Errors
+    /// Unavailable, if the disk is full or failed: then nothing is kept, and the call may be repeated.
+    pub fn hear(&mut self, alert: &ExternalAlert) -> Result<Heard> {
+        self.write("cannot keep an alert", |connection| Ok(external::write(connection, alert)?))
     }
 
     fn write<T>(&mut self, what: &str, change: impl FnOnce(&Connection) -> Result<T, Refusal>) -> Result<T> {

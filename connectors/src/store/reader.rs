@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::alert::{self, Alert, AlertStatus, Silence};
 use super::connection::{self, Access};
+use super::external::{self, ExternalAlert};
 use super::fault::Fault;
 use super::gap::{self, Gap, GapFilter};
 use super::guard::Shared;
@@ -204,6 +205,27 @@ impl Reader {
                 .query_row(&format!("SELECT {} FROM alerts WHERE id = ?1", alert::COLUMNS), [id], alert::read)
                 .optional(),
         )
+    }
+
+    /// Alerts of others, of a model and of a status if they are named, the last fired first, up to `limit`.
+    ///
+    /// # Errors
+    /// As [`Reader::windows`].
+    pub fn external_alerts(
+        &self,
+        model: Option<&str>,
+        status: Option<AlertStatus>,
+        limit: usize,
+    ) -> Result<Vec<ExternalAlert>> {
+        self.asked(external::list(&self.connection, model, status, limit))
+    }
+
+    /// One alert of others; `None` if the store has none of this id.
+    ///
+    /// # Errors
+    /// As [`Reader::windows`].
+    pub fn external_alert(&self, origin: &str, id: &str) -> Result<Option<ExternalAlert>> {
+        self.asked(external::one(&self.connection, origin, id))
     }
 
     /// The counts that were kept of some panes, by start and segment, the whole first.

@@ -18,8 +18,12 @@ const APPLICATION: i32 = 0x646c_6674;
 const PAGE_BYTES: i64 = 16_384;
 
 /// The way from an empty file to this version, step by step.
-pub(super) const STEPS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Makes a new file a store, and brings an older store to the version of the last step.
 pub(super) fn prepare(connection: &mut Connection, file: &Path, steps: &[&str], now: i64) -> Result<()> {

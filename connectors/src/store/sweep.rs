@@ -16,7 +16,7 @@ use crate::error::Result;
 /// What is kept, and how much one sweep may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// How long windows, resolved alerts and silences that are over are kept; 90 days.
+    /// How long windows, resolved alerts, alerts of others and silences that are over are kept; 90 days.
     pub windows: Duration,
     /// How long messages are kept that were delivered or came too late; 7 days.
     pub delivered: Duration,
@@ -56,6 +56,8 @@ pub struct Swept {
     pub gaps: u64,
     /// Resolved alerts that were deleted.
     pub alerts: u64,
+    /// Alerts of others that were deleted.
+    pub external_alerts: u64,
     /// Messages that were deleted.
     pub messages: u64,
     /// Idempotency keys that were deleted.
@@ -93,6 +95,7 @@ impl Store {
             swept.windows,
             swept.gaps,
             swept.alerts,
+            swept.external_alerts,
             swept.messages,
             swept.idempotency,
             swept.silences,
@@ -134,6 +137,12 @@ fn by_age(transaction: &Transaction<'_>, now: i64, retention: &Retention) -> rus
         alerts: delete(
             "DELETE FROM alerts WHERE seq IN (
                  SELECT seq FROM alerts WHERE status = 'resolved' AND committed < ?1 ORDER BY committed LIMIT ?2)",
+            retention.windows,
+        )?,
+        // Who sends them may never say that one is over.
+        external_alerts: delete(
+            "DELETE FROM external_alerts WHERE seq IN (
+                 SELECT seq FROM external_alerts WHERE received < ?1 ORDER BY received LIMIT ?2)",
             retention.windows,
         )?,
         silences: delete(

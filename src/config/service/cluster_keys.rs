@@ -57,11 +57,25 @@ pub(super) static ENTRA_KEYS: Record = Record {
         ),
         optional("secret", Shape::Secret, "", "\"${ENTRA_SECRET}\"", "The application's secret"),
         optional(
+            "certificate",
+            Shape::Text,
+            "",
+            "app.pem",
+            "The file in PEM with the application's certificate and key, in place of a secret",
+        ),
+        optional(
             "token_file",
             Shape::Text,
             "",
             "/var/run/secrets/azure/tokens/azure-identity-token",
             "The file with the workload's own token, in place of a secret",
+        ),
+        optional(
+            "cli",
+            Shape::Flag,
+            "false",
+            "true",
+            "Whether the account is used that has signed in with Azure CLI: for those who develop",
         ),
         optional(
             "authority",

@@ -15,7 +15,7 @@ pub const PAYLOADS: [&str; 3] = ["full", "hash", "none"];
 /// What a sink may receive.
 pub const SENDS: [&str; 3] = ["alerts", "verdicts", "diagnostics"];
 /// Message templates that come with the program.
-pub const TEMPLATES: [&str; 3] = ["teams", "slack", "pagerduty"];
+pub const TEMPLATES: [&str; 4] = ["teams", "slack", "pagerduty", "common_alert_schema"];
 
 /// Where records may come from.
 pub const INPUTS: [&str; 5] = ["kafka", "files", "stdin", "lines", "ingest"];
@@ -481,7 +481,7 @@ static WEBHOOK: Record = Record {
             Shape::Text,
             "the message as it is",
             "slack",
-            "How a message is written: `teams`, `slack`, `pagerduty`, or a file of your own",
+            "How a message is written: `teams`, `slack`, `pagerduty`, `common_alert_schema`, or a file of your own",
         ),
         optional(
             "routing_key",
@@ -489,6 +489,13 @@ static WEBHOOK: Record = Record {
             "",
             "\"${PAGERDUTY_KEY}\"",
             "The integration key that `template: pagerduty` needs",
+        ),
+        optional(
+            "resource",
+            Shape::Setting,
+            "",
+            "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W",
+            "The resource of Azure that `template: common_alert_schema` says an alert is about",
         ),
         TLS_KEY,
         optional(

@@ -7,6 +7,7 @@ use super::insights::{self, Insights};
 use super::kafka::{self, Cluster, is_secret};
 use super::metrics::{self, AzureMetrics, Prometheus};
 use super::{check_name, duration, flag, has, keys, path, place_of, setting, settings};
+use crate::azure::common_schema::CommonSchema;
 use crate::config::duration::Duration;
 use crate::config::node::{Key, Node};
 use crate::config::problem::Problem;
@@ -96,6 +97,11 @@ pub enum Template {
         /// The integration key.
         routing_key: Setting,
     },
+    /// The common alert schema of Azure Monitor.
+    CommonAlertSchema {
+        /// The id of the resource that alerts are about.
+        resource: Setting,
+    },
     /// By the template in this file.
     File(String),
 }
@@ -147,6 +153,7 @@ impl Template {
             Self::Teams => "teams",
             Self::Slack => "slack",
             Self::PagerDuty { .. } => "pagerduty",
+            Self::CommonAlertSchema { .. } => "common_alert_schema",
             Self::File(path) => path,
         }
     }
@@ -160,8 +167,10 @@ impl Sink {
                 let mut all = vec![&webhook.url];
                 all.extend(&webhook.secret);
                 all.extend(webhook.headers.iter().map(|(_, setting)| setting));
-                if let Template::PagerDuty { routing_key } = &webhook.template {
-                    all.push(routing_key);
+                match &webhook.template {
+                    Template::PagerDuty { routing_key: own }
+                    | Template::CommonAlertSchema { resource: own } => all.push(own),
+                    Template::Event | Template::Teams | Template::Slack | Template::File(_) => {}
                 }
                 all
             }
@@ -262,6 +271,15 @@ fn template(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Template
         let message = "`routing_key` is PagerDuty's: write `template: pagerduty` beside it";
         problems.push(Problem::new(place_of(node, "routing_key"), message));
     }
+    let resource = setting(node, "resource", folder);
+    if has(node, "resource") && name.as_deref() != Some("common_alert_schema") {
+        let message =
+            "`resource` is the common alert schema's: write `template: common_alert_schema` beside it";
+        problems.push(Problem::new(place_of(node, "resource"), message));
+    }
+    if name.as_deref() == Some("common_alert_schema") {
+        return common_alert_schema(node, resource, problems);
+    }
     match (name.as_deref(), routing_key) {
         (None, _) => Template::Event,
         (Some("teams"), _) => Template::Teams,
@@ -283,6 +301,24 @@ fn template(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Template
             Template::File(beside(folder, file))
         }
     }
+}
+
+fn common_alert_schema(node: &Node, resource: Option<Setting>, problems: &mut Vec<Problem>) -> Template {
+    if labels(node, "send").iter().any(|own| own == "verdicts") {
+        let message = "`common_alert_schema` has no place for verdicts: write `send: alerts`, or send verdicts to a sink \
+                       of their own";
+        problems.push(Problem::new(place_of(node, "send"), message));
+    }
+    let Some(resource) = resource else {
+        let message = "`template: common_alert_schema` needs the resource that alerts are about: write `resource: \
+                       /subscriptions/S/resourceGroups/G/providers/…`";
+        problems.push(Problem::new(place_of(node, "template"), message));
+        return Template::Event;
+    };
+    if let Some(Err(message)) = resource.plain().map(|own| CommonSchema::of(&own)) {
+        problems.push(Problem::new(resource.place(), message));
+    }
+    Template::CommonAlertSchema { resource }
 }
 
 /// How long an answer may take.

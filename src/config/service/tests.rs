@@ -353,6 +353,24 @@ fn what_cannot_be_is_refused_with_a_way_out() {
             sink("webhook: {url: \"https://x\", routing_key: \"${A}\"}"),
             "write `template: pagerduty` beside it",
         ),
+        (
+            sink("webhook: {url: \"https://x\", template: common_alert_schema}"),
+            "needs the resource that alerts are about",
+        ),
+        (
+            sink("webhook: {url: \"https://x\", resource: /subscriptions/s}"),
+            "write `template: common_alert_schema` beside it",
+        ),
+        (
+            sink("webhook: {url: \"https://x\", template: common_alert_schema, resource: workspace}"),
+            "`workspace` is no id of a resource of Azure",
+        ),
+        (
+            sink(
+                "webhook: {url: \"https://x\", template: common_alert_schema, send: [alerts, verdicts], resource: \"${R}\"}",
+            ),
+            "has no place for verdicts",
+        ),
         (sink("webhook: {url: \"https://x\", tls: {certificate: c}}"), "needs its `key`"),
         (sink("webhook: {url: \"https://x\", headers: {\"a b\": c}}"), "cannot name a header"),
         (sink("file: {path: s3://b/x}"), "is no file of this machine"),

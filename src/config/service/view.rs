@@ -183,6 +183,9 @@ impl Page {
                 if let super::Template::PagerDuty { routing_key } = &webhook.template {
                     self.line("  key", &routing_key.describe(), false);
                 }
+                if let super::Template::CommonAlertSchema { resource } = &webhook.template {
+                    self.line("  about", &resource.describe(), false);
+                }
                 match &webhook.secret {
                     Some(secret) => self.line("  signed", &format!("with {}", secret.describe()), false),
                     None => self.line("  signed", "no", true),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::schema::{document, resolve};
 use super::world::World;
 use crate::http::auth::Scope;
+use crate::http::external::LARGEST;
 use crate::http::ingest::{LONGEST, TYPES};
 use crate::http::query::{LIMIT, MOST};
 use crate::http::route::{BODY, ROUTES, Takes};
@@ -62,6 +63,7 @@ fn a_route_takes_what_its_description_says() {
             (true, _) => Takes::Nothing,
             (false, false) => Takes::Perhaps,
             (false, true) if body["content"].as_object().is_some_and(|own| own.len() > 1) => Takes::Rows,
+            (false, true) if body["x-max-bytes"] == LARGEST => Takes::Alert,
             (false, true) => Takes::Body,
         };
         assert_eq!(takes, route.takes, "{at}");

@@ -3,6 +3,7 @@
 mod acting;
 mod asking;
 mod document;
+mod external;
 mod guarding;
 mod schema;
 mod service;

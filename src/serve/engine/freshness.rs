@@ -104,6 +104,7 @@ impl Engine {
             id,
             revision: before.map_or(0, |before| u64::from(before.revision) + 1),
             time: Timestamp::from_micros(now),
+            opened: None,
             model: Model { name: config.model.clone(), version: config.version.clone() },
             status: Status::Open,
             severity: alert::Severity::Major.name().to_owned(),

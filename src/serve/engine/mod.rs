@@ -37,9 +37,10 @@ use super::model::Model;
 use super::reader::Control;
 use super::silence::Silences;
 use super::watch::Watch;
-use super::wire::Body;
+use super::wire::{self, Body};
 use crate::clock::Clock;
 use crate::exit::{Error, Result};
+use crate::time::Timestamp;
 
 /// The engine thread looks around at least so often.
 const TICK: Duration = Duration::from_millis(200);
@@ -148,6 +149,15 @@ impl OpenAlert {
             (alert.id.clone(), Self { alert, is_kept_back })
         };
         alerts.into_iter().map(with_id).collect()
+    }
+
+    /// When its opening was decided; `None` if an older version opened it.
+    fn opened(&self) -> Option<Timestamp> {
+        let event: wire::Event = serde_json::from_str(&self.alert.document).ok()?;
+        match event.body {
+            Body::Alert(alert) => alert.opened,
+            Body::Verdict(_) | Body::Diagnostic(_) => None,
+        }
     }
 }
 

@@ -184,9 +184,13 @@ impl Engine {
         &mut self,
         at: usize,
         segment: Option<&str>,
-        alert: wire::Alert,
+        mut alert: wire::Alert,
         now: i64,
     ) -> Result<()> {
+        alert.opened = match alert.status {
+            Status::Open => Some(alert.time),
+            Status::Update | Status::Resolved => self.open.get(&alert.id).and_then(OpenAlert::opened),
+        };
         let config = &self.models[at].model.config;
         let is_over = alert.status == Status::Resolved;
         let _: i64 = self.counters.open_alerts.inc_by(match alert.status {

@@ -4,6 +4,7 @@ mod atomic;
 mod crash;
 mod damage;
 mod export;
+mod external;
 mod full;
 mod gaps;
 mod kept;

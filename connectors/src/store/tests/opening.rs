@@ -150,6 +150,9 @@ const VERSION_1: &str = include_str!("golden/1.sql");
 /// The same store when step 2 had been taken, and counts of two panes were kept.
 const VERSION_2: &str = include_str!("golden/2.sql");
 
+/// The same store when step 3 had been taken, and a gap was kept.
+const VERSION_3: &str = include_str!("golden/3.sql");
+
 fn golden(folder: &TempDir) {
     golden_of(folder, VERSION_1);
 }
@@ -202,6 +205,25 @@ fn version_2_is_what_it_was_and_keeps_gaps_from_now_on() {
     old_store.commit(&commit).unwrap();
     model.apply(&commit);
     assert_eq!(Model::read(&old_store), model);
+    drop(old_store);
+    assert_eq!(check(old.path()).unwrap(), []);
+}
+
+#[test]
+fn version_3_is_what_it_was_and_hears_of_others_from_now_on() {
+    let (old, new) = (folder(), folder());
+    golden_of(&old, VERSION_3);
+    let (old_store, new_store) = (open(&old), open(&new));
+    assert_eq!(schema(&old_store.connection), schema(&new_store.connection));
+    let mut model = Model::default();
+    for n in 1..=GOLDEN {
+        model.apply(&small(history(n)));
+    }
+    model.apply(&Commit { now: 9, gaps: vec![gap(9_000)], ..Commit::default() });
+    assert_eq!(Model::read(&old_store), model);
+    let alert = external::fired("a", 10);
+    assert_eq!(old_store.outbox().unwrap().hear(&alert).unwrap(), Heard::News);
+    assert_eq!(old_store.reader().unwrap().external_alert("azure", "a").unwrap(), Some(alert));
     drop(old_store);
     assert_eq!(check(old.path()).unwrap(), []);
 }
