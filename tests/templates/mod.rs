@@ -205,7 +205,7 @@ fn a_broken_template_is_found_out() {
     twice["resources"].as_array_mut().unwrap().push(copy);
     assert!(check(&twice).iter().any(|own| own.contains("stands twice")));
     let mut circle = well.clone();
-    circle["resources"][0]["dependsOn"] = circle["resources"][3]["dependsOn"].clone();
+    circle["resources"][0]["dependsOn"] = circle["resources"][4]["dependsOn"].clone();
     assert!(check(&circle).iter().any(|own| own.contains("waits for itself")), "{:?}", check(&circle));
 }
 

@@ -304,8 +304,8 @@ fn template(node: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Template
 }
 
 fn common_alert_schema(node: &Node, resource: Option<Setting>, problems: &mut Vec<Problem>) -> Template {
-    if labels(node, "send").iter().any(|own| own == "verdicts") {
-        let message = "`common_alert_schema` has no place for verdicts: write `send: alerts`, or send verdicts to a sink \
+    if labels(node, "send").iter().any(|own| own != "alerts") {
+        let message = "`common_alert_schema` has no place but for alerts: write `send: alerts`, or send the rest to a sink \
                        of their own";
         problems.push(Problem::new(place_of(node, "send"), message));
     }

@@ -369,7 +369,7 @@ fn what_cannot_be_is_refused_with_a_way_out() {
             sink(
                 "webhook: {url: \"https://x\", template: common_alert_schema, send: [alerts, verdicts], resource: \"${R}\"}",
             ),
-            "has no place for verdicts",
+            "has no place but for alerts",
         ),
         (sink("webhook: {url: \"https://x\", tls: {certificate: c}}"), "needs its `key`"),
         (sink("webhook: {url: \"https://x\", headers: {\"a b\": c}}"), "cannot name a header"),
