@@ -1,7 +1,7 @@
 //! `driftlead azure doctor`: would Azure take what the sinks of a service send, and if not, what mends it?
 //!
 //! For each sink that carries records: is there a token for the right resource, has the host a name, would a request be
-//! taken that writes nothing? What is wrong gets its own advice. What a sink is asked is [`Freight::examine`]'s affair; a
+//! taken that writes nothing? What is wrong gets its own advice. What a sink is asked is `Freight::examine`'s affair; a
 //! sink that is new here needs an arm there, and one in [`Subject::of`] for the words of the advice.
 
 use std::path::Path;
