@@ -13,6 +13,7 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value as Json, json};
 
+use super::attempt::{Attempt, halves};
 use super::logs::chunks;
 use super::poster::{Answer, Poster, is_here};
 use super::{Access, ConnectionString, RecordSink};
@@ -308,14 +309,14 @@ impl RecordSink for ApplicationInsights {
     type Record = Telemetry;
 
     async fn send(&self, records: &[Telemetry], now: i64) -> Vec<Delivery> {
-        let mut deliveries: Vec<Option<Delivery>> = vec![None; records.len()];
+        let mut attempt = Attempt::new(records.len(), MAX_REQUESTS);
         let mut envelopes = vec![String::new(); records.len()];
         let mut fit = Vec::new();
         for (at, record) in records.iter().enumerate() {
             let own = self.envelope(record);
             if own.len() > MAX_ITEM {
                 let reason = format!("an item of {} bytes; the service takes {MAX_ITEM}", own.len());
-                deliveries[at] = Some(Delivery::Refused { reason });
+                attempt.settle(&[at], &Delivery::Refused { reason });
             } else {
                 envelopes[at] = own;
                 fit.push(at);
@@ -325,37 +326,21 @@ impl RecordSink for ApplicationInsights {
         // Newest last, so that what comes off the end is in order.
         let mut waiting = chunks(&fit, MAX_ITEMS, |at| envelopes[at].len());
         waiting.reverse();
-        let (mut requests, mut wall) = (0, None);
         while let Some(chunk) = waiting.pop() {
-            if requests >= MAX_REQUESTS {
-                let reason = format!("after {MAX_REQUESTS} requests the rest waits for the next attempt");
-                wall.get_or_insert(Delivery::Retry { after: None, reason });
-            }
-            if let Some(wall) = &wall {
-                chunk.iter().for_each(|at| deliveries[*at] = Some(wall.clone()));
+            if !attempt.admits(chunk) {
                 continue;
             }
-            requests += 1;
             let answer = self.post(&headers, &body(chunk, &envelopes), now).await;
             match self.judge(&answer, chunk.len()) {
                 Outcome::Each(each) => {
-                    for (at, own) in chunk.iter().zip(each) {
-                        deliveries[*at] = Some(own);
-                    }
+                    chunk.iter().zip(&each).for_each(|(at, own)| attempt.settle([at], own))
                 }
-                Outcome::All(own) => chunk.iter().for_each(|at| deliveries[*at] = Some(own.clone())),
-                Outcome::Wall(own) => {
-                    chunk.iter().for_each(|at| deliveries[*at] = Some(own.clone()));
-                    wall = Some(own);
-                }
-                Outcome::Halve => {
-                    let (left, right) = chunk.split_at(chunk.len() / 2);
-                    waiting.extend([right, left]);
-                }
+                Outcome::All(own) => attempt.settle(chunk, &own),
+                Outcome::Wall(own) => attempt.stop(chunk, own),
+                Outcome::Halve => waiting.extend(halves(chunk)),
             }
         }
-        let lost = || Delivery::Retry { after: None, reason: "not tried".to_owned() };
-        deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(lost)).collect()
+        attempt.deliveries()
     }
 }
 

@@ -11,6 +11,7 @@ use flate2::{Compression, GzBuilder};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use super::attempt::{Attempt, halves};
 use super::examine::{self, Examination};
 use super::poster::{Answer, Poster, beneath, name_request, place};
 use super::{Access, RecordSink};
@@ -108,59 +109,50 @@ impl RecordSink for LogsIngestion {
     type Record = LogRecord;
 
     async fn send(&self, records: &[LogRecord], now: i64) -> Vec<Delivery> {
-        let mut deliveries: Vec<Option<Delivery>> = vec![None; records.len()];
+        let mut attempt = Attempt::new(records.len(), MAX_REQUESTS);
         let mut streams: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, record) in records.iter().enumerate() {
             // With its brackets.
             if record.json.len() + 2 > MAX_BODY {
                 let reason = format!("a record of {} bytes; a request takes {MAX_BODY}", record.json.len());
-                deliveries[at] = Some(Delivery::Refused { reason });
+                attempt.settle(&[at], &Delivery::Refused { reason });
             } else {
                 streams.entry(&record.stream).or_default().push(at);
             }
         }
-        let mut requests = 0;
         for (stream, all) in streams {
+            attempt.go_on();
             let places = self.places(stream);
             // Newest last, so that what comes off the end is in order.
             let mut waiting: Vec<&[usize]> = chunks(&all, usize::MAX, |at| records[at].json.len());
             waiting.reverse();
-            let mut wall: Option<Delivery> = None;
             while let Some(chunk) = waiting.pop() {
-                if requests >= MAX_REQUESTS {
-                    let reason = format!("after {MAX_REQUESTS} requests the rest waits for the next attempt");
-                    wall.get_or_insert(Delivery::Retry { after: None, reason });
-                }
-                if let Some(wall) = &wall {
-                    chunk.iter().for_each(|at| deliveries[*at] = Some(wall.clone()));
+                if !attempt.admits(chunk) {
                     continue;
                 }
-                requests += 1;
                 let body = body(chunk, records);
                 let answer = self.poster.post(&places, &headers(&body, now), &body, now).await;
-                let delivery = match &answer {
-                    Answer::Status { status: 204, .. } => Delivery::Delivered,
+                match &answer {
+                    Answer::Status { status: 204, .. } => attempt.settle(chunk, &Delivery::Delivered),
                     Answer::Status { status: 400 | 413, .. } if chunk.len() > 1 => {
-                        let (left, right) = chunk.split_at(chunk.len() / 2);
-                        waiting.extend([right, left]);
-                        continue;
+                        waiting.extend(halves(chunk))
                     }
-                    Answer::Status { status: 400 | 413, .. } => Delivery::Refused { reason: answer.reason() },
+                    Answer::Status { status: 400 | 413, .. } => {
+                        attempt.settle(chunk, &Delivery::Refused { reason: answer.reason() });
+                    }
                     Answer::Status { status: 200..=299, .. } => {
                         let reason = format!(
                             "{}, expected 204: is this an endpoint of data collection?",
                             answer.reason()
                         );
-                        wall.insert(Delivery::Retry { after: None, reason }).clone()
+                        attempt.stop(chunk, Delivery::Retry { after: None, reason });
                     }
                     // The others of this stream would meet the same.
-                    _ => wall.insert(answer.retry()).clone(),
-                };
-                chunk.iter().for_each(|at| deliveries[*at] = Some(delivery.clone()));
+                    _ => attempt.stop(chunk, answer.retry()),
+                }
             }
         }
-        let lost = || Delivery::Retry { after: None, reason: "not tried".to_owned() };
-        deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(lost)).collect()
+        attempt.deliveries()
     }
 }
 

@@ -14,6 +14,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::attempt::{Attempt, halves};
 use super::poster::{Answer, Poster, beneath, name_request, place};
 use super::{Access, RecordSink};
 use crate::error::{Error, Result};
@@ -118,11 +119,11 @@ impl RecordSink for CustomMetrics {
     type Record = MetricRecord;
 
     async fn send(&self, records: &[MetricRecord], now: i64) -> Vec<Delivery> {
-        let mut deliveries: Vec<Option<Delivery>> = vec![None; records.len()];
+        let mut attempt = Attempt::new(records.len(), MAX_REQUESTS);
         let mut groups: BTreeMap<Common<'_>, BTreeMap<Vec<String>, Vec<usize>>> = BTreeMap::new();
         for (at, record) in records.iter().enumerate() {
             if let Some(delivery) = unfit(record, now) {
-                deliveries[at] = Some(delivery);
+                attempt.settle(&[at], &delivery);
                 continue;
             }
             let names = record.dimensions.iter().map(|(name, _)| *name).collect();
@@ -130,43 +131,31 @@ impl RecordSink for CustomMetrics {
             let group = groups.entry((record.time.div_euclid(MINUTE), &record.metric, names)).or_default();
             group.entry(values).or_default().push(at);
         }
-        let mut requests = 0;
-        let mut wall: Option<Delivery> = None;
         for ((_, metric, names), series) in &groups {
             let series: Vec<Series<'_>> =
                 series.iter().map(|(values, all)| Series { values, records: all }).collect();
             let mut waiting: Vec<&[Series<'_>]> = series.chunks(MAX_SERIES).rev().collect();
             while let Some(chunk) = waiting.pop() {
-                if requests >= MAX_REQUESTS {
-                    let reason = format!("after {MAX_REQUESTS} requests the rest waits for the next attempt");
-                    wall.get_or_insert(Delivery::Retry { after: None, reason });
+                let all = || chunk.iter().flat_map(|series| series.records);
+                if !attempt.admits(all()) {
+                    continue;
                 }
-                let delivery = if let Some(wall) = &wall {
-                    wall.clone()
-                } else {
-                    requests += 1;
-                    let body = body(&self.namespace, metric, names, chunk, records);
-                    let answer = self.poster.post(&self.places, &headers(&body, now), &body, now).await;
-                    match &answer {
-                        Answer::Status { status: 200..=299, .. } => Delivery::Delivered,
-                        Answer::Status { status: 400 | 413 | 422, .. } if chunk.len() > 1 => {
-                            let (left, right) = chunk.split_at(chunk.len() / 2);
-                            waiting.extend([right, left]);
-                            continue;
-                        }
-                        Answer::Status { status: 400 | 413 | 422, .. } => {
-                            Delivery::Refused { reason: answer.reason() }
-                        }
-                        // All others would meet the same.
-                        _ => wall.insert(answer.retry()).clone(),
+                let body = body(&self.namespace, metric, names, chunk, records);
+                let answer = self.poster.post(&self.places, &headers(&body, now), &body, now).await;
+                match &answer {
+                    Answer::Status { status: 200..=299, .. } => attempt.settle(all(), &Delivery::Delivered),
+                    Answer::Status { status: 400 | 413 | 422, .. } if chunk.len() > 1 => {
+                        waiting.extend(halves(chunk));
                     }
-                };
-                let all = chunk.iter().flat_map(|series| series.records);
-                all.for_each(|at| deliveries[*at] = Some(delivery.clone()));
+                    Answer::Status { status: 400 | 413 | 422, .. } => {
+                        attempt.settle(all(), &Delivery::Refused { reason: answer.reason() });
+                    }
+                    // All others would meet the same.
+                    _ => attempt.stop(all(), answer.retry()),
+                }
             }
         }
-        let lost = || Delivery::Retry { after: None, reason: "not tried".to_owned() };
-        deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(lost)).collect()
+        attempt.deliveries()
     }
 }
 

@@ -5,6 +5,7 @@
 //! records and remembers which of a message have arrived is elsewhere. The requests are those that Microsoft documents and
 //! its own clients send; what was verified, and what only a subscription can show, stands in docs/azure.md.
 
+mod attempt;
 mod cloud;
 mod connection;
 mod examine;

@@ -19,6 +19,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::attempt::{Attempt, halves};
 use super::poster::{Answer, Login, Poster, place};
 use super::{Access, RecordSink};
 use crate::error::{Error, Result};
@@ -172,7 +173,7 @@ impl RecordSink for RemoteWrite {
     type Record = Sample;
 
     async fn send(&self, records: &[Sample], now: i64) -> Vec<Delivery> {
-        let mut deliveries: Vec<Option<Delivery>> = vec![None; records.len()];
+        let mut attempt = Attempt::new(records.len(), MAX_REQUESTS);
         // Oldest first over all requests: a receiver that has seen a later sample may take no earlier one. The sort is
         // stable: of two in the same millisecond the later record is the one that counts.
         let keys: Vec<(u64, (i64, u64))> = records.iter().map(key).collect();
@@ -182,54 +183,42 @@ impl RecordSink for RemoteWrite {
             let is_other = self.newest.is_other(keys[*at].0, keys[*at].1);
             if is_other {
                 let reason = "another value of this millisecond was taken".to_owned();
-                deliveries[*at] = Some(Delivery::Expired { reason });
+                attempt.settle(&[*at], &Delivery::Expired { reason });
             }
             !is_other
         });
         let mut waiting: Vec<Vec<usize>> = order.chunks(MAX_SAMPLES).rev().map(<[usize]>::to_vec).collect();
-        let mut requests = 0;
-        let mut wall: Option<Delivery> = None;
         while let Some(chunk) = waiting.pop() {
-            if requests >= MAX_REQUESTS {
-                let reason = format!("after {MAX_REQUESTS} requests the rest waits for the next attempt");
-                wall.get_or_insert(Delivery::Retry { after: None, reason });
+            if !attempt.admits(&chunk) {
+                continue;
             }
-            let delivery = if let Some(wall) = &wall {
-                wall.clone()
-            } else {
-                requests += 1;
-                let body = body(&chunk, records);
-                let answer = self.poster.post(&self.places, &self.headers, &body, now).await;
-                match &answer {
-                    Answer::Status { status: 200..=299, .. } => {
-                        self.newest.note(chunk.iter().map(|at| keys[*at]));
-                        Delivery::Delivered
-                    }
-                    // Faults of the set-up, which a person will mend, and a wish for patience.
-                    Answer::Status { status: 401 | 403 | 404 | 407 | 408 | 425 | 429, .. } => {
-                        wall.insert(answer.retry()).clone()
-                    }
-                    Answer::Status { status: 400..=499, .. } if chunk.len() > 1 => {
-                        let is_old = |at: &usize| self.newest.is_older(keys[*at].0, keys[*at].1);
-                        let refusal = refusal(answer.reason());
-                        if matches!(refusal, Delivery::Expired { .. }) && chunk.iter().any(is_old) {
-                            let (old, rest): (Vec<usize>, Vec<usize>) = chunk.into_iter().partition(is_old);
-                            old.iter().for_each(|at| deliveries[*at] = Some(refusal.clone()));
-                            waiting.extend(Some(rest).filter(|rest| !rest.is_empty()));
-                        } else {
-                            let (left, right) = chunk.split_at(chunk.len() / 2);
-                            waiting.extend([right.to_vec(), left.to_vec()]);
-                        }
-                        continue;
-                    }
-                    Answer::Status { status: 400..=499, .. } => refusal(answer.reason()),
-                    _ => wall.insert(answer.retry()).clone(),
+            let body = body(&chunk, records);
+            let answer = self.poster.post(&self.places, &self.headers, &body, now).await;
+            match &answer {
+                Answer::Status { status: 200..=299, .. } => {
+                    self.newest.note(chunk.iter().map(|at| keys[*at]));
+                    attempt.settle(&chunk, &Delivery::Delivered);
                 }
-            };
-            chunk.iter().for_each(|at| deliveries[*at] = Some(delivery.clone()));
+                // Faults of the set-up, which a person will mend, and a wish for patience.
+                Answer::Status { status: 401 | 403 | 404 | 407 | 408 | 425 | 429, .. } => {
+                    attempt.stop(&chunk, answer.retry());
+                }
+                Answer::Status { status: 400..=499, .. } if chunk.len() > 1 => {
+                    let is_old = |at: &usize| self.newest.is_older(keys[*at].0, keys[*at].1);
+                    let refusal = refusal(answer.reason());
+                    if matches!(refusal, Delivery::Expired { .. }) && chunk.iter().any(is_old) {
+                        let (old, rest): (Vec<usize>, Vec<usize>) = chunk.into_iter().partition(is_old);
+                        attempt.settle(&old, &refusal);
+                        waiting.extend(Some(rest).filter(|rest| !rest.is_empty()));
+                    } else {
+                        waiting.extend(halves(&chunk).map(<[usize]>::to_vec));
+                    }
+                }
+                Answer::Status { status: 400..=499, .. } => attempt.settle(&chunk, &refusal(answer.reason())),
+                _ => attempt.stop(&chunk, answer.retry()),
+            }
         }
-        let lost = || Delivery::Retry { after: None, reason: "not tried".to_owned() };
-        deliveries.into_iter().map(|delivery| delivery.unwrap_or_else(lost)).collect()
+        attempt.deliveries()
     }
 }
 
