@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
 
 use crate::error::{Error, Result};
@@ -205,6 +206,33 @@ fn sections(pem: &[u8], label: &str) -> String {
         is_in &= !(ends_so && line.starts_with("-----END "));
     }
     kept
+}
+
+/// Headers that a person wrote, whose values may be secrets; `what` a message calls one, and `is_own` whether the client
+/// sets it itself.
+///
+/// # Errors
+/// Misconfigured: one that cannot be sent, or that is the client's own.
+pub(crate) fn custom_headers(
+    own: &[(String, String)],
+    what: &str,
+    is_own: impl Fn(&str) -> bool,
+) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in own {
+        let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+        let Some((header, mut value)) = parsed else {
+            return Err(Error::misconfigured(format!(
+                "{what} `{name}` cannot be sent: expected visible ASCII"
+            )));
+        };
+        if is_own(header.as_str()) {
+            return Err(Error::misconfigured(format!("{what} `{name}` is set by driftlead: leave it out")));
+        }
+        value.set_sensitive(true);
+        headers.insert(header, value);
+    }
+    Ok(headers)
 }
 
 /// What went wrong with a request, without its address, which may be a secret.

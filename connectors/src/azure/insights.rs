@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use serde_json::{Value as Json, json};
 
 use super::attempt::{Attempt, halves};
 use super::logs::chunks;
-use super::poster::{Answer, Poster, is_here};
+use super::poster::{Answer, Poster, is_here, json_headers};
 use super::{Access, ConnectionString, RecordSink};
 use crate::error::Result;
 use crate::sink::Delivery;
@@ -322,7 +322,7 @@ impl RecordSink for ApplicationInsights {
                 fit.push(at);
             }
         }
-        let headers = headers();
+        let headers = json_headers();
         // Newest last, so that what comes off the end is in order.
         let mut waiting = chunks(&fit, MAX_ITEMS, |at| envelopes[at].len());
         waiting.reverse();
@@ -342,13 +342,6 @@ impl RecordSink for ApplicationInsights {
         }
         attempt.deliveries()
     }
-}
-
-fn headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers
 }
 
 /// A JSON array.

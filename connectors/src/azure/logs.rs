@@ -9,11 +9,11 @@ use std::io::Write as _;
 
 use flate2::{Compression, GzBuilder};
 use reqwest::Url;
-use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
 use super::attempt::{Attempt, halves};
 use super::examine::{self, Examination};
-use super::poster::{Answer, Poster, beneath, name_request, place};
+use super::poster::{Answer, Poster, beneath, json_headers, name_request, place};
 use super::{Access, RecordSink};
 use crate::error::Result;
 use crate::sink::Delivery;
@@ -175,9 +175,7 @@ pub(super) fn chunks(all: &[usize], most: usize, size: impl Fn(usize) -> usize) 
 }
 
 fn headers(body: &[u8], now: i64) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut headers = json_headers();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     name_request(&mut headers, body, now);
     headers

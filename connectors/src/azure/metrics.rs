@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 use arrow_array::temporal_conversions::timestamp_s_to_datetime;
 use reqwest::Url;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::attempt::{Attempt, halves};
-use super::poster::{Answer, Poster, beneath, name_request, place};
+use super::poster::{Answer, Poster, beneath, json_headers, name_request, place};
 use super::{Access, RecordSink};
 use crate::error::{Error, Result};
 use crate::sink::Delivery;
@@ -216,9 +216,7 @@ fn bounded(value: &str) -> String {
 }
 
 fn headers(body: &[u8], now: i64) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut headers = json_headers();
     name_request(&mut headers, body, now);
     headers
 }

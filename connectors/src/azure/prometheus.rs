@@ -23,6 +23,7 @@ use super::attempt::{Attempt, halves};
 use super::poster::{Answer, Login, Poster, place};
 use super::{Access, RecordSink};
 use crate::error::{Error, Result};
+use crate::http::custom_headers;
 use crate::sink::Delivery;
 
 /// Samples of one request: what Prometheus itself sends at most.
@@ -146,20 +147,8 @@ fn address(text: &str, has_token: bool) -> Result<Url> {
 }
 
 fn headers(own: &[(String, String)], has_token: bool) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in own {
-        let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
-        let Some((header, mut value)) = parsed else {
-            let message = format!("the header `{name}` cannot be sent: expected visible ASCII");
-            return Err(Error::misconfigured(message));
-        };
-        if RESERVED.contains(&header.as_str()) || (has_token && header == "authorization") {
-            let message = format!("the header `{name}` is set by driftlead: leave it out");
-            return Err(Error::misconfigured(message));
-        }
-        value.set_sensitive(true);
-        headers.insert(header, value);
-    }
+    let is_own = |name: &str| RESERVED.contains(&name) || (has_token && name == "authorization");
+    let mut headers = custom_headers(own, "the header", is_own)?;
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     headers.insert(

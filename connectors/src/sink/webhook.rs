@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 
 use super::signature::{Key, sign};
 use super::{Delivery, Message, is_private, retry_after, verdict_of_status};
 use crate::error::{Error, Result};
-use crate::http::{Clients, Tls, explain};
+use crate::http::{Clients, Tls, custom_headers, explain};
 
 /// Redirects followed in one attempt.
 const MAX_REDIRECTS: usize = 3;
@@ -78,20 +78,8 @@ impl Webhook {
                 format!("the webhook's `url` begins with `{}:`, expected `https:` or `http:`", url.scheme());
             return Err(Error::misconfigured(message));
         }
-        let mut headers = HeaderMap::new();
-        for (name, value) in &settings.headers {
-            let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
-            let Some((header, mut value)) = parsed else {
-                let message = format!("the webhook's header `{name}` cannot be sent: expected visible ASCII");
-                return Err(Error::misconfigured(message));
-            };
-            if RESERVED.contains(&header.as_str()) {
-                let message = format!("the webhook's header `{name}` is set by driftlead: leave it out");
-                return Err(Error::misconfigured(message));
-            }
-            value.set_sensitive(true);
-            headers.insert(header, value);
-        }
+        let is_own = |name: &str| RESERVED.contains(&name);
+        let headers = custom_headers(&settings.headers, "the webhook's header", is_own)?;
         let (timeout, allow_private) = (settings.timeout, settings.allow_private_redirects);
         Ok(Self {
             url,
