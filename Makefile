@@ -26,7 +26,7 @@ help:
 	@echo 'make bench     measures speed and memory against what limits them'
 	@echo 'make peers     measures the service beside river, Evidently and whylogs on one topic'
 	@echo 'make chaos     kills the service at least a hundred times under load, and compares it with the rows'
-	@echo 'make soak      50 million rows through the service, with power cuts: does memory grow?'
+	@echo 'make soak      150 million rows through the service, with power cuts: does memory grow?'
 	@echo 'make fuzz      fuzzes decoders, codecs and settings, guided by coverage: a minute a target, or SECONDS=...'
 	@echo 'make calibrate counts false alarms by simulation, all cells (about half an hour of CPU time)'
 	@echo 'make fixtures  make the committed test data and its expected numbers anew'
