@@ -9,6 +9,7 @@ mod cuts;
 mod draft;
 mod freeze;
 mod sample;
+mod vectors;
 mod volume;
 
 use std::collections::BTreeMap;

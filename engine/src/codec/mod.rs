@@ -5,6 +5,7 @@
 
 pub(crate) mod bytes;
 mod cells;
+mod embedding;
 mod slot;
 mod state;
 

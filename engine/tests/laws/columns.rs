@@ -45,6 +45,7 @@ pub(crate) fn spec(name: &str, kind: Kind, array: &ArrayRef) -> FeatureSpec {
         kind,
         value_type: ValueType::of(array.data_type()).unwrap(),
         edges: Vec::new(),
+        dim: None,
         inferred: false,
     }
 }
