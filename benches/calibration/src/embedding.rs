@@ -114,7 +114,9 @@ impl World {
     fn fill(&self, row: &mut [f64], shift: Shift, random: &mut Random) {
         if shift == Shift::Contamination && random.unit() < 0.02 {
             let root = (self.dim as f64).sqrt();
-            row.iter_mut().zip(&self.offset).for_each(|(x, offset)| *x = offset + 1.1 * random.normal() / root);
+            row.iter_mut()
+                .zip(&self.offset)
+                .for_each(|(x, offset)| *x = offset + 1.1 * random.normal() / root);
             return;
         }
         let cluster = loop {

@@ -153,7 +153,9 @@ impl FeatureSlots {
             States::Categorical(states) if states.len() == slot as usize => {
                 states.push(CategoricalState::empty(self.cells.n_cells()));
             }
-            States::Embedding(states) if states.len() == slot as usize => states.push(EmbeddingState::empty()),
+            States::Embedding(states) if states.len() == slot as usize => {
+                states.push(EmbeddingState::empty())
+            }
             // A place that is used again was emptied when it became free.
             _ => {}
         }
@@ -245,6 +247,16 @@ impl Accumulator {
             })
             .collect();
         Self { features, slots: SlotTable::default() }
+    }
+
+    /// Nothing yet, for rows of the baseline that these cells come from.
+    #[must_use]
+    pub fn of_baseline(cells: impl IntoIterator<Item = Arc<FeatureCells>>) -> Self {
+        let mut own = Self::new(cells);
+        for feature in &mut own.features {
+            feature.vectors = EmbeddingCounter::of_baseline();
+        }
+        own
     }
 
     /// How many features there are.

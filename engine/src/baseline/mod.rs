@@ -248,6 +248,12 @@ impl Baseline {
         self.volumes.insert(panes, volume);
     }
 
+    /// An empty accumulator for the baseline's own rows: vectors that an embedding's measures were fitted on are set apart.
+    #[must_use]
+    pub fn own_accumulator(&self) -> Accumulator {
+        Accumulator::of_baseline(self.features.iter().map(|feature| feature.cells.clone()))
+    }
+
     /// An empty accumulator on this baseline's cells.
     #[must_use]
     pub fn accumulator(&self) -> Accumulator {

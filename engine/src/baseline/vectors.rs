@@ -71,7 +71,9 @@ impl VectorSample {
         let most = self.by_length.iter().rev().max_by_key(|(length, parts)| count(**length, parts));
         let Some(length) = most.map(|(length, _)| *length) else {
             return Err(match self.dim {
-                Some(dim) => format!("no sampled row has a vector of `{dim}` numbers that are finite and not all zero"),
+                Some(dim) => {
+                    format!("no sampled row has a vector of `{dim}` numbers that are finite and not all zero")
+                }
                 None => "no sampled row has a vector whose numbers are finite and not all zero".to_owned(),
             });
         };

@@ -55,7 +55,11 @@ impl Fit {
 
     /// Adds a vector that is finite and not all zero.
     pub(crate) fn add(&mut self, vector: &[f32]) {
-        if is_fitted(vector) { self.fitted.extend_from_slice(vector) } else { self.held.extend_from_slice(vector) }
+        if is_fitted(vector) {
+            self.fitted.extend_from_slice(vector)
+        } else {
+            self.held.extend_from_slice(vector)
+        }
     }
 
     /// The measures.
@@ -107,7 +111,8 @@ impl Fit {
             }
         }
         let spread = covariance.diag().iter().map(|variance| variance.max(0.0).sqrt() as f32).collect();
-        let whitening = if n + n_held >= MIN_PER_DIM * dim { whitening(covariance, &held, dim) } else { None };
+        let whitening =
+            if n + n_held >= MIN_PER_DIM * dim { whitening(covariance, &held, dim) } else { None };
         let farthest = |rows: &[f32]| rows.iter().fold(0.0_f32, |a, x| a.max(x.abs()));
         let largest = farthest(&fitted).max(farthest(&held));
         let (scale, limit) = scale(largest);

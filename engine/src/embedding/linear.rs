@@ -215,7 +215,10 @@ mod tests {
         }
         let root = matrix_root(a.clone());
         assert!((&root.dot(&root) - &a).iter().all(|x| x.abs() < 1e-9));
-        assert!((eigenvalues(a).iter().sum::<f64>() - (1..=120).map(|k| 1.0 / f64::from(k)).sum::<f64>()).abs() < 1e-9);
+        assert!(
+            (eigenvalues(a).iter().sum::<f64>() - (1..=120).map(|k| 1.0 / f64::from(k)).sum::<f64>()).abs()
+                < 1e-9
+        );
     }
 
     #[test]

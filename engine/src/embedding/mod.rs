@@ -25,8 +25,8 @@ mod random;
 mod state;
 mod vectors;
 
-pub use cells::{EmbeddingCells, Whitening};
 pub(crate) use cells::moment_at;
+pub use cells::{EmbeddingCells, Whitening};
 pub(crate) use counter::EmbeddingCounter;
 pub(crate) use fit::{Fit, is_fitted};
 pub(crate) use linear::{eigenvalues, matrix_root};

@@ -53,13 +53,7 @@ impl EmbeddingState {
     /// Vectors that were counted: those in cells.
     #[must_use]
     pub fn values(&self) -> u64 {
-        self.rows
-            - self.nulls
-            - self.type_errors
-            - self.wrong_dims
-            - self.nans
-            - self.zeros
-            - self.fitted
+        self.rows - self.nulls - self.type_errors - self.wrong_dims - self.nans - self.zeros - self.fitted
     }
 
     /// Vectors that are in the sums.

@@ -215,7 +215,8 @@ mod tests {
                 edges[..15].copy_from_slice(&inner);
             }
             let along: [f32; 64] = std::array::from_fn(|_| number().round());
-            let offsets: [f32; 64] = std::array::from_fn(|i| if i > 50 { f32::INFINITY } else { number().round() });
+            let offsets: [f32; 64] =
+                std::array::from_fn(|i| if i > 50 { f32::INFINITY } else { number().round() });
             let mut answers = Vec::new();
             for level in Level::available() {
                 let kernel = VectorKernel(level);
@@ -223,7 +224,8 @@ mod tests {
                 let size = kernel.center(&mut centered, &center);
                 let mut cells = [0; 3];
                 kernel.locate(&scores, &edges, &mut cells);
-                let expected = [0, 1, 2].map(|i| edges[i][..15].iter().filter(|e| **e < scores[i]).count() as u8);
+                let expected =
+                    [0, 1, 2].map(|i| edges[i][..15].iter().filter(|e| **e < scores[i]).count() as u8);
                 assert_eq!(cells, expected);
                 let code = kernel.nearest(&along, &offsets);
                 let best = (0..64).map(|i| along[i] - offsets[i]).fold(f32::NEG_INFINITY, f32::max);

@@ -49,7 +49,8 @@ pub const RATE_DRIFT: f64 = 0.05;
 /// Whether the default policy judges `metric` for features of `kind`.
 #[must_use]
 pub fn judges(metric: Metric, kind: Kind) -> bool {
-    metric.applies_to(kind) && (matches!(metric, Metric::Psi | Metric::Ks | Metric::EmbeddingDrift) || metric.is_rate())
+    metric.applies_to(kind)
+        && (matches!(metric, Metric::Psi | Metric::Ks | Metric::EmbeddingDrift) || metric.is_rate())
 }
 
 /// The bounds that the default policy applies to `metric`: reached from the bound on for `psi` and `ks`, passed

@@ -145,7 +145,9 @@ impl Sides<'_> {
         let scale = f64::from(self.cells.scale);
         let mean = |state: &EmbeddingState| -> Vec<f64> {
             let n = state.summed().max(1) as f64;
-            (0..self.cells.dim).map(|j| state.sums.get(j).map_or(0.0, |sum| *sum as f64 / scale / n)).collect()
+            (0..self.cells.dim)
+                .map(|j| state.sums.get(j).map_or(0.0, |sum| *sum as f64 / scale / n))
+                .collect()
         };
         Means { baseline: mean(self.baseline), window: mean(self.window) }
     }
@@ -261,7 +263,8 @@ impl Sides<'_> {
 
     fn centroids(&self, means: &Means) -> [(Metric, f64); 3] {
         let center = &self.cells.center;
-        let whole = |mean: &[f64]| -> Vec<f64> { mean.iter().zip(center).map(|(m, c)| m + f64::from(*c)).collect() };
+        let whole =
+            |mean: &[f64]| -> Vec<f64> { mean.iter().zip(center).map(|(m, c)| m + f64::from(*c)).collect() };
         let (b, w) = (whole(&means.baseline), whole(&means.window));
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let lengths = (dot(&b, &b) * dot(&w, &w)).sqrt();
@@ -282,7 +285,12 @@ impl Sides<'_> {
     fn frechet(&self, means: &Means) -> f64 {
         let project = |mean: &[f64]| -> Vec<f64> {
             (0..COMPONENTS)
-                .map(|k| mean.iter().enumerate().map(|(j, x)| x * f64::from(self.cells.basis[j * COLUMNS + k])).sum())
+                .map(|k| {
+                    mean.iter()
+                        .enumerate()
+                        .map(|(j, x)| x * f64::from(self.cells.basis[j * COLUMNS + k]))
+                        .sum()
+                })
                 .collect()
         };
         let scale = f64::from(self.cells.moment_scale);
