@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::Array;
 
 use crate::Result;
-use crate::embedding::{EmbeddingCells, Fit, Found, MAX_DIM, Vectors};
+use crate::embedding::{EmbeddingCells, Fit, Found, MAX_DIM, MAX_NUMBER, Vectors};
 
 /// Vectors by their length, by part, in the order of rows.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl VectorSample {
                 found = vectors.read(row, &mut vector);
             }
             if found == Found::Length(vector.len())
-                && vector.iter().all(|x| x.is_finite())
+                && vector.iter().all(|x| x.abs() <= MAX_NUMBER)
                 && vector.iter().any(|x| *x != 0.0)
             {
                 added.entry(vector.len()).or_default().extend_from_slice(&vector);

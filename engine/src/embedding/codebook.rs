@@ -5,6 +5,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::CODES;
 use super::random::Random;
 
+/// Rows of a step, if there are as many.
 const BATCH: usize = 1024;
 const STEPS: usize = 80;
 const SEED: u64 = 0x636f_6465_626f_6f6b;
@@ -26,17 +27,18 @@ pub(super) fn codebook(rows: &[f32], dim: usize) -> Vec<f32> {
         }
     }
     let k = codes.len() / dim;
+    let batch_rows = BATCH.min(n);
     let mut taken = vec![0_u32; k];
-    let mut batch = vec![0.0_f32; BATCH * dim];
-    let mut along = vec![0.0_f32; BATCH * k];
+    let mut batch = vec![0.0_f32; batch_rows * dim];
+    let mut along = vec![0.0_f32; batch_rows * k];
     for _ in 0..STEPS {
         for to in batch.chunks_exact_mut(dim) {
             to.copy_from_slice(row(random.below(n)));
         }
         let views = (
-            ArrayView2::from_shape((BATCH, dim), &batch),
+            ArrayView2::from_shape((batch_rows, dim), &batch),
             ArrayView2::from_shape((k, dim), &codes),
-            ArrayViewMut2::from_shape((BATCH, k), &mut along),
+            ArrayViewMut2::from_shape((batch_rows, k), &mut along),
         );
         if let (Ok(batch), Ok(codes), Ok(mut along)) = views {
             ndarray::linalg::general_mat_mul(1.0, &batch, &codes.t(), 0.0, &mut along);

@@ -9,8 +9,8 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::vectors::{Found, Vectors};
 use super::{
-    CELLS, COLUMNS, COMPONENTS, DISTANCE, ERROR, EmbeddingCells, EmbeddingState, MOMENTS, NORM, SCORE_CELLS,
-    SCORES, is_fitted,
+    CELLS, COLUMNS, COMPONENTS, DISTANCE, ERROR, EmbeddingCells, EmbeddingState, MAX_NUMBER, MOMENTS, NORM,
+    SCORE_CELLS, SCORES, is_fitted,
 };
 use crate::accumulate::{NO_SLOT, Slots};
 use crate::kernel::{RowSize, VectorKernel};
@@ -174,7 +174,7 @@ impl EmbeddingCounter {
                 Found::Length(_) => {
                     let is_fitted = self.is_baseline && is_fitted(block.next());
                     let size = block.center_next(&cells.center);
-                    if size.largest == f32::INFINITY {
+                    if size.largest > MAX_NUMBER {
                         Some(Apart::Nan)
                     } else if size.is_zero {
                         Some(Apart::Zero)

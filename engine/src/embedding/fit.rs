@@ -10,7 +10,9 @@ use super::linear::{cholesky, leading, whiten_rows};
 use super::{CODES, COLUMNS, COMPONENTS, MOMENTS, NORM, SCORE_CELLS, SCORES};
 
 /// Vectors that each half needs before anything is fitted.
-const MIN_HALF: usize = 250;
+const MIN_HALF: usize = 100;
+/// Vectors so many times farther from zero than the median are not fitted: one of them could turn every direction.
+const OUTLIER: f64 = 16.0;
 /// Vectors for each number that one has, before the mean is tested in all its directions.
 const MIN_PER_DIM: usize = 10;
 /// The ridge, as a share of the mean variance of a component.
@@ -69,13 +71,14 @@ impl Fit {
     /// Why there are none: a lowercase fragment.
     #[expect(clippy::cast_possible_truncation, reason = "vectors are compared as float32")]
     pub(crate) fn finish(self) -> Result<EmbeddingCells, String> {
-        let Self { dim, mut fitted, mut held } = self;
+        let Self { dim, fitted, held } = self;
+        let (mut fitted, mut held) = without_outliers(dim, fitted, held);
         let (n, n_held) = (fitted.len() / dim, held.len() / dim);
         if n.min(n_held) < MIN_HALF {
             return Err(format!(
                 "`{}` vectors of `{dim}` numbers: an embedding needs about {} in the baseline, one half to fit and one to compare with",
                 n + n_held,
-                2 * MIN_HALF + 100,
+                3 * MIN_HALF,
             ));
         }
         let mut sums = vec![0.0_f64; dim];
@@ -136,6 +139,22 @@ impl Fit {
         cells.center = center;
         Ok(cells)
     }
+}
+
+/// Both halves without the vectors that are too far out to be fitted.
+fn without_outliers(dim: usize, fitted: Vec<f32>, held: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
+    let length = |row: &[f32]| row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+    let mut lengths: Vec<f64> = fitted.chunks_exact(dim).chain(held.chunks_exact(dim)).map(length).collect();
+    lengths.sort_by(f64::total_cmp);
+    let Some(median) = lengths.get(lengths.len() / 2) else { return (fitted, held) };
+    let most = OUTLIER * median;
+    if lengths.last().is_none_or(|length| *length <= most) {
+        return (fitted, held);
+    }
+    let keep = |rows: Vec<f32>| {
+        rows.chunks_exact(dim).filter(|row| length(row) <= most).flatten().copied().collect()
+    };
+    (keep(fitted), keep(held))
 }
 
 /// A power of two that takes numbers of up to [`HEADROOM`] times `largest` to less than 30 bits, and that limit.

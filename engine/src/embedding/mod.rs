@@ -55,5 +55,8 @@ pub const NORM: usize = COMPONENTS + 1;
 /// The score that is the Mahalanobis distance within the components.
 pub const DISTANCE: usize = COMPONENTS + 2;
 
+/// The largest number that a vector may hold: squared lengths stay within single precision.
+pub const MAX_NUMBER: f32 = 1e15;
+
 /// The most dimensions that a vector may have.
 pub const MAX_DIM: usize = 4096;

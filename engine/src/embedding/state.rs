@@ -17,7 +17,7 @@ pub struct EmbeddingState {
     pub type_errors: u64,
     /// Rows whose vector is of another length.
     pub wrong_dims: u64,
-    /// Rows whose vector has a NaN, an infinity or a null in it.
+    /// Rows whose vector has a NaN, a null, or a number beyond [`MAX_NUMBER`](super::MAX_NUMBER) in it.
     pub nans: u64,
     /// Rows whose vector is all zero.
     pub zeros: u64,

@@ -198,12 +198,12 @@ const BOUND: f32 = 1_073_741_824.0;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::splitmix::SplitMix64;
+    use crate::splitmix;
 
     #[test]
     fn every_level_gives_the_same_bits() {
-        let mut random = SplitMix64::new(5);
-        let mut number = move || (random.next_u64() >> 40) as f32 / 65536.0 - 128.0;
+        let mut seed = 5;
+        let mut number = move || (splitmix::next(&mut seed) >> 40) as f32 / 65536.0 - 128.0;
         for d in [1, 15, 16, 17, 100, 384] {
             let row: Vec<f32> = (0..d).map(|_| number()).collect();
             let center: Vec<f32> = (0..d).map(|_| number()).collect();

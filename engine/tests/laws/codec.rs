@@ -16,7 +16,8 @@ fn every_kind_comes_back_equal() {
     for (seed, sort) in SORTS.iter().enumerate() {
         let mut rng = Rng(seed as u64 + 300);
         // The second has more values than are counted one by one, where the sort has as many.
-        for rows in [40, 6_000] {
+        let few = if sort.kind == Kind::Embedding { 400 } else { 40 };
+        for rows in [few, 6_000] {
             let rows = (sort.make)(&mut rng, rows);
             let mut own = baseline_with(spec("x", sort.kind, &rows), std::slice::from_ref(&rows));
             let segment = state(&own, &rows.slice(3, 20));

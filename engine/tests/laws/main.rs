@@ -22,3 +22,4 @@ mod lost;
 mod oracle;
 mod stream;
 mod types;
+mod vectors;
