@@ -81,6 +81,18 @@ impl EmbeddingCells {
         self.whitening.as_ref()
     }
 
+    /// The vector that stands for cluster number `code`, below [`n_codes`](Self::n_codes).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such code.
+    #[must_use]
+    pub fn code(&self, code: usize) -> Vec<f64> {
+        assert!(code < CODES, "code {code} of {CODES}");
+        let of = |j: usize| f64::from(self.basis[j * COLUMNS + COMPONENTS + code]);
+        self.center.iter().enumerate().map(|(j, center)| f64::from(*center) + of(j)).collect()
+    }
+
     /// The mean of the vectors that were fitted.
     #[must_use]
     pub fn center(&self) -> &[f32] {

@@ -16,6 +16,7 @@
 mod codec;
 mod columns;
 mod corners;
+mod embedding_oracle;
 mod exact;
 mod group;
 mod lost;
