@@ -1,120 +1,23 @@
 //! Counts columns of vectors.
-//!
-//! Vectors are gathered into blocks of [`BLOCK`] rows, the last one padded with zeros, so that every product has the same
-//! shape and a row's numbers do not depend on which rows stand beside it (SEMANTICS S1).
 
-use arrow_array::Array;
-use arrow_buffer::BooleanBuffer;
-use ndarray::{ArrayView2, ArrayViewMut2};
-
+use super::block::{BLOCK, Block, Column};
 use super::vectors::{Found, Vectors};
 use super::{
-    CELLS, COLUMNS, COMPONENTS, DISTANCE, ERROR, EmbeddingCells, EmbeddingState, MAX_NUMBER, MOMENTS, NORM,
-    SCORE_CELLS, SCORES, is_fitted,
+    CELLS, COMPONENTS, EmbeddingCells, EmbeddingState, MAX_NUMBER, MOMENTS, SCORE_CELLS, SCORES, is_fitted,
 };
 use crate::accumulate::{NO_SLOT, Slots};
-use crate::kernel::{RowSize, VectorKernel};
 use crate::{Error, ErrorKind, Result};
+use arrow_array::Array;
+use arrow_buffer::BooleanBuffer;
 
-/// Rows that are multiplied at a time.
-pub(super) const BLOCK: usize = 128;
-
-/// The numbers of the vectors of one block.
-#[derive(Debug)]
-pub(super) struct Block {
-    dim: usize,
-    kernel: VectorKernel,
-    /// [`BLOCK`] rows of `dim`, less the center.
-    pub(super) rows: Vec<f32>,
-    sizes: Vec<RowSize>,
-    /// [`BLOCK`] rows of [`COLUMNS`].
-    products: Vec<f32>,
-}
-
-impl Block {
-    pub(super) fn new(dim: usize) -> Self {
-        Self {
-            dim,
-            kernel: VectorKernel::detect(),
-            rows: vec![0.0; BLOCK * dim],
-            sizes: Vec::with_capacity(BLOCK),
-            products: vec![0.0; BLOCK * COLUMNS],
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.sizes.clear();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.sizes.len()
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.sizes.len() == BLOCK
-    }
-
-    /// Where the next vector goes.
-    pub(super) fn next(&mut self) -> &mut [f32] {
-        let at = self.sizes.len() * self.dim;
-        &mut self.rows[at..at + self.dim]
-    }
-
-    /// What the vector that was written to [`next`](Self::next) is, once it is centered.
-    pub(super) fn center_next(&mut self, center: &[f32]) -> RowSize {
-        let at = self.sizes.len() * self.dim;
-        self.kernel.center(&mut self.rows[at..at + self.dim], center)
-    }
-
-    /// Keeps the vector that was written to [`next`](Self::next) and centered.
-    pub(super) fn keep(&mut self, size: RowSize) {
-        self.sizes.push(size);
-    }
-
-    /// Multiplies the block with the basis.
-    pub(super) fn multiply(&mut self, cells: &EmbeddingCells) {
-        self.rows[self.sizes.len() * self.dim..].fill(0.0);
-        let rows = ArrayView2::from_shape((BLOCK, self.dim), &self.rows);
-        let basis = ArrayView2::from_shape((self.dim, COLUMNS), &cells.basis);
-        let products = ArrayViewMut2::from_shape((BLOCK, COLUMNS), &mut self.products);
-        if let (Ok(rows), Ok(basis), Ok(mut products)) = (rows, basis, products) {
-            ndarray::linalg::general_mat_mul(1.0, &rows, &basis, 0.0, &mut products);
-        }
-    }
-
-    /// The scores of row `row` of the block.
-    pub(super) fn scores(&self, cells: &EmbeddingCells, row: usize) -> [f32; SCORES] {
-        let mut scores = [0.0; SCORES];
-        let z = &self.products[row * COLUMNS..row * COLUMNS + COMPONENTS];
-        scores[..COMPONENTS].copy_from_slice(z);
-        let (mut within, mut distance) = (0.0_f32, 0.0_f32);
-        for (z, precision) in z.iter().zip(&cells.precisions) {
-            within += z * z;
-            distance += z * z * precision;
-        }
-        let square = self.sizes[row].square;
-        scores[ERROR] = (square - within).max(0.0).sqrt();
-        scores[NORM] = square.sqrt();
-        scores[DISTANCE] = distance.sqrt();
-        scores
-    }
-
-    /// Products of row `row` with the codes.
-    fn codes(&self, row: usize) -> &[f32] {
-        &self.products[row * COLUMNS + COMPONENTS..(row + 1) * COLUMNS]
-    }
-
-    fn row(&self, row: usize) -> &[f32] {
-        &self.rows[row * self.dim..(row + 1) * self.dim]
-    }
-}
-
-/// A row of a block, located.
+/// The rows of a block, located.
 struct Located {
-    cells: [u8; SCORES],
-    code: usize,
-    scores: [f32; SCORES],
-    is_summed: bool,
+    cells: [Column<u8>; SCORES],
+    codes: Column<u8>,
+    /// What a row's numbers, and its products of components, are multiplied with before they are rounded; zero for a row
+    /// that is in no sum.
+    weights: Column<f32>,
+    product_weights: Column<f32>,
 }
 
 /// Counts columns of one embedding.
@@ -209,14 +112,14 @@ impl EmbeddingCounter {
         states: &mut [EmbeddingState],
     ) -> Result<()> {
         block.multiply(cells);
-        let located: Vec<Located> = (0..block.len()).map(|row| locate(cells, block, row)).collect();
+        let located = locate(cells, block);
         for slots in slots {
             match slots {
                 Slots::All(slot) => add_all(cells, block, &located, &mut states[*slot as usize])?,
                 Slots::Each(slots) => {
-                    for (at, (row, located)) in self.places.iter().zip(&located).enumerate() {
+                    for (at, row) in self.places.iter().enumerate() {
                         if slots[*row] != NO_SLOT {
-                            add_one(cells, block, at, located, &mut states[slots[*row] as usize])?;
+                            add_one(cells, block, at, &located, &mut states[slots[*row] as usize])?;
                         }
                     }
                 }
@@ -250,25 +153,27 @@ fn set_apart(apart: Apart, row: usize, slots: &[Slots<'_>], states: &mut [Embedd
     }
 }
 
-fn locate(cells: &EmbeddingCells, block: &Block, row: usize) -> Located {
-    let scores = block.scores(cells, row);
-    let mut of_scores = [0; SCORES];
-    block.kernel.locate(&scores, &cells.edges, &mut of_scores);
-    let code = match (block.codes(row).as_array(), cells.offsets.as_array()) {
-        (Some(along), Some(offsets)) => block.kernel.nearest(along, offsets),
-        _ => 0,
-    };
-    let farthest = scores[..COMPONENTS].iter().fold(0.0_f32, |a, z| a.max(z.abs()));
-    let is_summed = block.sizes[row].largest <= cells.limit && farthest <= cells.score_limit;
-    Located { cells: of_scores, code, scores, is_summed }
+fn locate(cells: &EmbeddingCells, block: &Block) -> Located {
+    let scores = block.scores(cells);
+    let mut of_scores = [[0; BLOCK]; SCORES];
+    for ((to, score), edges) in of_scores.iter_mut().zip(&scores.columns).zip(&cells.edges) {
+        *to = block.kernel.locate(score, edges);
+    }
+    let (mut weights, mut product_weights) = ([0.0; BLOCK], [0.0; BLOCK]);
+    for row in 0..block.len() {
+        if block.size(row).largest <= cells.limit && scores.largest[row] <= cells.score_limit {
+            (weights[row], product_weights[row]) = (cells.scale, cells.moment_scale);
+        }
+    }
+    Located { cells: of_scores, codes: block.codes(cells), weights, product_weights }
 }
 
-/// The sums of so many rows always fit: each summand has 31 bits.
-const MOST_ROWS: u64 = 1 << 32;
+/// The sums of so many rows always fit: each summand has 24 bits.
+const MOST_ROWS: u64 = 1 << 38;
 
 fn make_room(cells: &EmbeddingCells, state: &mut EmbeddingState, rows: usize) -> Result<()> {
     if state.rows + rows as u64 > MOST_ROWS {
-        return Err(Error::new(ErrorKind::Mismatch, "more than 4,294,967,296 vectors in one window"));
+        return Err(Error::new(ErrorKind::Mismatch, "more than 274,877,906,944 vectors in one window"));
     }
     if state.sums.is_empty() {
         state.sums = vec![0; cells.dim];
@@ -279,8 +184,8 @@ fn make_room(cells: &EmbeddingCells, state: &mut EmbeddingState, rows: usize) ->
     Ok(())
 }
 
-fn cell_of_code(code: usize) -> usize {
-    SCORES * SCORE_CELLS + code
+fn cell_of_code(code: u8) -> usize {
+    SCORES * SCORE_CELLS + usize::from(code)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "there are a few hundred cells")]
@@ -292,40 +197,59 @@ fn add_one(
     state: &mut EmbeddingState,
 ) -> Result<()> {
     make_room(cells, state, 1)?;
-    for (score, cell) in located.cells.iter().enumerate() {
-        state.cells.add_one((score * SCORE_CELLS) as u16 + u16::from(*cell));
+    for (score, of_rows) in located.cells.iter().enumerate() {
+        state.cells.add_one((score * SCORE_CELLS) as u16 + u16::from(of_rows[at]));
     }
-    state.cells.add_one(cell_of_code(located.code) as u16);
+    state.cells.add_one(cell_of_code(located.codes[at]) as u16);
     state.rows += 1;
-    add_sums(cells, block, at, located, state);
+    let weight = located.weights[at];
+    if weight == 0.0 {
+        state.overflow += 1;
+    } else {
+        block.kernel.add_row(&mut state.sums, &block.rows()[at * cells.dim..(at + 1) * cells.dim], weight);
+        let mut z = [0.0; COMPONENTS];
+        z.iter_mut().zip(block.components()).for_each(|(z, column)| *z = column[at]);
+        let mut sums = state.moments.as_mut_slice();
+        for (i, first) in z.iter().enumerate() {
+            let (own, rest) = sums.split_at_mut(COMPONENTS - i);
+            block.kernel.add_row(own, &z[i..], first * located.product_weights[at]);
+            sums = rest;
+        }
+    }
+    tidy(state);
     Ok(())
 }
 
 fn add_all(
     cells: &EmbeddingCells,
     block: &Block,
-    located: &[Located],
+    located: &Located,
     state: &mut EmbeddingState,
 ) -> Result<()> {
-    make_room(cells, state, located.len())?;
+    make_room(cells, state, block.len())?;
     let mut counts = vec![0_u64; CELLS];
-    for (at, located) in located.iter().enumerate() {
-        for (score, cell) in located.cells.iter().enumerate() {
-            counts[score * SCORE_CELLS + usize::from(*cell)] += 1;
+    for (counts, of_rows) in counts.as_chunks_mut::<SCORE_CELLS>().0.iter_mut().zip(&located.cells) {
+        for cell in &of_rows[..block.len()] {
+            counts[usize::from(*cell & 15)] += 1;
         }
-        counts[cell_of_code(located.code)] += 1;
-        add_sums(cells, block, at, located, state);
+    }
+    for code in &located.codes[..block.len()] {
+        counts[cell_of_code(*code)] += 1;
     }
     state.cells.add_counts(&counts);
-    state.rows += located.len() as u64;
+    state.rows += block.len() as u64;
+    state.overflow += located.weights[..block.len()].iter().filter(|weight| **weight == 0.0).count() as u64;
+    block.kernel.add_block(&mut state.sums, block.rows(), &located.weights);
+    block.kernel.add_products(&mut state.moments, block.components(), &located.product_weights);
+    tidy(state);
     Ok(())
 }
 
-fn add_sums(cells: &EmbeddingCells, block: &Block, at: usize, located: &Located, state: &mut EmbeddingState) {
-    if !located.is_summed {
-        state.overflow += 1;
-        return;
+/// Sums that are all zero have one form, so that equal states are equal.
+fn tidy(state: &mut EmbeddingState) {
+    for sums in [&mut state.sums, &mut state.moments] {
+        if sums.first() == Some(&0) && sums.iter().all(|sum| *sum == 0) {
+            sums.clear();
+        }
     }
-    block.kernel.add_scaled(&mut state.sums, block.row(at), cells.scale);
-    block.kernel.add_products(&mut state.moments, &located.scores[..COMPONENTS], cells.moment_scale);
 }

@@ -3,9 +3,9 @@
 use ndarray::{Array2, ArrayView2};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::block::{BLOCK, Block};
 use super::cells::{EmbeddingCells, Whitening, moment_at};
 use super::codebook::{codebook, half_square};
-use super::counter::{BLOCK, Block};
 use super::linear::{cholesky, leading, whiten_rows};
 use super::{CODES, COLUMNS, COMPONENTS, MOMENTS, NORM, SCORE_CELLS, SCORES};
 
@@ -20,7 +20,7 @@ const RIDGE: f64 = 0.05;
 /// Vectors of each half of those held out that are whitened.
 const WHITENED: usize = 4096;
 /// How much farther out than the sample's farthest a number may be and still enter a sum.
-const HEADROOM: f32 = 64.0;
+const HEADROOM: f32 = 8.0;
 const SEED: u64 = 0x7072_696e_6369_7061;
 
 /// Whether a vector belongs to the half that is fitted; its bytes decide, so that every reading agrees, and equal vectors
@@ -157,11 +157,11 @@ fn without_outliers(dim: usize, fitted: Vec<f32>, held: Vec<f32>) -> (Vec<f32>, 
     (keep(fitted), keep(held))
 }
 
-/// A power of two that takes numbers of up to [`HEADROOM`] times `largest` to less than 30 bits, and that limit.
+/// A power of two that takes numbers of up to [`HEADROOM`] times `largest` to less than 24 bits, and that limit.
 fn scale(largest: f32) -> (f32, f32) {
     let limit = (largest * HEADROOM).clamp(f32::MIN_POSITIVE, f32::MAX);
     // Between 2^-126 and 2^127.
-    let exponent = (29.0 - limit.log2().ceil()).clamp(-126.0, 126.0);
+    let exponent = (23.0 - limit.log2().ceil()).clamp(-126.0, 126.0);
     (exponent.exp2(), limit)
 }
 
@@ -220,10 +220,8 @@ fn measure_held(cells: &mut EmbeddingCells, held: &[f32]) -> Result<(), String> 
             block.keep(size);
         }
         block.multiply(cells);
-        for row in 0..block.len() {
-            for (column, score) in columns.iter_mut().zip(block.scores(cells, row)) {
-                column.push(score);
-            }
+        for (column, scores) in columns.iter_mut().zip(&block.scores(cells).columns) {
+            column.extend_from_slice(&scores[..block.len()]);
         }
     }
     let farthest = columns[..COMPONENTS].iter().flatten().fold(0.0_f32, |a, z| a.max(z.abs()));

@@ -16,6 +16,7 @@
 //! hash of their bytes, and calibrated and counted on the other half: a basis fits the rows it was made from better than
 //! any others, and with many dimensions that difference alone would alarm.
 
+mod block;
 mod cells;
 mod codebook;
 mod counter;

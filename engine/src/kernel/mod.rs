@@ -50,4 +50,4 @@ pub use locator::{Locator, MAX_EDGES, NAN_CELL, NULL_CELL, Tally};
 pub use native::Native;
 pub use sums::{Sums, sums};
 pub use validity::Validity;
-pub(crate) use vectors::{RowSize, VectorKernel};
+pub(crate) use vectors::{BLOCK, Column, RowSize, VectorKernel};

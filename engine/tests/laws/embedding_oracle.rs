@@ -69,7 +69,8 @@ fn every_part_is_what_numpy_says() {
     }
     let window = state(&baseline, &draw(12, 600, true));
     let measured = compare(&baseline, &window);
-    let (Some(FeatureState::Embedding(own)), FeatureState::Embedding(moved)) = (feature.state(None), &window) else {
+    let (Some(FeatureState::Embedding(own)), FeatureState::Embedding(moved)) = (feature.state(None), &window)
+    else {
         panic!("no embedding")
     };
     assert_eq!(own.fitted, expected["fitted"].as_u64().unwrap());
@@ -82,7 +83,9 @@ fn every_part_is_what_numpy_says() {
     for metric in metric::ALL {
         let stored = &expected[metric.name()];
         let score = measured.scores.get(&metric);
-        for (own, key) in [(score.and_then(|own| own.value), "value"), (score.and_then(|own| own.p_value), "p_value")] {
+        for (own, key) in
+            [(score.and_then(|own| own.value), "value"), (score.and_then(|own| own.p_value), "p_value")]
+        {
             let Some(stored) = stored[key].as_f64() else { continue };
             let own = own.unwrap_or(f64::NAN);
             compared += 1;
