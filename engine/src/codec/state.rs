@@ -6,6 +6,7 @@
 use super::bytes::{Reader, Writer, damaged};
 use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState, StateView};
 use crate::embedding::{EmbeddingState, MAX_DIM, MOMENTS};
+use crate::feature::FeatureCells;
 use crate::{Kind, Result};
 
 const NUMERIC: u8 = 0;
@@ -155,8 +156,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
     }
 }
 
-/// The state, if it is one of features of this kind with so many cells.
-pub(super) fn fit(state: FeatureState, n_cells: usize, kind: Kind) -> Result<FeatureState> {
+/// The state, if it is one on these cells.
+pub(super) fn fit(state: FeatureState, cells: &FeatureCells) -> Result<FeatureState> {
+    let (n_cells, kind) = (cells.n_cells(), cells.kind());
     let (own, own_kind) = match &state {
         FeatureState::Numeric(state) => (state.cells.n_cells(), Kind::Numeric),
         FeatureState::Categorical(state) => (state.cells.n_cells(), Kind::Categorical),
@@ -166,6 +168,10 @@ pub(super) fn fit(state: FeatureState, n_cells: usize, kind: Kind) -> Result<Fea
         Err(damaged(format!("a state of {own} cells, not {n_cells}")))
     } else if own_kind != kind {
         Err(damaged("a state is not of the feature's kind".to_owned()))
+    } else if let (FeatureState::Embedding(state), FeatureCells::Embedding(cells)) = (&state, cells)
+        && !(state.sums.is_empty() || state.sums.len() == cells.dim)
+    {
+        Err(damaged(format!("sums of vectors of {}, not {}", state.sums.len(), cells.dim)))
     } else {
         Ok(state)
     }
