@@ -210,7 +210,7 @@ fn whitening(mut covariance: Array2<f64>, held: &[f32], dim: usize) -> Option<Wh
 fn measure_held(cells: &mut EmbeddingCells, held: &[f32]) -> Result<(), String> {
     let dim = cells.dim;
     let n = held.len() / dim;
-    let mut columns: Vec<Vec<f32>> = vec![Vec::with_capacity(n); SCORES];
+    let mut columns: Vec<Vec<f32>> = vec![Vec::new(); SCORES];
     let mut block = Block::new(dim);
     for rows in held.chunks(BLOCK * dim) {
         block.clear();

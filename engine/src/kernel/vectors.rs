@@ -4,6 +4,9 @@
 //! rows: no number of one row is ever added to that of another, but as integers. Sums of floats stay within one row and
 //! have one order, whatever the instruction set.
 
+// The bodies of closures and iterators are not always compiled with a level's instructions; a counted loop is.
+#![expect(clippy::needless_range_loop, reason = "counted loops over lanes and rows become vector code")]
+
 use super::level::{Level, Task};
 
 /// Rows of a block.

@@ -25,7 +25,7 @@ fn draw(seed: u64, rows: usize, moved: bool) -> ArrayRef {
     let mut values = Vec::new();
     for _ in 0..rows {
         let mut latent: [i64; 6] = std::array::from_fn(|_| number(&mut rng));
-        if rng.next() % (if moved { 2 } else { 4 }) == 0 {
+        if rng.next().is_multiple_of(if moved { 2 } else { 4 }) {
             latent[0] += 150_000;
         }
         for j in 0..DIM {
