@@ -208,6 +208,7 @@ fn experiment(name: &'static str, what: &'static str, dim: usize, baseline: u64,
 #[must_use]
 pub fn experiments() -> Vec<Experiment> {
     let mut all = vec![
+        experiment("embedding 48", "vectors of 48 numbers without drift", 48, 3_000, Shift::None),
         experiment("embedding 384", "vectors of 384 numbers without drift", 384, 40_000, Shift::None),
         experiment("embedding 384 small", "the same against few vectors", 384, 10_000, Shift::None),
         experiment("embedding 1536", "vectors of 1536 numbers without drift", 1_536, 20_000, Shift::None),

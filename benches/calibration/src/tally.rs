@@ -143,6 +143,7 @@ impl Demand {
     pub fn is_compatible(self, tally: Tally) -> bool {
         match self {
             Self::AtMost => tally.of_all().interval().0 <= 1.5 * NOMINAL,
+            Self::AtMostTwice => tally.of_all().interval().0 <= 2.0 * NOMINAL,
             other => other.is_met(tally),
         }
     }

@@ -45,15 +45,11 @@ pub(super) fn whiten_rows(factor: &Array2<f64>, x: &mut Array2<f64>) {
     let n = factor.nrows();
     for from in (0..n).step_by(PANEL) {
         let to = (from + PANEL).min(n);
-        for j in from..to {
-            for k in from..j {
-                let l = factor[[j, k]];
-                for r in 0..x.nrows() {
-                    x[[r, j]] -= l * x[[r, k]];
-                }
+        for mut row in x.rows_mut() {
+            for j in from..to {
+                let done = row.slice(s![from..j]).dot(&factor.slice(s![j, from..j]));
+                row[j] = (row[j] - done) / factor[[j, j]];
             }
-            let diagonal = factor[[j, j]];
-            x.column_mut(j).mapv_inplace(|v| v / diagonal);
         }
         if to < n {
             let done = x.slice(s![.., from..to]).to_owned();
