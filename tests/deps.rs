@@ -20,6 +20,8 @@ const ENGINE: &[(&str, &[&str])] = &[
     ("arrays: a hasher, which seeds itself", &["ahash", "getrandom", "hashbrown", "once_cell"]),
     ("threads", &["crossbeam-deque", "crossbeam-epoch", "crossbeam-utils", "either", "rayon", "rayon-core"]),
     ("distributions", &["approx", "statrs"]),
+    ("products of matrices", &["matrixmultiply", "ndarray", "num-complex", "rawpointer"]),
+    ("vectors as text", &["base64"]),
     (
         "hashes: SHA-256",
         &[

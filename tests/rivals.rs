@@ -365,3 +365,33 @@ fn memory_does_not_grow_with_rows() {
 fn a_slow_store_slows_the_source_and_loses_no_row() {
     crate::serve::slow::a_slow_store_slows_the_source_and_loses_no_row();
 }
+
+/// Vectors of 32 numbers in four clusters.
+fn vectors(random: &mut Random, n: usize, clusters: usize) -> ArrayRef {
+    let rows = (0..n).map(|_| {
+        let cluster = random.below(clusters);
+        let numbers =
+            (0..32).map(|j| Some((random.normal() + if j % 4 == cluster { 2.0 } else { 0.0 }) as f32));
+        Some(numbers.collect::<Vec<_>>())
+    });
+    std::sync::Arc::new(arrow_array::ListArray::from_iter_primitive::<arrow_array::types::Float32Type, _, _>(
+        rows,
+    ))
+}
+
+#[test]
+fn embeddings_without_drift_do_not_alarm() {
+    let mut random = Random::new(31);
+    let baseline = vectors(&mut random, 3_000, 4);
+    let mut alarms = 0;
+    for _ in 0..20 {
+        let own = compare(baseline.clone(), vectors(&mut random, 500, 4));
+        assert!(value(&own, Metric::EmbeddingDrift) < 0.6, "{own:?}");
+        alarms += usize::from(!is_calm(own.verdict));
+    }
+    assert!(alarms <= 2, "{alarms} of 20");
+    // And they can: a cluster that is gone is named.
+    let gone = compare(baseline, vectors(&mut random, 500, 3));
+    assert_eq!(gone.verdict, Verdict::Drift, "{gone:?}");
+    assert!(gone.top.iter().any(|cell| cell.label.starts_with("cluster") && cell.window < cell.baseline));
+}

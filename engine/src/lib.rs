@@ -11,6 +11,7 @@ pub mod baseline;
 pub mod codec;
 pub mod compat;
 pub mod digest;
+pub mod embedding;
 pub mod error;
 pub mod feature;
 pub mod id;

@@ -43,6 +43,31 @@ pub enum Metric {
     OutOfRangeRate,
     /// Share of rows whose value could not be read as the feature's type.
     TypeErrorRate,
+    /// Whether vectors moved in any of five ways: the worst area under a curve along one direction, in `[0.5, 1]`, and the
+    /// combined p-value.
+    EmbeddingDrift,
+    /// The mean, in all directions at once: the area under the curve along the best one, in `[0.5, 1]`.
+    EmbeddingMean,
+    /// The principal components, one by one: the worst area under a curve, in `[0.5, 1]`.
+    EmbeddingComponents,
+    /// Reconstruction error, norm and distance within the components: the worst area under a curve, in `[0.5, 1]`.
+    EmbeddingShape,
+    /// Products of two components: the largest change of a mean, in its own standard deviations.
+    EmbeddingCovariance,
+    /// Shares of the clusters: the area under the curve of their likelihood ratio, less what sampling adds, in `[0.5, 1]`.
+    EmbeddingClusters,
+    /// One less the cosine of the angle between the two means, in `[0, 2]`.
+    CentroidCosine,
+    /// The distance of the two means, in the unit of the vectors.
+    CentroidEuclidean,
+    /// Share of dimensions whose mean moved by more than a tenth of the baseline's standard deviation.
+    DimensionDriftShare,
+    /// Frechet distance of two normal distributions along the principal components, in squared units of the vectors.
+    Frechet,
+    /// The largest Kolmogorov-Smirnov distance along a principal component, at its cells' edges, in `[0, 1]`.
+    SlicedKs,
+    /// Share of rows whose vector is all zero.
+    ZeroRate,
     /// Rows in the window, of the window as a whole.
     RowCount,
     /// The clock less the newest event time, in seconds, of the model as a whole; of a running service only (SEMANTICS S21).
@@ -50,7 +75,7 @@ pub enum Metric {
 }
 
 /// Every metric, in the order of reports.
-pub const ALL: [Metric; 19] = [
+pub const ALL: [Metric; 31] = [
     Metric::Psi,
     Metric::Kl,
     Metric::Js,
@@ -68,6 +93,18 @@ pub const ALL: [Metric; 19] = [
     Metric::NanRate,
     Metric::OutOfRangeRate,
     Metric::TypeErrorRate,
+    Metric::EmbeddingDrift,
+    Metric::EmbeddingMean,
+    Metric::EmbeddingComponents,
+    Metric::EmbeddingShape,
+    Metric::EmbeddingCovariance,
+    Metric::EmbeddingClusters,
+    Metric::CentroidCosine,
+    Metric::CentroidEuclidean,
+    Metric::DimensionDriftShare,
+    Metric::Frechet,
+    Metric::SlicedKs,
+    Metric::ZeroRate,
     Metric::RowCount,
     Metric::Freshness,
 ];
@@ -94,6 +131,18 @@ impl Metric {
             Self::NanRate => "nan_rate",
             Self::OutOfRangeRate => "out_of_range_rate",
             Self::TypeErrorRate => "type_error_rate",
+            Self::EmbeddingDrift => "embedding_drift",
+            Self::EmbeddingMean => "embedding_mean",
+            Self::EmbeddingComponents => "embedding_components",
+            Self::EmbeddingShape => "embedding_shape",
+            Self::EmbeddingCovariance => "embedding_covariance",
+            Self::EmbeddingClusters => "embedding_clusters",
+            Self::CentroidCosine => "centroid_cosine",
+            Self::CentroidEuclidean => "centroid_euclidean",
+            Self::DimensionDriftShare => "dimension_drift_share",
+            Self::Frechet => "frechet",
+            Self::SlicedKs => "sliced_ks",
+            Self::ZeroRate => "zero_rate",
             Self::RowCount => "row_count",
             Self::Freshness => "freshness",
         }
@@ -118,13 +167,25 @@ impl Metric {
             | Self::NullRate
             | Self::NanRate
             | Self::OutOfRangeRate
-            | Self::TypeErrorRate => (0.0, 1.0),
+            | Self::TypeErrorRate
+            | Self::ZeroRate
+            | Self::DimensionDriftShare
+            | Self::SlicedKs => (0.0, 1.0),
+            Self::EmbeddingDrift
+            | Self::EmbeddingMean
+            | Self::EmbeddingComponents
+            | Self::EmbeddingShape
+            | Self::EmbeddingClusters => (0.5, 1.0),
+            Self::CentroidCosine => (0.0, 2.0),
             Self::MeanShift | Self::SdShift => (f64::NEG_INFINITY, f64::INFINITY),
             Self::Psi
             | Self::Kl
             | Self::Wasserstein
             | Self::WassersteinNormalized
             | Self::Chi2
+            | Self::EmbeddingCovariance
+            | Self::CentroidEuclidean
+            | Self::Frechet
             | Self::RowCount
             | Self::Freshness => (0.0, f64::INFINITY),
         }
@@ -154,7 +215,16 @@ impl Metric {
     pub fn has_p_value(self) -> bool {
         !matches!(
             self,
-            Self::Tvd | Self::Linf | Self::Wasserstein | Self::WassersteinNormalized | Self::Freshness
+            Self::Tvd
+                | Self::Linf
+                | Self::Wasserstein
+                | Self::WassersteinNormalized
+                | Self::CentroidCosine
+                | Self::CentroidEuclidean
+                | Self::DimensionDriftShare
+                | Self::Frechet
+                | Self::SlicedKs
+                | Self::Freshness
         )
     }
 
@@ -162,7 +232,7 @@ impl Metric {
     /// NaN nor of a wrong type). It decides which rows count against `min_rows` (SEMANTICS S6).
     #[must_use]
     pub fn counts_all_rows(self) -> bool {
-        matches!(self, Self::NullRate | Self::NanRate | Self::TypeErrorRate | Self::RowCount)
+        matches!(self, Self::NullRate | Self::NanRate | Self::TypeErrorRate | Self::ZeroRate | Self::RowCount)
     }
 
     /// Whether the metric belongs to no feature: `row_count` is a window's, `freshness` a model's.
@@ -188,6 +258,18 @@ impl Metric {
             | Self::SdShift
             | Self::OutOfRangeRate => kind == Kind::Numeric,
             Self::NewCategoryRate => kind == Kind::Categorical,
+            Self::ZeroRate
+            | Self::EmbeddingDrift
+            | Self::EmbeddingMean
+            | Self::EmbeddingComponents
+            | Self::EmbeddingShape
+            | Self::EmbeddingCovariance
+            | Self::EmbeddingClusters
+            | Self::CentroidCosine
+            | Self::CentroidEuclidean
+            | Self::DimensionDriftShare
+            | Self::Frechet
+            | Self::SlicedKs => kind == Kind::Embedding,
             Self::RowCount | Self::Freshness => false,
         }
     }
@@ -202,6 +284,7 @@ impl Metric {
                 | Self::NanRate
                 | Self::OutOfRangeRate
                 | Self::TypeErrorRate
+                | Self::ZeroRate
         )
     }
 }

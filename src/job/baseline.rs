@@ -301,8 +301,14 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
 
     let progress = Progress::rows("counting the baseline's segments", input.dataset().n_rows());
     let windows = [Window::whole()];
-    let plan =
-        Plan { baseline, windows: &windows, time: None, segments: &segments, bounds: Bounds::default() };
+    let plan = Plan {
+        baseline,
+        windows: &windows,
+        time: None,
+        segments: &segments,
+        bounds: Bounds::default(),
+        is_baseline: true,
+    };
     let counted = plan.count(input, &progress)?;
     progress.finish();
     let Some(Tally { accumulator, .. }) = counted.windows.first() else { return Ok(segments) };
@@ -349,7 +355,14 @@ fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<
     let segments = Segments::default();
     let progress = Progress::rows("calibrating on the baseline", input.dataset().n_rows());
     let bounds = Bounds::default();
-    let plan = Plan { baseline, windows: &windows, time: Some(time), segments: &segments, bounds };
+    let plan = Plan {
+        baseline,
+        windows: &windows,
+        time: Some(time),
+        segments: &segments,
+        bounds,
+        is_baseline: true,
+    };
     let counted = plan.count(input, &progress)?;
     progress.finish();
     let mut effects: Vec<(usize, i64, f64)> = Vec::new();

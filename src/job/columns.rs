@@ -1,5 +1,7 @@
 //! Which columns are features, and of which kind: what the model file says, else a guess (SEMANTICS S10).
 
+use std::sync::Arc;
+
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use driftlead_engine::Kind;
 use driftlead_engine::baseline::{Baseline, FeatureSpec};
@@ -58,6 +60,7 @@ impl Columns {
                         kind,
                         value_type,
                         edges: declared.map(|feature| feature.edges.clone()).unwrap_or_default(),
+                        dim: declared.and_then(|feature| usize::try_from(feature.dim?).ok()),
                         inferred: declared.is_none_or(|feature| feature.kind.is_none()),
                     });
                     columns.places.push(place);
@@ -180,9 +183,15 @@ pub(crate) fn baseline_types(baseline: &Baseline) -> impl Iterator<Item = (&str,
             // Never through a double, which holds fewer digits.
             (Family::Number, Domain::I64 | Domain::I128) => decimal(own.unit).unwrap_or(DataType::Float64),
             (Family::Number, _) => DataType::Float64,
+            (Family::Vector, _) => vectors(),
         };
         (feature.name(), own, data_type)
     })
+}
+
+/// Vectors, as text formats have them.
+fn vectors() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Float32, true)))
 }
 
 /// The decimal type whose steps are these; `None` for steps that are not 1, 0.1, 0.01 and so on.
@@ -227,13 +236,21 @@ pub(crate) fn type_word(data_type: &DataType) -> String {
 /// The kind of a column and its logical type, or why it cannot be a feature.
 fn kind_of(data_type: &DataType, declared: Option<&config::Feature>) -> Result<(Kind, ValueType), String> {
     let wanted = declared.and_then(|feature| feature.kind);
-    if wanted == Some(Kind::Embedding) || is_vector(data_type) {
-        return Err("embeddings are not compared yet".to_owned());
+    if wanted == Some(Kind::Embedding) {
+        return if holds_vectors(data_type) {
+            Ok((Kind::Embedding, ValueType::VECTOR))
+        } else {
+            Err(format!(
+                "a column of type `{}` cannot be `embedding`: expected lists of floats, or little-endian float32 as bytes or base64 text",
+                type_word(data_type)
+            ))
+        };
     }
     let value_type = ValueType::of(data_type).map_err(|error| error.to_string())?;
     let is_dictionary = matches!(data_type, DataType::Dictionary(..));
     let kind = match (wanted, value_type.family) {
         (None | Some(Kind::Categorical), Family::Text | Family::Bool) => Kind::Categorical,
+        (None, Family::Vector) => Kind::Embedding,
         (None | Some(Kind::Numeric), Family::Number) if !is_dictionary => Kind::Numeric,
         (Some(Kind::Categorical), Family::Number) | (None, Family::Number) => Kind::Categorical,
         (Some(Kind::Numeric), Family::Time) => Kind::Numeric,
@@ -252,11 +269,12 @@ fn kind_of(data_type: &DataType, declared: Option<&config::Feature>) -> Result<(
     Ok((kind, value_type))
 }
 
-fn is_vector(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            item.data_type().is_floating()
-        }
-        _ => false,
-    }
+/// Whether a column of this type can hold vectors, if somebody says so.
+fn holds_vectors(data_type: &DataType) -> bool {
+    use DataType as D;
+    ValueType::of(data_type).is_ok_and(|own| own.family == Family::Vector)
+        || matches!(
+            data_type,
+            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::FixedSizeBinary(_)
+        )
 }

@@ -3,6 +3,7 @@
 use driftlead_connectors::baseline_file::FeatureRow;
 use driftlead_engine::accumulate::FeatureState;
 use driftlead_engine::baseline::BaselineFeature;
+use driftlead_engine::embedding::CODES;
 use driftlead_engine::feature::{Category, FeatureCells};
 use driftlead_engine::score::describe;
 
@@ -25,6 +26,9 @@ pub(super) fn feature_row(
                 Category::New => "(new)".to_owned(),
             };
             ((0..cells.n_cells()).map(label).collect(), Vec::new(), state.cells.to_vec())
+        }
+        (FeatureCells::Embedding(_), FeatureState::Embedding(state)) => {
+            ((0..CODES).map(|code| format!("cluster {code}")).collect(), Vec::new(), state.codes())
         }
         _ => (Vec::new(), Vec::new(), Vec::new()),
     };

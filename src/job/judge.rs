@@ -483,6 +483,7 @@ fn cell_of(cells: &FeatureCells, moved: &Moved) -> wire::Cell {
             None,
         ),
         Place::Value(x) => (name(*x), Some(*x), Some(*x), None),
+        Place::Cluster(number) => (format!("cluster {number}"), None, None, None),
         Place::Category(name) => (name.clone(), None, None, Some(name.clone())),
         Place::Rest(newcomers) if newcomers.is_empty() => ("all other values".to_owned(), None, None, None),
         Place::Rest(newcomers) => {

@@ -62,6 +62,9 @@ fn seen(feature: &driftlead_engine::baseline::BaselineFeature) -> String {
                 parts.push(format!("mean {}", number(mean)));
             }
         }
+        FeatureCells::Embedding(cells) => {
+            parts.push(format!("vectors of {} numbers", cells.dim()));
+        }
         FeatureCells::Categorical(cells) => {
             let names: Vec<&str> = cells.names().iter().take(NAMED).map(String::as_str).collect();
             parts.push(format!("{} distinct, such as {}", cells.n_distinct(), names.join(", ")));

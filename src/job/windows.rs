@@ -67,6 +67,8 @@ pub(super) struct Plan<'a> {
     pub(super) time: Option<&'a str>,
     pub(super) segments: &'a Segments,
     pub(super) bounds: Bounds,
+    /// Whether the rows are those that the baseline was made from.
+    pub(super) is_baseline: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -89,7 +91,7 @@ impl<'a> Plan<'a> {
                 window.name
             )));
         }
-        Ok(Self { baseline, windows: &config.windows, time, segments, bounds })
+        Ok(Self { baseline, windows: &config.windows, time, segments, bounds, is_baseline: false })
     }
 
     /// Counts all rows of `input`.
@@ -173,8 +175,10 @@ impl<'a> Plan<'a> {
     }
 
     fn empty(&self) -> Counted {
-        let windows =
-            self.windows.iter().map(|window| Tally::new(window, self.baseline.accumulator())).collect();
+        let accumulator = || {
+            if self.is_baseline { self.baseline.own_accumulator() } else { self.baseline.accumulator() }
+        };
+        let windows = self.windows.iter().map(|window| Tally::new(window, accumulator())).collect();
         let input = wire::Input::default();
         Counted { windows, input, newest: None, oldest: None, placed: 0, next: 0 }
     }

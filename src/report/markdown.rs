@@ -5,12 +5,12 @@
 
 use std::fmt::Write as _;
 
-use driftlead_engine::{Kind, Metric};
+use driftlead_engine::Metric;
 
 use super::compat;
 use super::format::{NONE, clean, count, plural, probability, share, value};
 use super::summary::{compared_with, place, ranked, sentence, significance, what_moved};
-use super::table::{UNVERSIONED, is_quiet, is_thin, window_label};
+use super::table::{UNVERSIONED, distance, distance_title, is_quiet, is_thin, window_label};
 use super::verdict::Verdict;
 use super::wire::{Feature, Report, Window};
 
@@ -80,10 +80,10 @@ fn write_window(out: &mut String, window: &Window, is_single: bool) {
         .filter(|feature| feature.verdict != Verdict::Skipped)
         .partition(|feature| feature.verdict == Verdict::Ok);
     if !notable.is_empty() {
-        out.push_str("| feature | verdict | psi | ks/js | p/q | nulls | what moved |\n");
+        let title = distance_title(&notable);
+        let _ = writeln!(out, "| feature | verdict | psi | {title} | p/q | nulls | what moved |");
         out.push_str("|---|---|--:|--:|--:|--:|---|\n");
         for feature in notable.iter().take(MAX_ROWS) {
-            let distance = if feature.kind == Kind::Numeric { Metric::Ks } else { Metric::Js };
             let _ = writeln!(
                 out,
                 "| {} | {} {} | {} | {} | {} | {} | {} |",
@@ -91,7 +91,7 @@ fn write_window(out: &mut String, window: &Window, is_single: bool) {
                 mark(feature.verdict),
                 feature.verdict.name(),
                 measure(feature, Metric::Psi),
-                measure(feature, distance),
+                measure(feature, distance(feature.kind)),
                 probability(significance(feature)),
                 share(feature.nulls, feature.rows),
                 cell_prose(&what_moved(feature)),

@@ -175,9 +175,35 @@ pub(super) fn what_moved(feature: &Feature) -> String {
     });
     if is_shifted {
         parts.extend(direction(feature).map(str::to_owned));
-        parts.extend(feature.top.iter().take(2).map(cell));
+        let embedded = moved_parts(feature);
+        // The clusters' shares are only of interest where they moved.
+        if embedded.first().is_none_or(|_| embedded.contains(&"clusters")) {
+            parts.extend(feature.top.iter().take(2).map(cell));
+        }
+        if !embedded.is_empty() {
+            parts.insert(0, embedded.join(", "));
+        }
     }
     parts.join("; ")
+}
+
+/// Which parts of an embedding moved, the surest first; empty for other kinds.
+fn moved_parts(feature: &Feature) -> Vec<&'static str> {
+    const PARTS: [(Metric, &str); 5] = [
+        (Metric::EmbeddingMean, "mean"),
+        (Metric::EmbeddingComponents, "components"),
+        (Metric::EmbeddingShape, "shape"),
+        (Metric::EmbeddingCovariance, "covariance"),
+        (Metric::EmbeddingClusters, "clusters"),
+    ];
+    let mut moved: Vec<(f64, &str)> = PARTS
+        .iter()
+        .filter_map(|(metric, name)| Some((feature.metrics.of(*metric)?.p_value?, *name)))
+        // Five tests at once.
+        .filter(|(p, _)| *p <= 0.01)
+        .collect();
+    moved.sort_by(|a, b| a.0.total_cmp(&b.0));
+    moved.into_iter().map(|(_, name)| name).collect()
 }
 
 fn rate(metric: Metric, measure: &Measure) -> String {
@@ -187,6 +213,7 @@ fn rate(metric: Metric, measure: &Measure) -> String {
         Metric::NewCategoryRate => "new categories",
         Metric::OutOfRangeRate => "out of range",
         Metric::TypeErrorRate => "type errors",
+        Metric::ZeroRate => "zero vectors",
         other => other.name(),
     };
     let now = measure.value.map_or_else(|| value(None), percent);

@@ -306,14 +306,16 @@ const COLUMNS: [Column; 8] = [
     Column { title: "kind", cell: |f| f.kind.name().to_owned(), is_number: false },
     Column { title: "verdict", cell: |f| f.verdict.name().to_owned(), is_number: false },
     Column { title: "psi", cell: |f| measure(f, Metric::Psi), is_number: true },
-    Column { title: "ks/js", cell: ks_or_js, is_number: true },
+    Column { title: DISTANCE, cell: ks_or_js, is_number: true },
     Column { title: "p/q", cell: |f| probability(significance(f)), is_number: true },
     Column { title: "nulls", cell: |f| share(f.nulls, f.rows), is_number: true },
     Column { title: "what moved", cell: what_moved, is_number: false },
 ];
 
+const DISTANCE: &str = "ks/js";
+
 /// The columns that give way to `what moved` on a narrow terminal, the first one first.
-const GIVE_WAY: [&str; 5] = ["kind", "nulls", "p/q", "ks/js", "psi"];
+const GIVE_WAY: [&str; 5] = ["kind", "nulls", "p/q", DISTANCE, "psi"];
 
 /// So many columns of `what moved` are worth more than another number.
 const WORTH: usize = 24;
@@ -326,7 +328,25 @@ fn measure(feature: &Feature, metric: Metric) -> String {
 }
 
 fn ks_or_js(feature: &Feature) -> String {
-    measure(feature, if feature.kind == Kind::Numeric { Metric::Ks } else { Metric::Js })
+    measure(feature, distance(feature.kind))
+}
+
+/// The metric of a kind that stands in the column of distances.
+pub(super) fn distance(kind: Kind) -> Metric {
+    match kind {
+        Kind::Numeric => Metric::Ks,
+        Kind::Categorical => Metric::Js,
+        Kind::Embedding => Metric::EmbeddingDrift,
+    }
+}
+
+/// The title of the column of distances: `auc` is the worst area under a curve of `embedding_drift`.
+pub(super) fn distance_title<'a>(features: impl IntoIterator<Item = &'a &'a Feature>) -> &'static str {
+    if features.into_iter().any(|feature| feature.kind == Kind::Embedding) { "ks/js/auc" } else { DISTANCE }
+}
+
+fn title_of(column: &Column, features: &[&Feature]) -> &'static str {
+    if column.title == DISTANCE { distance_title(features) } else { column.title }
 }
 
 fn draw_features(out: &mut String, features: &[&Feature], pen: Pen) {
@@ -340,7 +360,7 @@ fn draw_features(out: &mut String, features: &[&Feature], pen: Pen) {
             if column.title == "feature" {
                 widest.min(names).max(names.min(7))
             } else {
-                widest.max(column.title.width())
+                widest.max(title_of(column, features).width())
             }
         })
         .collect();
@@ -382,7 +402,7 @@ fn draw_features(out: &mut String, features: &[&Feature], pen: Pen) {
         }
         let _ = writeln!(out, "{}", line.trim_end());
     };
-    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    let titles: Vec<String> = columns.iter().map(|column| title_of(column, features).to_owned()).collect();
     write_row(&titles, &|_, text| pen.dim(text));
     for (feature, row) in features.iter().zip(&cells) {
         write_row(row, &|at, text| {

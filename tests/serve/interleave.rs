@@ -55,7 +55,8 @@ fn every_type_in_twenty_interleavings_gives_what_check_gives() {
     let checked = checked_file(&folder, &data);
     let whole = checked.values().find(|window| window["segment"].is_null()).expect("a window");
     for feature in whole["features"].as_array().expect("features") {
-        assert!(feature["metrics"]["psi"]["value"].is_f64(), "{feature}");
+        let metric = if feature["kind"] == "embedding" { "embedding_drift" } else { "psi" };
+        assert!(feature["metrics"][metric]["value"].is_f64(), "{feature}");
     }
     // The same rows as text, for `check` too.
     let text = rows::file(&folder, "all.ndjson", &rows);

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use arrow_array::types::Float32Type;
 use arrow_array::{
-    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int64Array, StringArray,
+    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int64Array, ListArray, StringArray,
 };
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 use super::rows::{BEGIN, Row};
 use crate::support::folder::{Folder, times};
@@ -28,6 +31,8 @@ features:
   s: categorical
   flag: categorical
   seen: numeric
+  vector: {kind: embedding, dim: 6}
+  code: {kind: embedding, dim: 6}
 alert: {windows: 2 of 3, resolve_after: 2}
 sinks: [record]
 "#;
@@ -44,6 +49,15 @@ struct Wide {
     flag: Option<bool>,
     /// Microseconds since the epoch.
     seen: Option<i64>,
+    /// As an array of numbers; some have another length, or hold a null or only zeros.
+    vector: Option<Vec<Option<f32>>>,
+    /// As base64 text.
+    code: Option<String>,
+}
+
+fn vector(random: &mut Random, drift: f64) -> Vec<Option<f32>> {
+    let latent = [random.normal() + drift, random.normal()];
+    (0..6).map(|j| Some((latent[j % 2] * 2.0 + random.normal()) as f32 + 1.0)).collect()
 }
 
 fn draw(random: &mut Random, time: i64, drift: f64) -> Wide {
@@ -80,6 +94,24 @@ fn draw(random: &mut Random, time: i64, drift: f64) -> Wide {
         s: some(random).then(|| ["a", "b", "\u{e4}\u{1f6a2}", "\"quoted\\\"", ""][random.below(5)]),
         flag: some(random).then(|| random.uniform() < 0.3),
         seen: some(random).then(|| time - (3_600e6 * random.uniform()) as i64),
+        vector: some(random).then(|| {
+            let mut own = vector(random, drift);
+            match kind {
+                10 => own.truncate(5),
+                11 => own[3] = None,
+                12 => own.fill(Some(0.0)),
+                _ => {}
+            }
+            own
+        }),
+        code: some(random).then(|| match kind {
+            13 => "no base64".to_owned(),
+            14 => "AAAA".to_owned(),
+            _ => {
+                let bytes = vector(random, drift).into_iter().flatten().flat_map(f32::to_le_bytes);
+                BASE64_STANDARD.encode(bytes.collect::<Vec<u8>>())
+            }
+        }),
     }
 }
 
@@ -90,7 +122,7 @@ impl Wide {
         }
         let text = |text: &str| serde_json::Value::from(text).to_string();
         format!(
-            r#"{{"ts":{},"single":{},"double":{},"price":{},"whole":{},"s":{},"flag":{},"seen":{}}}"#,
+            r#"{{"ts":{},"single":{},"double":{},"price":{},"whole":{},"s":{},"flag":{},"seen":{},"vector":{},"code":{}}}"#,
             text(&rfc3339(self.time)),
             show(self.single, |own| if own.is_nan() { "NaN".to_owned() } else { format!("{own:e}") }),
             show(self.double, |own| if own.is_nan() { "NaN".to_owned() } else { format!("{own:e}") }),
@@ -99,6 +131,11 @@ impl Wide {
             show(self.s, text),
             show(self.flag, |own| own.to_string()),
             show(self.seen, |own| text(&rfc3339(own))),
+            show(self.vector.as_ref(), |own| {
+                let numbers = own.iter().map(|x| show(*x, |x| format!("{x:e}")));
+                format!("[{}]", numbers.collect::<Vec<_>>().join(","))
+            }),
+            show(self.code.as_deref(), text),
         )
     }
 }
@@ -141,6 +178,13 @@ fn columns(rows: &[Wide]) -> Vec<(&'static str, ArrayRef)> {
         ("s", Arc::new(rows.iter().map(|row| row.s).collect::<StringArray>())),
         ("flag", Arc::new(rows.iter().map(|row| row.flag).collect::<BooleanArray>())),
         ("seen", Arc::new(seen)),
+        (
+            "vector",
+            Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(
+                rows.iter().map(|row| row.vector.clone()),
+            )),
+        ),
+        ("code", Arc::new(rows.iter().map(|row| row.code.as_deref()).collect::<StringArray>())),
     ]
 }
 

@@ -7,6 +7,7 @@
 
 pub mod draw;
 pub mod effect;
+pub mod embedding;
 pub mod experiment;
 pub mod fleet;
 pub mod pipeline;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use driftlead_calibration::fleet::{self, Fleet};
-use driftlead_calibration::{Cell, Demand, Experiment, effect, rates, run, stream, volume, zero};
+use driftlead_calibration::{Cell, Demand, Experiment, effect, embedding, rates, run, stream, volume, zero};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +36,7 @@ fn all(replicates: u64, wanted: &str) -> driftlead_engine::Result<(String, bool)
     experiments.extend(effect::experiments());
     experiments.extend(rates::experiments(1_000_000));
     experiments.extend(volume::experiments());
+    experiments.extend(embedding::experiments());
     experiments.extend(stream::experiments(2_000));
     let mut text = String::new();
     let mut failures = Vec::new();
@@ -122,6 +123,7 @@ fn table(experiment: &Experiment, cells: &[Cell]) -> String {
                 Demand::Near => "near 5",
                 Demand::NearOrLess => "near 5 or less",
                 Demand::AtMost => "at most 7.5",
+                Demand::AtMostTwice => "at most 10",
                 Demand::Shown => "",
             };
             let _ = write!(text, "| {test} | {asked} | {baseline} |");

@@ -24,6 +24,7 @@ pub fn baseline(kind: Kind, columns: &[ArrayRef]) -> Result<Baseline> {
                 kind,
                 value_type: ValueType::of(column.data_type())?,
                 edges: Vec::new(),
+                dim: None,
                 inferred: false,
             })
         })

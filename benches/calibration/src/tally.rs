@@ -103,6 +103,8 @@ pub enum Demand {
     /// The upper end of the 99 % interval is at most 1.5 x nominal: a test that may be too careful. Of all replicates: one
     /// without a p-value does not alarm, and whoever watches sees as many false alarms as that.
     AtMost,
+    /// As [`Demand::AtMost`], but at most 2 x nominal.
+    AtMostTwice,
     /// Nothing: the rate is a power, or shown for comparison.
     Shown,
 }
@@ -112,7 +114,7 @@ impl Demand {
     #[must_use]
     pub fn counted(self, tally: Tally) -> Tally {
         match self {
-            Self::AtMost => tally.of_all(),
+            Self::AtMost | Self::AtMostTwice => tally.of_all(),
             Self::Near | Self::NearOrLess | Self::Shown => tally,
         }
     }
@@ -129,6 +131,7 @@ impl Demand {
             Self::Near => low <= 1.5 * NOMINAL && high >= 0.5 * NOMINAL,
             Self::NearOrLess => low <= 1.5 * NOMINAL,
             Self::AtMost => high <= 1.5 * NOMINAL,
+            Self::AtMostTwice => high <= 2.0 * NOMINAL,
             Self::Shown => true,
         }
     }
@@ -140,6 +143,7 @@ impl Demand {
     pub fn is_compatible(self, tally: Tally) -> bool {
         match self {
             Self::AtMost => tally.of_all().interval().0 <= 1.5 * NOMINAL,
+            Self::AtMostTwice => tally.of_all().interval().0 <= 2.0 * NOMINAL,
             other => other.is_met(tally),
         }
     }

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected fails there")]
 
 use driftlead_calibration::fleet::{self, Fleet};
-use driftlead_calibration::{Cell, Experiment, Sizes, effect, rates, run, stream, volume, zero};
+use driftlead_calibration::{Cell, Experiment, Sizes, effect, embedding, rates, run, stream, volume, zero};
 
 /// Runs the experiment of that name on the given sizes, and holds each of its cells to what is asked.
 fn hold(
@@ -56,6 +56,11 @@ fn the_cells_that_are_tested_are_not_those_that_were_lucky() {
     {
         hold(effect::experiments(), name, &baselines, &windows, 200);
     }
+}
+
+#[test]
+fn vectors_without_drift_alarm_as_often_as_they_say() {
+    hold(embedding::experiments(), "embedding 48", &[3_000], &[500, 2_000], 100);
 }
 
 #[test]

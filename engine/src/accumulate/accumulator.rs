@@ -11,6 +11,7 @@ use crate::accumulate::slot_table::SlotTable;
 use crate::accumulate::{
     CategoricalCounter, CategoricalState, NO_SLOT, NumericCounter, NumericState, SlotKey, Slots,
 };
+use crate::embedding::{EmbeddingCounter, EmbeddingState};
 use crate::feature::FeatureCells;
 use crate::{Error, ErrorKind, Result};
 
@@ -30,6 +31,8 @@ pub enum FeatureState {
     Numeric(NumericState),
     /// Of a categorical feature.
     Categorical(CategoricalState),
+    /// Of an embedding.
+    Embedding(EmbeddingState),
 }
 
 impl FeatureState {
@@ -39,6 +42,7 @@ impl FeatureState {
         match cells {
             FeatureCells::Numeric(cells) => Self::Numeric(NumericState::empty(cells.n_cells())),
             FeatureCells::Categorical(cells) => Self::Categorical(CategoricalState::empty(cells.n_cells())),
+            FeatureCells::Embedding(_) => Self::Embedding(EmbeddingState::empty()),
         }
     }
 
@@ -48,6 +52,7 @@ impl FeatureState {
         match self {
             Self::Numeric(state) => state.rows,
             Self::Categorical(state) => state.rows,
+            Self::Embedding(state) => state.rows,
         }
     }
 
@@ -60,6 +65,7 @@ impl FeatureState {
         match (self, other) {
             (Self::Numeric(own), Self::Numeric(other)) => own.merge(other),
             (Self::Categorical(own), Self::Categorical(other)) => own.merge(other),
+            (Self::Embedding(own), Self::Embedding(other)) => own.merge(other),
             _ => Err(different_kinds()),
         }
     }
@@ -73,6 +79,7 @@ impl FeatureState {
         match (self, other) {
             (Self::Numeric(own), Self::Numeric(other)) => own.subtract(other),
             (Self::Categorical(own), Self::Categorical(other)) => own.subtract(other),
+            (Self::Embedding(own), Self::Embedding(other)) => own.subtract(other),
             _ => Err(different_kinds()),
         }
     }
@@ -92,6 +99,7 @@ pub struct SlotState {
 pub(crate) enum StateView<'a> {
     Numeric(&'a NumericState),
     Categorical(&'a CategoricalState),
+    Embedding(&'a EmbeddingState),
 }
 
 impl StateView<'_> {
@@ -99,12 +107,13 @@ impl StateView<'_> {
         match self {
             Self::Numeric(state) => FeatureState::Numeric(state.clone()),
             Self::Categorical(state) => FeatureState::Categorical(state.clone()),
+            Self::Embedding(state) => FeatureState::Embedding(state.clone()),
         }
     }
 }
 
 fn different_kinds() -> Error {
-    Error::new(ErrorKind::Mismatch, "a numeric and a categorical state cannot be combined")
+    Error::new(ErrorKind::Mismatch, "states of features of different kinds cannot be combined")
 }
 
 /// The states of several features over slots that appear as rows come.
@@ -120,6 +129,7 @@ struct FeatureSlots {
     states: States,
     counters: Vec<NumericCounter>,
     categories: CategoricalCounter,
+    vectors: EmbeddingCounter,
     /// Why the feature has no state at all.
     error: Option<String>,
     /// Why it has none in some slots.
@@ -130,6 +140,7 @@ struct FeatureSlots {
 enum States {
     Numeric(Vec<NumericState>),
     Categorical(Vec<CategoricalState>),
+    Embedding(Vec<EmbeddingState>),
 }
 
 impl FeatureSlots {
@@ -142,6 +153,9 @@ impl FeatureSlots {
             States::Categorical(states) if states.len() == slot as usize => {
                 states.push(CategoricalState::empty(self.cells.n_cells()));
             }
+            States::Embedding(states) if states.len() == slot as usize => {
+                states.push(EmbeddingState::empty())
+            }
             // A place that is used again was emptied when it became free.
             _ => {}
         }
@@ -153,6 +167,7 @@ impl FeatureSlots {
             States::Categorical(states) => {
                 states[slot as usize] = CategoricalState::empty(self.cells.n_cells());
             }
+            States::Embedding(states) => states[slot as usize] = EmbeddingState::empty(),
         }
         self.slot_errors.remove(&slot);
     }
@@ -161,6 +176,7 @@ impl FeatureSlots {
         match (&mut self.states, state) {
             (States::Numeric(states), FeatureState::Numeric(state)) => states[slot as usize] = state,
             (States::Categorical(states), FeatureState::Categorical(state)) => states[slot as usize] = state,
+            (States::Embedding(states), FeatureState::Embedding(state)) => states[slot as usize] = state,
             _ => return Err(different_kinds()),
         }
         Ok(())
@@ -182,6 +198,7 @@ impl FeatureSlots {
         Ok(match &self.states {
             States::Numeric(states) => StateView::Numeric(&states[slot as usize]),
             States::Categorical(states) => StateView::Categorical(&states[slot as usize]),
+            States::Embedding(states) => StateView::Embedding(&states[slot as usize]),
         })
     }
 
@@ -201,6 +218,9 @@ impl FeatureSlots {
             (FeatureCells::Categorical(cells), States::Categorical(states)) => {
                 self.categories.update(cells, column.array, column.errors, slots, states)
             }
+            (FeatureCells::Embedding(cells), States::Embedding(states)) => {
+                self.vectors.update(cells, column.array, column.errors, slots, states)
+            }
             _ => Err(different_kinds()),
         }
     }
@@ -216,15 +236,27 @@ impl Accumulator {
                 states: match cells.as_ref() {
                     FeatureCells::Numeric(_) => States::Numeric(Vec::new()),
                     FeatureCells::Categorical(_) => States::Categorical(Vec::new()),
+                    FeatureCells::Embedding(_) => States::Embedding(Vec::new()),
                 },
                 cells,
                 counters: Vec::new(),
                 categories: CategoricalCounter::default(),
+                vectors: EmbeddingCounter::default(),
                 error: None,
                 slot_errors: BTreeMap::new(),
             })
             .collect();
         Self { features, slots: SlotTable::default() }
+    }
+
+    /// Nothing yet, for rows of the baseline that these cells come from.
+    #[must_use]
+    pub fn of_baseline(cells: impl IntoIterator<Item = Arc<FeatureCells>>) -> Self {
+        let mut own = Self::new(cells);
+        for feature in &mut own.features {
+            feature.vectors = EmbeddingCounter::of_baseline();
+        }
+        own
     }
 
     /// How many features there are.
@@ -341,6 +373,7 @@ impl Accumulator {
                 match (&mut own.states, &other.states) {
                     (States::Numeric(own), States::Numeric(other)) => own[to].merge(&other[from])?,
                     (States::Categorical(own), States::Categorical(other)) => own[to].merge(&other[from])?,
+                    (States::Embedding(own), States::Embedding(other)) => own[to].merge(&other[from])?,
                     _ => return Err(different_kinds()),
                 }
             }
@@ -450,6 +483,7 @@ impl Accumulator {
         match (view.map_err(|error| Error::new(ErrorKind::Schema, error))?, sum) {
             (StateView::Numeric(state), FeatureState::Numeric(sum)) => sum.merge(state),
             (StateView::Categorical(state), FeatureState::Categorical(sum)) => sum.merge(state),
+            (StateView::Embedding(state), FeatureState::Embedding(sum)) => sum.merge(state),
             _ => Err(different_kinds()),
         }
     }

@@ -6,12 +6,15 @@
 use std::sync::Arc;
 
 use arrow_array::Array;
+use arrow_buffer::BooleanBuffer;
 
-use crate::accumulate::{Column, FeatureState, validity};
+use crate::accumulate::{Column, FeatureState, Slots, validity};
 use crate::baseline::census::{Census, MAX_CATEGORIES};
 use crate::baseline::draft::{BaselineValue, Draft, DraftCounter};
 use crate::baseline::freeze::freeze;
+use crate::baseline::vectors::VectorSample;
 use crate::baseline::{Baseline, BaselineFeature, Skipped};
+use crate::embedding::{EmbeddingCounter, EmbeddingState};
 use crate::feature::{Domain, Edges, FeatureCells, ValueType};
 use crate::{Error, ErrorKind, Kind, Result};
 
@@ -26,6 +29,8 @@ pub struct FeatureSpec {
     pub value_type: ValueType,
     /// Edges to add for the user's own reasons, in the feature's unit.
     pub edges: Vec<f64>,
+    /// The length of an embedding's vectors; `None` for the one that most of its sampled vectors have.
+    pub dim: Option<usize>,
     /// Whether the kind was guessed: then columns that look like identifiers are left out (SEMANTICS S10).
     pub inferred: bool,
 }
@@ -44,6 +49,7 @@ enum Sample {
     F64(Vec<(usize, Vec<f64>)>),
     I64(Vec<(usize, Vec<i64>)>),
     I128(Vec<(usize, Vec<i128>)>),
+    Vectors(VectorSample),
     None,
 }
 
@@ -62,6 +68,7 @@ impl Sampler {
         let samples = specs
             .iter()
             .map(|spec| match (spec.kind, spec.value_type.domain) {
+                (Kind::Embedding, _) => Sample::Vectors(VectorSample::new(spec.dim)),
                 (Kind::Numeric, Domain::F32) => Sample::F32(Vec::new()),
                 (Kind::Numeric, Domain::F64) => Sample::F64(Vec::new()),
                 (Kind::Numeric, Domain::I64) => Sample::I64(Vec::new()),
@@ -94,6 +101,7 @@ impl Sampler {
             Sample::F64(sample) => gather(array, own).map(|values| sample.push((part, values))),
             Sample::I64(sample) => gather(array, own).map(|values| sample.push((part, values))),
             Sample::I128(sample) => gather(array, own).map(|values| sample.push((part, values))),
+            Sample::Vectors(sample) => sample.add(part, array),
             Sample::None => Ok(()),
         };
         if let Err(error) = result {
@@ -109,6 +117,7 @@ impl Sampler {
                 (Sample::F64(own), Sample::F64(other)) => own.extend(other),
                 (Sample::I64(own), Sample::I64(other)) => own.extend(other),
                 (Sample::I128(own), Sample::I128(other)) => own.extend(other),
+                (Sample::Vectors(own), Sample::Vectors(other)) => own.merge(other),
                 _ => {}
             }
         }
@@ -149,6 +158,10 @@ impl Sampler {
                     ordinal = increasing;
                     AnyDraft::I128(Arc::new(Draft::new(own, rows, complete, &spec.edges)))
                 }
+                Sample::Vectors(sample) => match sample.fit() {
+                    Ok(cells) => AnyDraft::Vectors(Arc::new(FeatureCells::Embedding(Box::new(cells)))),
+                    Err(reason) => AnyDraft::NoVectors(reason),
+                },
                 Sample::None => AnyDraft::Census,
             };
             let skipped = (ordinal && spec.inferred)
@@ -165,6 +178,9 @@ enum AnyDraft {
     F64(Arc<Draft<f64>>),
     I64(Arc<Draft<i64>>),
     I128(Arc<Draft<i128>>),
+    Vectors(Arc<FeatureCells>),
+    /// Vectors that nothing can be fitted to, and why.
+    NoVectors(String),
     Census,
 }
 
@@ -199,6 +215,13 @@ impl Plan {
                     AnyDraft::F64(draft) => AnyCounter::F64(Box::new(DraftCounter::new(draft.clone()))),
                     AnyDraft::I64(draft) => AnyCounter::I64(Box::new(DraftCounter::new(draft.clone()))),
                     AnyDraft::I128(draft) => AnyCounter::I128(Box::new(DraftCounter::new(draft.clone()))),
+                    AnyDraft::Vectors(cells) => AnyCounter::Vectors(Box::new(VectorCounter {
+                        cells: cells.clone(),
+                        counter: EmbeddingCounter::of_baseline(),
+                        state: EmbeddingState::empty(),
+                        error: None,
+                    })),
+                    AnyDraft::NoVectors(reason) => AnyCounter::Skipped(reason.clone()),
                     AnyDraft::Census => AnyCounter::Census(Box::new(Census::new(spec.value_type))),
                 }
             })
@@ -213,8 +236,26 @@ enum AnyCounter {
     F64(Box<DraftCounter<f64>>),
     I64(Box<DraftCounter<i64>>),
     I128(Box<DraftCounter<i128>>),
+    Vectors(Box<VectorCounter>),
     Census(Box<Census>),
+    Skipped(String),
     Error(String),
+}
+
+/// Counts the vectors of a baseline.
+#[derive(Debug)]
+struct VectorCounter {
+    cells: Arc<FeatureCells>,
+    counter: EmbeddingCounter,
+    state: EmbeddingState,
+    error: Option<String>,
+}
+
+impl VectorCounter {
+    fn update(&mut self, array: &dyn Array, errors: Option<&BooleanBuffer>) -> Result<()> {
+        let FeatureCells::Embedding(cells) = self.cells.as_ref() else { return Ok(()) };
+        self.counter.update(cells, array, errors, &[Slots::All(0)], std::slice::from_mut(&mut self.state))
+    }
 }
 
 /// Counts a baseline's rows.
@@ -240,8 +281,9 @@ impl Counter {
             AnyCounter::F64(counter) => counter.update(array, errors),
             AnyCounter::I64(counter) => counter.update(array, errors),
             AnyCounter::I128(counter) => counter.update(array, errors),
+            AnyCounter::Vectors(counter) => counter.update(array, errors),
             AnyCounter::Census(census) => census.update(array, errors),
-            AnyCounter::Error(_) => Ok(()),
+            AnyCounter::Skipped(_) | AnyCounter::Error(_) => Ok(()),
         };
         if let Err(error) = result {
             *feature = AnyCounter::Error(error.to_string());
@@ -262,6 +304,12 @@ impl Counter {
                 (AnyCounter::F64(own), AnyCounter::F64(other)) => own.merge(*other),
                 (AnyCounter::I64(own), AnyCounter::I64(other)) => own.merge(*other),
                 (AnyCounter::I128(own), AnyCounter::I128(other)) => own.merge(*other),
+                (AnyCounter::Vectors(own), AnyCounter::Vectors(other)) => {
+                    own.error = own.error.take().or(other.error);
+                    if let Err(error) = own.state.merge(&other.state) {
+                        own.error = Some(error.to_string());
+                    }
+                }
                 (AnyCounter::Census(own), AnyCounter::Census(other)) => own.merge(*other),
                 // The least message, so that the order of parts cannot show.
                 (AnyCounter::Error(own), AnyCounter::Error(other)) if other < *own => *own = other,
@@ -304,6 +352,21 @@ impl Counter {
                 AnyCounter::F64(counter) => numeric(&counter, spec, Edges::F64),
                 AnyCounter::I64(counter) => numeric(&counter, spec, Edges::I64),
                 AnyCounter::I128(counter) => numeric(&counter, spec, Edges::I128),
+                AnyCounter::Skipped(reason) => {
+                    skip(reason);
+                    continue;
+                }
+                AnyCounter::Vectors(counter) if counter.error.is_some() => {
+                    let reason = counter.error.unwrap_or_default();
+                    failed.push(Skipped { name: spec.name.clone(), reason });
+                    continue;
+                }
+                AnyCounter::Vectors(counter) => match Arc::unwrap_or_clone(counter.cells) {
+                    FeatureCells::Embedding(cells) => {
+                        (FeatureCells::Embedding(cells), FeatureState::Embedding(counter.state))
+                    }
+                    _ => continue,
+                },
                 AnyCounter::Census(mut census) => {
                     let (n_distinct, values) = (census.n_distinct(), census.values());
                     #[expect(clippy::cast_precision_loss, reason = "a share")]

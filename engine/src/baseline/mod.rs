@@ -9,6 +9,7 @@ mod cuts;
 mod draft;
 mod freeze;
 mod sample;
+mod vectors;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -245,6 +246,12 @@ impl Baseline {
     /// Gives the baseline the rows of its panes; the key as in [`volumes`](Self::volumes).
     pub fn set_volume(&mut self, panes: (i64, i64), volume: Volume) {
         self.volumes.insert(panes, volume);
+    }
+
+    /// An empty accumulator for the baseline's own rows: vectors that an embedding's measures were fitted on are set apart.
+    #[must_use]
+    pub fn own_accumulator(&self) -> Accumulator {
+        Accumulator::of_baseline(self.features.iter().map(|feature| feature.cells.clone()))
     }
 
     /// An empty accumulator on this baseline's cells.

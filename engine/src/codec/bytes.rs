@@ -34,6 +34,10 @@ impl Writer {
         self.raw(&x.to_bits().to_le_bytes());
     }
 
+    pub(crate) fn narrow(&mut self, x: f32) {
+        self.raw(&x.to_bits().to_le_bytes());
+    }
+
     pub(crate) fn long(&mut self, x: i64) {
         self.raw(&x.to_le_bytes());
     }

@@ -1,6 +1,7 @@
 //! Frozen cells as bytes.
 
 use super::bytes::{Reader, Writer, damaged};
+use super::embedding;
 use crate::Result;
 use crate::feature::{
     Categories, Domain, Edges, Family, FeatureCells, NumericCells, PsiCells, Scale, Unit, ValueType,
@@ -8,6 +9,7 @@ use crate::feature::{
 
 const NUMERIC: u8 = 0;
 const CATEGORICAL: u8 = 1;
+const EMBEDDING: u8 = 2;
 
 pub(super) fn write(writer: &mut Writer, cells: &FeatureCells) {
     match cells {
@@ -34,6 +36,10 @@ pub(super) fn write(writer: &mut Writer, cells: &FeatureCells) {
             writer.raw(&cells.scale.exponent_x.to_le_bytes());
             writer.raw(&cells.scale.exponent_xx.to_le_bytes());
         }
+        FeatureCells::Embedding(cells) => {
+            writer.byte(EMBEDDING);
+            embedding::write(writer, cells);
+        }
         FeatureCells::Categorical(cells) => {
             writer.byte(CATEGORICAL);
             write_type(writer, cells.value_type);
@@ -59,7 +65,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureCells> {
             let rare = (0..reader.length(8)?).map(|_| reader.hash()).collect::<Result<_>>()?;
             Ok(FeatureCells::Categorical(Categories::new(value_type, names, rare, reader.count()?)))
         }
-        other => Err(damaged(format!("expected numeric or categorical cells, found kind {other}"))),
+        EMBEDDING => embedding::read(reader).map(|cells| FeatureCells::Embedding(Box::new(cells))),
+        other => Err(damaged(format!("expected the cells of a feature, found kind {other}"))),
     }
 }
 
@@ -168,6 +175,7 @@ fn write_type(writer: &mut Writer, value_type: ValueType) {
         Family::Time => 1,
         Family::Text => 2,
         Family::Bool => 3,
+        Family::Vector => 4,
     });
     writer.byte(match value_type.domain {
         Domain::F32 => 0,

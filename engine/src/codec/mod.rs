@@ -5,6 +5,7 @@
 
 pub(crate) mod bytes;
 mod cells;
+mod embedding;
 mod slot;
 mod state;
 
@@ -73,10 +74,9 @@ pub fn decode_feature(bytes: &[u8]) -> Result<BaselineFeature> {
     let mut reader = open(bytes, FEATURE)?;
     let name = reader.text()?.to_owned();
     let cells = cells::read(&mut reader)?;
-    let (n_cells, kind) = (cells.n_cells(), cells.kind());
-    let sized = |state| state::fit(state, n_cells, kind);
-    let whole = sized(state::read(&mut reader)?)?;
+    let whole = state::fit(state::read(&mut reader)?, &cells)?;
     let mut feature = BaselineFeature::new(name, cells, whole);
+    let own = feature.cells().clone();
     let mut before = 0;
     for _ in 0..reader.length(16)? {
         let (length, effect) = (reader.long()?, reader.float()?);
@@ -88,7 +88,7 @@ pub fn decode_feature(bytes: &[u8]) -> Result<BaselineFeature> {
     }
     for _ in 0..reader.length(2)? {
         let segment: Arc<str> = reader.text()?.into();
-        feature.set_segment(segment, sized(state::read(&mut reader)?)?);
+        feature.set_segment(segment, state::fit(state::read(&mut reader)?, &own)?);
     }
     reader.ensure_end()?;
     Ok(feature)

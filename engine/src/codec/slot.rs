@@ -44,7 +44,7 @@ pub(super) fn read(reader: &mut Reader<'_>, cells: &[Arc<FeatureCells>]) -> Resu
         .iter()
         .map(|cells| match reader.byte()? {
             STATE => {
-                let state = state::fit(state::read(reader)?, cells.n_cells(), cells.kind())?;
+                let state = state::fit(state::read(reader)?, cells)?;
                 if state.rows() != rows {
                     return Err(damaged(format!("a feature has {} of the slot's {rows} rows", state.rows())));
                 }

@@ -5,10 +5,13 @@
 
 use super::bytes::{Reader, Writer, damaged};
 use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState, StateView};
+use crate::embedding::{EmbeddingState, MAX_DIM, MOMENTS};
+use crate::feature::FeatureCells;
 use crate::{Kind, Result};
 
 const NUMERIC: u8 = 0;
 const CATEGORICAL: u8 = 1;
+const EMBEDDING: u8 = 2;
 
 pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
     write_view(
@@ -16,6 +19,7 @@ pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
         match state {
             FeatureState::Numeric(state) => StateView::Numeric(state),
             FeatureState::Categorical(state) => StateView::Categorical(state),
+            FeatureState::Embedding(state) => StateView::Embedding(state),
         },
     );
 }
@@ -47,6 +51,15 @@ pub(super) fn write_view(writer: &mut Writer, state: StateView<'_>) {
                 writer.float(high);
             }
             writer.byte(u8::from(state.narrowed));
+        }
+        StateView::Embedding(state) => {
+            writer.byte(EMBEDDING);
+            write_cells(writer, &state.cells);
+            state.counters().into_iter().for_each(|count| writer.count(count));
+            for sums in [&state.sums, &state.moments] {
+                writer.count(sums.len() as u64);
+                sums.iter().for_each(|sum| writer.count(zigzag(*sum)));
+            }
         }
         StateView::Categorical(state) => {
             writer.byte(CATEGORICAL);
@@ -126,20 +139,39 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
             ensure_rows_add_up(state.rows, &[state.nulls, state.nans, state.type_errors], &state.cells)?;
             Ok(FeatureState::Categorical(state))
         }
-        other => Err(damaged(format!("expected a numeric or categorical state, found kind {other}"))),
+        EMBEDDING => {
+            let mut state = EmbeddingState::empty();
+            state.cells = read_cells(reader)?;
+            for count in state.counters_mut() {
+                *count = reader.count()?;
+            }
+            state.sums = read_sums(reader, MAX_DIM)?;
+            state.moments = read_sums(reader, MOMENTS)?;
+            if !state.adds_up() {
+                return Err(damaged(format!("the cells do not add up to its {} rows", state.rows)));
+            }
+            Ok(FeatureState::Embedding(state))
+        }
+        other => Err(damaged(format!("expected the state of a feature, found kind {other}"))),
     }
 }
 
-/// The state, if it is one of features of this kind with so many cells.
-pub(super) fn fit(state: FeatureState, n_cells: usize, kind: Kind) -> Result<FeatureState> {
+/// The state, if it is one on these cells.
+pub(super) fn fit(state: FeatureState, cells: &FeatureCells) -> Result<FeatureState> {
+    let (n_cells, kind) = (cells.n_cells(), cells.kind());
     let (own, own_kind) = match &state {
         FeatureState::Numeric(state) => (state.cells.n_cells(), Kind::Numeric),
         FeatureState::Categorical(state) => (state.cells.n_cells(), Kind::Categorical),
+        FeatureState::Embedding(state) => (state.cells.n_cells(), Kind::Embedding),
     };
     if own != n_cells {
         Err(damaged(format!("a state of {own} cells, not {n_cells}")))
     } else if own_kind != kind {
         Err(damaged("a state is not of the feature's kind".to_owned()))
+    } else if let (FeatureState::Embedding(state), FeatureCells::Embedding(cells)) = (&state, cells)
+        && !(state.sums.is_empty() || state.sums.len() == cells.dim)
+    {
+        Err(damaged(format!("sums of vectors of {}, not {}", state.sums.len(), cells.dim)))
     } else {
         Ok(state)
     }
@@ -152,6 +184,29 @@ fn ensure_rows_add_up(rows: u64, apart: &[u64], cells: &CellCounts) -> Result<()
         return Ok(());
     }
     Err(damaged(format!("the cells do not add up to its {rows} rows")))
+}
+
+/// Small numbers of either sign as small numbers.
+#[expect(clippy::cast_sign_loss, reason = "the sign is folded into the lowest bit")]
+fn zigzag(x: i64) -> u64 {
+    ((x << 1) ^ (x >> 63)) as u64
+}
+
+fn read_sums(reader: &mut Reader<'_>, most: usize) -> Result<Vec<i64>> {
+    let n = reader.length(1)?;
+    if n > most {
+        return Err(damaged(format!("{n} sums are more than a vector has")));
+    }
+    let sums = (0..n)
+        .map(|_| {
+            let folded = reader.count()?;
+            Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
+        })
+        .collect::<Result<Vec<i64>>>()?;
+    if n > 0 && sums.iter().all(|sum| *sum == 0) {
+        return Err(damaged("sums that are all zero are not written".to_owned()));
+    }
+    Ok(sums)
 }
 
 /// The number of cells, then each filled one as its distance from the one before and its count.

@@ -15,6 +15,7 @@ pub use numeric::{NumericCells, PsiCells, Scale};
 pub use value_type::{Domain, Family, Unit, ValueType};
 
 use crate::Kind;
+use crate::embedding::{self, EmbeddingCells};
 
 /// The frozen cells of a feature.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub enum FeatureCells {
     Numeric(NumericCells),
     /// A cell per frequent category.
     Categorical(Categories),
+    /// What vectors are measured with.
+    Embedding(Box<EmbeddingCells>),
 }
 
 impl FeatureCells {
@@ -32,6 +35,7 @@ impl FeatureCells {
         match self {
             Self::Numeric(cells) => cells.n_cells(),
             Self::Categorical(cells) => cells.n_cells(),
+            Self::Embedding(_) => embedding::CELLS,
         }
     }
 
@@ -41,6 +45,7 @@ impl FeatureCells {
         match self {
             Self::Numeric(_) => Kind::Numeric,
             Self::Categorical(_) => Kind::Categorical,
+            Self::Embedding(_) => Kind::Embedding,
         }
     }
 
@@ -50,6 +55,7 @@ impl FeatureCells {
         match self {
             Self::Numeric(cells) => cells.value_type,
             Self::Categorical(cells) => cells.value_type,
+            Self::Embedding(_) => ValueType::VECTOR,
         }
     }
 
@@ -59,6 +65,7 @@ impl FeatureCells {
         match self {
             Self::Numeric(cells) => cells.cutset_id(),
             Self::Categorical(cells) => cells.cutset_id(),
+            Self::Embedding(cells) => cells.cutset_id(),
         }
     }
 }

@@ -98,6 +98,8 @@ pub enum Family {
     Text,
     /// True and false.
     Bool,
+    /// Lists of numbers of one length.
+    Vector,
 }
 
 impl Family {
@@ -109,6 +111,7 @@ impl Family {
             Self::Time => "time",
             Self::Text => "text",
             Self::Bool => "bool",
+            Self::Vector => "vector",
         }
     }
 }
@@ -125,6 +128,9 @@ pub struct ValueType {
 }
 
 impl ValueType {
+    /// Vectors; compared as float32.
+    pub const VECTOR: Self = Self { family: Family::Vector, domain: Domain::F32, unit: Unit::ONE };
+
     /// The logical type of an Arrow type.
     ///
     /// # Errors
@@ -160,6 +166,7 @@ impl ValueType {
             }
             D::Boolean => Ok(Self { family: Family::Bool, domain: Domain::I64, unit: Unit::ONE }),
             D::Dictionary(_, values) => Self::of(values),
+            vectors if crate::embedding::is_vectors(vectors) => Ok(Self::VECTOR),
             other => Err(Error::new(
                 ErrorKind::Schema,
                 format!(

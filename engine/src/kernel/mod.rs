@@ -11,6 +11,7 @@
 //! | `search` | a binary search per row | i128, and rows outside the core |
 //! | `sums` | SEMANTICS S1: summands scaled by a power of two, rounded, added as integers | any column |
 //! | `extent` | smallest and largest value | any column |
+//! | `vectors` | centred, located, summed rows of an embedding | vectors |
 //!
 //! Loops are written once, over slices, so that the compiler turns them into vector code; [`level`] compiles each for
 //! several instruction sets and picks one at run time. Counters and sums are integers, hence the width of the vectors
@@ -40,6 +41,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod validity;
+mod vectors;
 #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
 mod wide;
 
@@ -48,3 +50,4 @@ pub use locator::{Locator, MAX_EDGES, NAN_CELL, NULL_CELL, Tally};
 pub use native::Native;
 pub use sums::{Sums, sums};
 pub use validity::Validity;
+pub(crate) use vectors::{BLOCK, Column, RowSize, VectorKernel};

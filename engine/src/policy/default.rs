@@ -37,13 +37,20 @@ pub const KS_WARN: f64 = 0.1;
 /// Kolmogorov-Smirnov distance from which a significant change is `drift`.
 pub const KS_DRIFT: f64 = 0.15;
 
+/// Area under the curve of `embedding_drift` from which a significant change is `warn` (SEMANTICS S9).
+pub const EMBEDDING_WARN: f64 = 0.55;
+
+/// Area under the curve of `embedding_drift` from which a significant change is `drift` (SEMANTICS S9).
+pub const EMBEDDING_DRIFT: f64 = 0.60;
+
 /// The growth of a rate over the baseline's beyond which a significant one is `drift`, as a share of rows (SEMANTICS S3a).
 pub const RATE_DRIFT: f64 = 0.05;
 
 /// Whether the default policy judges `metric` for features of `kind`.
 #[must_use]
 pub fn judges(metric: Metric, kind: Kind) -> bool {
-    metric.applies_to(kind) && (matches!(metric, Metric::Psi | Metric::Ks) || metric.is_rate())
+    metric.applies_to(kind)
+        && (matches!(metric, Metric::Psi | Metric::Ks | Metric::EmbeddingDrift) || metric.is_rate())
 }
 
 /// The bounds that the default policy applies to `metric`: reached from the bound on for `psi` and `ks`, passed
@@ -54,6 +61,7 @@ pub fn bounds(metric: Metric, score: &Score) -> Bounds {
     match metric {
         Metric::Psi => Bounds { warn: Some(PSI_WARN), drift: Some(PSI_DRIFT) },
         Metric::Ks => Bounds { warn: Some(KS_WARN), drift: Some(KS_DRIFT) },
+        Metric::EmbeddingDrift => Bounds { warn: Some(EMBEDDING_WARN), drift: Some(EMBEDDING_DRIFT) },
         _ if metric.is_rate() => Bounds { warn: None, drift: score.baseline.map(|p| p + RATE_DRIFT) },
         _ => Bounds::NONE,
     }

@@ -35,7 +35,7 @@ pub fn benjamini_hochberg(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
 /// The one p-value with which a feature joins its family, from the `p_effect` of its primary metrics.
 ///
 /// Numeric: `min(1, 2 min(psi, ks))`; if only one of the two could be computed it stands alone, without the factor.
-/// Categorical: `psi`. Embedding: none yet. NaN counts as absent, and so does the p of a score without a value.
+/// Categorical: `psi`. Embedding: `embedding_drift`. NaN counts as absent, and so does the p of a score without a value.
 #[must_use]
 pub fn feature_p(kind: Kind, scores: &BTreeMap<Metric, Score>) -> Option<f64> {
     let p_effect = |metric| {
@@ -48,7 +48,7 @@ pub fn feature_p(kind: Kind, scores: &BTreeMap<Metric, Score>) -> Option<f64> {
             (psi, ks) => psi.or(ks),
         },
         Kind::Categorical => p_effect(Metric::Psi),
-        Kind::Embedding => None,
+        Kind::Embedding => p_effect(Metric::EmbeddingDrift),
     }
 }
 

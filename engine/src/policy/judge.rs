@@ -346,7 +346,8 @@ fn metric_verdict(
         },
         (None, None) => Applied { on: On::default_for(metric), above: Bounds::NONE, below: Bounds::NONE },
     };
-    let is_tested = matches!(metric, Metric::Psi | Metric::Ks | Metric::RowCount) || metric.is_rate();
+    let is_tested = matches!(metric, Metric::Psi | Metric::Ks | Metric::EmbeddingDrift | Metric::RowCount)
+        || metric.is_rate();
     let unjudged = |reason: String| MetricVerdict {
         verdict: Verdict::Insufficient,
         source,

@@ -43,6 +43,9 @@ pub fn describe(cells: &FeatureCells, state: &FeatureState) -> Description {
         (_, FeatureState::Categorical(state)) => {
             Description { rows: state.rows, nulls: state.nulls, nans: state.nans, ..Description::default() }
         }
+        (_, FeatureState::Embedding(state)) => {
+            Description { rows: state.rows, nulls: state.nulls, nans: state.nans, ..Description::default() }
+        }
         (_, FeatureState::Numeric(state)) => {
             Description { rows: state.rows, nulls: state.nulls, nans: state.nans, ..Description::default() }
         }

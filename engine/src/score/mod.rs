@@ -5,6 +5,7 @@
 mod categorical;
 mod describe;
 mod design_effect;
+mod embedding;
 mod numeric;
 
 use std::collections::BTreeMap;
@@ -66,6 +67,8 @@ pub enum Place {
     Range(Option<f64>, Option<f64>),
     /// One value.
     Value(f64),
+    /// Vectors nearest to the code of this number.
+    Cluster(usize),
     /// One category.
     Category(String),
     /// The cells too small to compare alone, with the names of some new categories and their rows.
@@ -122,6 +125,7 @@ fn compare(
     let n_cells = |state: &FeatureState| match state {
         FeatureState::Numeric(state) => state.cells.n_cells(),
         FeatureState::Categorical(state) => state.cells.n_cells(),
+        FeatureState::Embedding(state) => state.cells.n_cells(),
     };
     if [n_cells(baseline), n_cells(window)] != [cells.n_cells(); 2] {
         return Err(Error::new(ErrorKind::Mismatch, "the states were counted on different edges"));
@@ -135,6 +139,11 @@ fn compare(
             FeatureState::Categorical(baseline),
             FeatureState::Categorical(window),
         ) => Ok(categorical::measure(cells, baseline, window, against, design_effect)),
+        (
+            FeatureCells::Embedding(cells),
+            FeatureState::Embedding(baseline),
+            FeatureState::Embedding(window),
+        ) => Ok(embedding::measure(cells, baseline, window, design_effect)),
         _ => Err(Error::new(ErrorKind::Mismatch, "the states are not of this feature's kind")),
     }
 }

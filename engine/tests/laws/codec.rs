@@ -9,14 +9,15 @@ use driftlead_engine::codec::{VERSION, decode_feature, decode_state, encode_feat
 use driftlead_engine::score::{describe, measure};
 use driftlead_engine::{ErrorKind, Kind};
 
-use crate::columns::{Rng, SORTS, baseline_with, spec, state};
+use crate::columns::{Rng, SORTS, baseline_with, spec, state, vectors};
 
 #[test]
 fn every_kind_comes_back_equal() {
     for (seed, sort) in SORTS.iter().enumerate() {
         let mut rng = Rng(seed as u64 + 300);
         // The second has more values than are counted one by one, where the sort has as many.
-        for rows in [40, 6_000] {
+        let few = if sort.kind == Kind::Embedding { 400 } else { 40 };
+        for rows in [few, 6_000] {
             let rows = (sort.make)(&mut rng, rows);
             let mut own = baseline_with(spec("x", sort.kind, &rows), std::slice::from_ref(&rows));
             let segment = state(&own, &rows.slice(3, 20));
@@ -197,6 +198,71 @@ fn damaged_bytes_give_an_error_or_a_value() {
             }
         }
     }
+}
+
+/// An embedding of vectors of 7 numbers, and rows of it.
+fn embedding() -> (BaselineFeature, ArrayRef) {
+    let mut rng = Rng(9);
+    let rows = vectors(&mut rng, 500);
+    let mut own = baseline_with(spec("vectors", Kind::Embedding, &rows), std::slice::from_ref(&rows));
+    (own.features_mut()[0].clone(), vectors(&mut rng, 40))
+}
+
+#[test]
+fn damaged_vectors_give_an_error_or_a_value() {
+    let (feature, rows) = embedding();
+    let bytes = encode_feature(&feature);
+    for at in (0..bytes.len()).step_by(61) {
+        assert_eq!(decode_feature(&bytes[..at]).unwrap_err().kind(), ErrorKind::Codec, "to {at}");
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            match decode_feature(&damaged) {
+                Ok(feature) => use_feature(&feature, std::slice::from_ref(&rows)),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Codec, "at {at}"),
+            }
+        }
+    }
+    let window = window_of(&feature, &rows);
+    let bytes = encode_state(&window);
+    for at in 0..bytes.len() {
+        assert!(decode_state(&bytes[..at]).is_err(), "to {at}");
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            if let Ok(state) = decode_state(&damaged) {
+                drop(measure(feature.cells(), &window, &state, 1.0));
+                let mut sum = window.clone();
+                drop(sum.merge(&state));
+                drop(sum.subtract(&window));
+            }
+        }
+    }
+}
+
+/// What version 1 wrote of an embedding is read, and written again as it was. It is not made anew: a fit on other
+/// instructions differs in its last bits.
+#[test]
+fn vectors_of_version_1_are_read() {
+    let golden = |file: &str| {
+        let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_GOLDEN_VECTORS").is_some() {
+            let (feature, rows) = embedding();
+            let is_state = file.contains("state");
+            let bytes =
+                if is_state { encode_state(&window_of(&feature, &rows)) } else { encode_feature(&feature) };
+            std::fs::write(&path, bytes).unwrap();
+        }
+        std::fs::read(path).unwrap()
+    };
+    let bytes = golden("vectors.feature.bin");
+    let feature = decode_feature(&bytes).unwrap();
+    assert_eq!(encode_feature(&feature), bytes);
+    let stored = golden("vectors.state.bin");
+    let state = decode_state(&stored).unwrap();
+    assert_eq!(encode_state(&state), stored);
+    let measured = measure(feature.cells(), feature.state(None).unwrap(), &state, 1.0).unwrap();
+    assert_eq!((measured.rows, measured.n), (40, 31));
 }
 
 /// Panes of no length, effects below 1 and lengths out of order were written by nobody.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{
     ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int32Array,
-    Int64Array, StringArray, TimestampMicrosecondArray, UInt64Array,
+    Int64Array, ListArray, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_buffer::BooleanBuffer;
 use driftlead_engine::accumulate::{Accumulator, Column, FeatureState, SlotKey, Slots};
@@ -45,6 +45,7 @@ pub(crate) fn spec(name: &str, kind: Kind, array: &ArrayRef) -> FeatureSpec {
         kind,
         value_type: ValueType::of(array.data_type()).unwrap(),
         edges: Vec::new(),
+        dim: None,
         inferred: false,
     }
 }
@@ -212,6 +213,22 @@ fn dictionary(rng: &mut Rng, n: usize) -> ArrayRef {
     Arc::new(words.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
 }
 
+/// Vectors of 7 numbers, some of which are null, of another length, not finite, zero, or very far out.
+pub(crate) fn vectors(rng: &mut Rng, n: usize) -> ArrayRef {
+    let rows = optional(rng, n, |rng| {
+        let length = if rng.below(30) == 0 { rng.below(9) } else { 7 };
+        let factor = [0.0, 1e4, 1e30][rng.below(3)];
+        let factor = if rng.below(12) == 0 { factor } else { 1.0 };
+        let odd = (rng.below(25) == 0).then(|| rng.below(7));
+        let vector = (0..length).map(|j| match odd {
+            Some(at) if at == j => [None, Some(f32::NAN), Some(f32::INFINITY)][rng.below(3)],
+            _ => Some((factor * (rng.normal() * (1.0 + j as f64) + 3.0)) as f32),
+        });
+        vector.collect::<Vec<_>>()
+    });
+    Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows))
+}
+
 fn bools(rng: &mut Rng, n: usize) -> ArrayRef {
     Arc::new(BooleanArray::from(optional(rng, n, |rng| rng.below(3) == 0)))
 }
@@ -236,6 +253,7 @@ pub(crate) const SORTS: &[Sort] = &[
     Sort { name: "bool", kind: Kind::Categorical, make: bools, window: bools },
     Sort { name: "categories of i64", kind: Kind::Categorical, make: i64s, window: f64s },
     Sort { name: "categories of f64", kind: Kind::Categorical, make: f64s, window: i32s },
+    Sort { name: "vectors", kind: Kind::Embedding, make: vectors, window: vectors },
 ];
 
 /// Marks some of the null rows as values that could not be read.

@@ -118,6 +118,7 @@ fn parts(state: &FeatureState) -> [u64; 4] {
     match state {
         FeatureState::Numeric(s) => [s.cells.total(), s.nulls, s.nans, s.type_errors],
         FeatureState::Categorical(s) => [s.cells.total(), s.nulls, s.nans, s.type_errors],
+        FeatureState::Embedding(s) => [s.values(), s.nulls, s.nans, s.type_errors],
     }
 }
 
@@ -170,6 +171,7 @@ fn every_row_is_somewhere() {
             let cells = |state: &FeatureState| match state {
                 FeatureState::Numeric(state) => state.cells.to_vec(),
                 FeatureState::Categorical(state) => state.cells.to_vec(),
+                FeatureState::Embedding(state) => state.cells.to_vec(),
             };
             assert_eq!(cells(&state), cells(own), "{name}");
             assert_eq!(decode_state(&encode_state(&state)).unwrap(), state, "{name}");

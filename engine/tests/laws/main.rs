@@ -16,9 +16,11 @@
 mod codec;
 mod columns;
 mod corners;
+mod embedding_oracle;
 mod exact;
 mod group;
 mod lost;
 mod oracle;
 mod stream;
 mod types;
+mod vectors;

@@ -83,6 +83,7 @@ impl<'a> Side<'a> {
                 }
                 Ok(Self::Numbers { in_order: Cow::Owned(sorted.clone()), sorted })
             }
+            (FeatureCells::Embedding(_), _) => refuse("sums and counts of vectors"),
             (FeatureCells::Categorical(cells), state) => {
                 let mut counts = Counts::new();
                 if let Some(FeatureState::Categorical(state)) = state {

@@ -1,0 +1,88 @@
+//! The sampled vectors of an embedding, until its measures are fitted.
+
+use std::collections::BTreeMap;
+
+use arrow_array::Array;
+
+use crate::Result;
+use crate::embedding::{EmbeddingCells, Fit, Found, MAX_DIM, MAX_NUMBER, Vectors};
+
+/// Vectors by their length, by part, in the order of rows.
+#[derive(Debug)]
+pub(super) struct VectorSample {
+    /// The length that they must have; `None` for the one that most of them have.
+    dim: Option<usize>,
+    by_length: BTreeMap<usize, Vec<(usize, Vec<f32>)>>,
+}
+
+impl VectorSample {
+    pub(super) fn new(dim: Option<usize>) -> Self {
+        Self { dim, by_length: BTreeMap::new() }
+    }
+
+    /// Adds rows of part number `part`.
+    ///
+    /// # Errors
+    ///
+    /// `Schema` if the column can hold no vectors.
+    pub(super) fn add(&mut self, part: usize, array: &dyn Array) -> Result<()> {
+        let vectors = Vectors::of(array)?;
+        let mut added: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+        let mut vector = vec![0.0; self.dim.unwrap_or(0)];
+        for row in 0..array.len() {
+            let mut found = vectors.read(row, &mut vector);
+            if let Found::Length(length) = found
+                && self.dim.is_none()
+                && length != vector.len()
+                && (1..=MAX_DIM).contains(&length)
+            {
+                vector.resize(length, 0.0);
+                found = vectors.read(row, &mut vector);
+            }
+            if found == Found::Length(vector.len())
+                && vector.iter().all(|x| x.abs() <= MAX_NUMBER)
+                && vector.iter().any(|x| *x != 0.0)
+            {
+                added.entry(vector.len()).or_default().extend_from_slice(&vector);
+            }
+        }
+        for (length, rows) in added {
+            self.by_length.entry(length).or_default().push((part, rows));
+        }
+        Ok(())
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for (length, parts) in other.by_length {
+            self.by_length.entry(length).or_default().extend(parts);
+        }
+    }
+
+    /// The measures of the vectors of the length that most have.
+    ///
+    /// # Errors
+    ///
+    /// Why there are none: a lowercase fragment.
+    pub(super) fn fit(mut self) -> Result<EmbeddingCells, String> {
+        let count = |length: usize, parts: &Vec<(usize, Vec<f32>)>| {
+            parts.iter().map(|(_, rows)| rows.len() / length).sum::<usize>()
+        };
+        // The shortest of those that are as frequent.
+        let most = self.by_length.iter().rev().max_by_key(|(length, parts)| count(**length, parts));
+        let Some(length) = most.map(|(length, _)| *length) else {
+            return Err(match self.dim {
+                Some(dim) => {
+                    format!("no sampled row has a vector of `{dim}` numbers that are finite and not all zero")
+                }
+                None => "no sampled row has a vector whose numbers are finite and not all zero".to_owned(),
+            });
+        };
+        let mut parts = self.by_length.remove(&length).unwrap_or_default();
+        parts.sort_by_key(|(part, _)| *part);
+        let mut fit = Fit::new(length);
+        for (_, rows) in parts {
+            rows.chunks_exact(length).for_each(|vector| fit.add(vector));
+        }
+        fit.finish()
+    }
+}

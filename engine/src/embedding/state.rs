@@ -1,0 +1,161 @@
+//! What a window knows of an embedding: counts and integer sums.
+
+use super::{CELLS, CODES, MOMENTS, SCORES};
+use crate::accumulate::CellCounts;
+use crate::{Error, ErrorKind, Result};
+
+/// What a window (or a baseline) knows of one embedding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingState {
+    /// Rows per cell of each score, then rows per code; each vector is in one cell of every score, and in one code.
+    pub cells: CellCounts,
+    /// All rows, whatever they hold.
+    pub rows: u64,
+    /// Rows without a value.
+    pub nulls: u64,
+    /// Rows whose value could not be read as a vector.
+    pub type_errors: u64,
+    /// Rows whose vector is of another length.
+    pub wrong_dims: u64,
+    /// Rows whose vector has a NaN, a null, or a number beyond [`MAX_NUMBER`](super::MAX_NUMBER) in it.
+    pub nans: u64,
+    /// Rows whose vector is all zero.
+    pub zeros: u64,
+    /// Vectors that the cells were fitted on, which are counted in none of them; of a baseline only.
+    pub fitted: u64,
+    /// Vectors so far out that they are in no sum.
+    pub overflow: u64,
+    /// The scaled sum of each component less the center; empty if all are zero.
+    pub sums: Vec<i64>,
+    /// The scaled sums of products of principal components; empty if all are zero.
+    pub moments: Vec<i64>,
+}
+
+impl EmbeddingState {
+    /// No rows.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            cells: CellCounts::zero(CELLS),
+            rows: 0,
+            nulls: 0,
+            type_errors: 0,
+            wrong_dims: 0,
+            nans: 0,
+            zeros: 0,
+            fitted: 0,
+            overflow: 0,
+            sums: Vec::new(),
+            moments: Vec::new(),
+        }
+    }
+
+    /// Vectors that were counted: those in cells.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        self.rows - self.nulls - self.type_errors - self.wrong_dims - self.nans - self.zeros - self.fitted
+    }
+
+    /// Vectors that are in the sums.
+    #[must_use]
+    pub fn summed(&self) -> u64 {
+        self.values() - self.overflow
+    }
+
+    /// Adds another state.
+    ///
+    /// # Errors
+    ///
+    /// `Mismatch` if the length of the vectors differs, or the sums would not fit; then nothing is changed.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        let sums = combined(&self.sums, &other.sums, i64::checked_add)?;
+        let moments = combined(&self.moments, &other.moments, i64::checked_add)?;
+        self.cells.merge(&other.cells)?;
+        (self.sums, self.moments) = (sums, moments);
+        let theirs = other.counters();
+        for (own, other) in self.counters_mut().into_iter().zip(theirs) {
+            *own += other;
+        }
+        Ok(())
+    }
+
+    /// Takes a state away that was added before.
+    ///
+    /// # Errors
+    ///
+    /// `Mismatch` if the length of the vectors differs or the other state was never added; then nothing is changed.
+    pub fn subtract(&mut self, other: &Self) -> Result<()> {
+        if self.counters().into_iter().zip(other.counters()).any(|(own, other)| own < other) {
+            return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
+        }
+        let sums = combined(&self.sums, &other.sums, i64::checked_sub)?;
+        let moments = combined(&self.moments, &other.moments, i64::checked_sub)?;
+        self.cells.subtract(&other.cells)?;
+        (self.sums, self.moments) = (sums, moments);
+        let theirs = other.counters();
+        for (own, other) in self.counters_mut().into_iter().zip(theirs) {
+            *own -= other;
+        }
+        Ok(())
+    }
+
+    /// Rows, then all that is set apart.
+    pub(crate) fn counters(&self) -> [u64; 8] {
+        [
+            self.rows,
+            self.nulls,
+            self.type_errors,
+            self.wrong_dims,
+            self.nans,
+            self.zeros,
+            self.fitted,
+            self.overflow,
+        ]
+    }
+
+    /// As [`counters`](Self::counters).
+    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 8] {
+        [
+            &mut self.rows,
+            &mut self.nulls,
+            &mut self.type_errors,
+            &mut self.wrong_dims,
+            &mut self.nans,
+            &mut self.zeros,
+            &mut self.fitted,
+            &mut self.overflow,
+        ]
+    }
+
+    /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells and in one code, or
+    /// set apart.
+    pub(crate) fn adds_up(&self) -> bool {
+        let apart = self.counters()[1..7].iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        let Some(values) = apart.and_then(|apart| self.rows.checked_sub(apart)) else { return false };
+        self.cells.n_cells() == CELLS
+            && self.overflow <= values
+            && values.checked_mul(SCORES as u64 + 1) == Some(self.cells.total())
+            && [&self.sums, &self.moments].iter().all(|sums| values > 0 || sums.is_empty())
+            && (self.moments.is_empty() || self.moments.len() == MOMENTS)
+    }
+
+    /// Rows per code.
+    #[must_use]
+    pub fn codes(&self) -> Vec<u64> {
+        self.cells.to_vec().split_off(CELLS - CODES)
+    }
+}
+
+/// The elements of two vectors combined, where an empty one is all zero; what is all zero comes out empty, so that equal
+/// states have equal forms.
+fn combined(own: &[i64], other: &[i64], by: fn(i64, i64) -> Option<i64>) -> Result<Vec<i64>> {
+    let mismatch = |what: &str| Error::new(ErrorKind::Mismatch, what);
+    if !own.is_empty() && !other.is_empty() && own.len() != other.len() {
+        return Err(mismatch("the vectors of the two states have different lengths"));
+    }
+    let at = |sums: &[i64], i: usize| sums.get(i).copied().unwrap_or(0);
+    let sums: Option<Vec<i64>> =
+        (0..own.len().max(other.len())).map(|i| by(at(own, i), at(other, i))).collect();
+    let sums = sums.ok_or_else(|| mismatch("the sums of the two states together are too large"))?;
+    Ok(if sums.iter().all(|sum| *sum == 0) { Vec::new() } else { sums })
+}

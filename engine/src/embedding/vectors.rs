@@ -1,0 +1,147 @@
+//! A column of vectors, whatever its form: lists of floats, little-endian bytes, or these as base64 text.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_schema::DataType;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::{Error, ErrorKind, Result};
+
+/// What a row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Null,
+    /// A value that is no vector.
+    Unreadable,
+    /// A vector of so many numbers.
+    Length(usize),
+}
+
+/// The vectors of a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vectors<'a> {
+    array: &'a dyn Array,
+}
+
+/// Whether columns of this type can hold vectors by their type alone: lists of floats.
+pub(crate) fn is_vectors(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            item.data_type().is_floating()
+        }
+        _ => false,
+    }
+}
+
+impl<'a> Vectors<'a> {
+    /// The vectors of `array`.
+    ///
+    /// # Errors
+    ///
+    /// `Schema` if the column can hold none.
+    pub(crate) fn of(array: &'a dyn Array) -> Result<Self> {
+        use DataType as D;
+        match array.data_type() {
+            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::FixedSizeBinary(_) => {
+                Ok(Self { array })
+            }
+            data_type if is_vectors(data_type) => Ok(Self { array }),
+            other => Err(Error::new(
+                ErrorKind::Schema,
+                format!(
+                    "expected vectors (lists of floats, or little-endian float32 as bytes or base64 text), found type `{other}`"
+                ),
+            )),
+        }
+    }
+
+    /// Writes the vector of `row` to `to`; all of it only if it has as many numbers.
+    pub(crate) fn read(&self, row: usize, to: &mut [f32]) -> Found {
+        use DataType as D;
+        let array = self.array;
+        if array.is_null(row) {
+            return Found::Null;
+        }
+        match array.data_type() {
+            D::FixedSizeList(_, width) => {
+                let list = array.as_fixed_size_list();
+                let width = usize::try_from(*width).unwrap_or(0);
+                let start = list.value_offset_at(row);
+                numbers(list.values(), start, width, to)
+            }
+            D::List(_) => {
+                let list = array.as_list::<i32>();
+                let ends = [list.value_offsets()[row], list.value_offsets()[row + 1]];
+                let [start, end] = ends.map(|at| usize::try_from(at).unwrap_or(0));
+                numbers(list.values(), start, end - start, to)
+            }
+            D::LargeList(_) => {
+                let list = array.as_list::<i64>();
+                let ends = [list.value_offsets()[row], list.value_offsets()[row + 1]];
+                let [start, end] = ends.map(|at| usize::try_from(at).unwrap_or(0));
+                numbers(list.values(), start, end - start, to)
+            }
+            D::Utf8 => text(array.as_string::<i32>().value(row), to),
+            D::LargeUtf8 => text(array.as_string::<i64>().value(row), to),
+            D::Utf8View => text(array.as_string_view().value(row), to),
+            D::Binary => bytes(array.as_binary::<i32>().value(row), to),
+            D::LargeBinary => bytes(array.as_binary::<i64>().value(row), to),
+            D::FixedSizeBinary(_) => bytes(array.as_fixed_size_binary().value(row), to),
+            _ => Found::Unreadable,
+        }
+    }
+}
+
+/// A null within a vector is no number.
+fn numbers(values: &dyn Array, start: usize, length: usize, to: &mut [f32]) -> Found {
+    fn convert<T: ArrowPrimitiveType>(
+        values: &dyn Array,
+        start: usize,
+        to: &mut [f32],
+        number: impl Fn(T::Native) -> f32,
+    ) {
+        let from = &values.as_primitive::<T>().values()[start..start + to.len()];
+        for (to, x) in to.iter_mut().zip(from) {
+            *to = number(*x);
+        }
+    }
+    if length != to.len() {
+        return Found::Length(length);
+    }
+    match values.data_type() {
+        DataType::Float32 => {
+            to.copy_from_slice(&values.as_primitive::<Float32Type>().values()[start..start + length]);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "vectors are compared as float32")]
+        DataType::Float64 => convert::<Float64Type>(values, start, to, |x| x as f32),
+        _ => convert::<Float16Type>(values, start, to, f32::from),
+    }
+    if let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) {
+        for (i, to) in to.iter_mut().enumerate() {
+            if nulls.is_null(start + i) {
+                *to = f32::NAN;
+            }
+        }
+    }
+    Found::Length(length)
+}
+
+fn text(text: &str, to: &mut [f32]) -> Found {
+    match BASE64_STANDARD.decode(text) {
+        Ok(decoded) => bytes(&decoded, to),
+        Err(_) => Found::Unreadable,
+    }
+}
+
+fn bytes(bytes: &[u8], to: &mut [f32]) -> Found {
+    let (numbers, []) = bytes.as_chunks::<4>() else { return Found::Unreadable };
+    if numbers.len() == to.len() {
+        for (to, number) in to.iter_mut().zip(numbers) {
+            *to = f32::from_le_bytes(*number);
+        }
+    }
+    Found::Length(numbers.len())
+}

@@ -1,0 +1,98 @@
+//! An embedding's scores against numpy's, scipy's and scikit-learn's, stored by `fixtures/oracle/embedding.py`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
+use arrow_schema::{DataType, Field};
+use driftlead_engine::accumulate::FeatureState;
+use driftlead_engine::baseline::FeatureSpec;
+use driftlead_engine::feature::{FeatureCells, ValueType};
+use driftlead_engine::{Kind, metric};
+
+use crate::columns::{Rng, baseline_with, compare, state};
+
+const DIM: usize = 40;
+
+/// A whole number, about normal, of standard deviation 37,837.
+fn number(rng: &mut Rng) -> i64 {
+    let x = rng.next();
+    (0..4).map(|i| (x >> (16 * i) & 0xffff) as i64).sum::<i64>() - 131_070
+}
+
+fn draw(seed: u64, rows: usize, moved: bool) -> ArrayRef {
+    let mut rng = Rng(seed);
+    let mut values = Vec::new();
+    for _ in 0..rows {
+        let mut latent: [i64; 6] = std::array::from_fn(|_| number(&mut rng));
+        if rng.next().is_multiple_of(if moved { 2 } else { 4 }) {
+            latent[0] += 150_000;
+        }
+        for j in 0..DIM {
+            let mut x = latent[j % 6] * (9 - j as i64 / 6) + 2 * number(&mut rng) * (1 + j as i64 % 5);
+            if moved && j == 3 {
+                x += 60_000;
+            }
+            values.push((x.div_euclid(4096) + 40) as f32 / 64.0);
+        }
+    }
+    let item = Arc::new(Field::new_list_field(DataType::Float32, false));
+    Arc::new(FixedSizeListArray::new(item, DIM as i32, Arc::new(Float32Array::from(values)), None))
+}
+
+#[test]
+fn every_part_is_what_numpy_says() {
+    let rows = draw(11, 2_500, false);
+    let spec = FeatureSpec {
+        name: "x".to_owned(),
+        kind: Kind::Embedding,
+        value_type: ValueType::VECTOR,
+        edges: Vec::new(),
+        dim: None,
+        inferred: false,
+    };
+    let baseline = baseline_with(spec, &[rows]);
+    let feature = &baseline.features()[0];
+    let FeatureCells::Embedding(cells) = feature.cells().as_ref() else { panic!("no embedding") };
+    let codes: Vec<Vec<f64>> = (0..cells.n_codes()).map(|code| cells.code(code)).collect();
+    if std::env::var_os("UPDATE_CODES").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/oracle/embedding_codes.json");
+        std::fs::write(path, serde_json::to_string(&codes).unwrap()).unwrap();
+    }
+    let expected: serde_json::Value =
+        serde_json::from_str(include_str!("../../../fixtures/oracle/embedding.json")).unwrap();
+    let stored: Vec<Vec<f64>> =
+        serde_json::from_str(include_str!("../../../fixtures/oracle/embedding_codes.json")).unwrap();
+    // Another instruction set fits a codebook that differs in its last bits.
+    for (own, stored) in codes.iter().flatten().zip(stored.iter().flatten()) {
+        assert!((own - stored).abs() < 1e-3, "{own} {stored}: run with UPDATE_CODES=1, then the script");
+    }
+    let window = state(&baseline, &draw(12, 600, true));
+    let measured = compare(&baseline, &window);
+    let (Some(FeatureState::Embedding(own)), FeatureState::Embedding(moved)) = (feature.state(None), &window)
+    else {
+        panic!("no embedding")
+    };
+    assert_eq!(own.fitted, expected["fitted"].as_u64().unwrap());
+    for (counts, name) in [(own.codes(), "baseline"), (moved.codes(), "window")] {
+        let stored: Vec<u64> = serde_json::from_value(expected["clusters"][name].clone()).unwrap();
+        let moved: u64 = counts.iter().zip(&stored).map(|(a, b)| a.abs_diff(*b)).sum();
+        assert!(moved <= 2, "{name}: {counts:?} {stored:?}");
+    }
+    let mut compared = 0;
+    for metric in metric::ALL {
+        let stored = &expected[metric.name()];
+        let score = measured.scores.get(&metric);
+        for (own, key) in
+            [(score.and_then(|own| own.value), "value"), (score.and_then(|own| own.p_value), "p_value")]
+        {
+            let Some(stored) = stored[key].as_f64() else { continue };
+            let own = own.unwrap_or(f64::NAN);
+            compared += 1;
+            // Scores are single precision; a p-value magnifies their errors by its exponent.
+            let most = if key == "value" { 2e-5 } else { 1e-4 * (1.0 - stored.ln()) };
+            assert!((own / stored - 1.0).abs() < most, "{metric} {key}: {own}, numpy says {stored}");
+        }
+    }
+    assert_eq!(compared, 13);
+}

@@ -1,0 +1,190 @@
+//! Embeddings: every form of a column, rows set apart, blocks of any size, and what the tests see.
+
+use std::sync::Arc;
+
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, FixedSizeListArray, Float32Array, LargeListArray, ListArray, StringArray,
+};
+use arrow_schema::{DataType, Field};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use driftlead_engine::accumulate::FeatureState;
+use driftlead_engine::baseline::{Baseline, FeatureSpec};
+use driftlead_engine::embedding::EmbeddingState;
+use driftlead_engine::feature::ValueType;
+use driftlead_engine::{Kind, Metric};
+
+use crate::columns::{Rng, baseline_with, scored, state, value};
+
+const DIM: usize = 40;
+
+/// Numbers that half precision holds exactly.
+fn numbers(rng: &mut Rng, n: usize, shift: f64) -> Vec<Vec<f32>> {
+    (0..n)
+        .map(|_| {
+            let latent = [rng.normal(), rng.normal(), rng.normal()];
+            let vector = (0..DIM).map(|j| {
+                let x = latent[j % 3] * 2.0 + rng.normal() + if j == 5 { shift } else { 0.0 } + 4.0;
+                (x * 64.0).round() as f32 / 64.0
+            });
+            vector.collect()
+        })
+        .collect()
+}
+
+fn fixed(rows: &[Vec<f32>]) -> ArrayRef {
+    let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+    let values = Float32Array::from(rows.concat());
+    Arc::new(FixedSizeListArray::new(item, DIM as i32, Arc::new(values), None))
+}
+
+fn bytes(row: &[f32]) -> Vec<u8> {
+    row.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+/// The same vectors in every form that a column can have.
+fn forms(rows: &[Vec<f32>]) -> Vec<(&'static str, ArrayRef)> {
+    let singles = || rows.iter().map(|row| Some(row.iter().map(|x| Some(*x)).collect::<Vec<_>>()));
+    let doubles = rows.iter().map(|row| Some(row.iter().map(|x| Some(f64::from(*x))).collect::<Vec<_>>()));
+    let halves =
+        rows.iter().map(|row| Some(row.iter().map(|x| Some(half::f16::from_f32(*x))).collect::<Vec<_>>()));
+    let encoded: Vec<String> = rows.iter().map(|row| BASE64_STANDARD.encode(bytes(row))).collect();
+    let raw: Vec<Vec<u8>> = rows.iter().map(|row| bytes(row)).collect();
+    vec![
+        ("fixed-size list", fixed(rows)),
+        ("list", Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(singles()))),
+        ("large list", Arc::new(LargeListArray::from_iter_primitive::<Float32Type, _, _>(singles()))),
+        ("doubles", Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(doubles))),
+        ("halves", Arc::new(ListArray::from_iter_primitive::<Float16Type, _, _>(halves))),
+        ("base64", Arc::new(StringArray::from(encoded))),
+        ("bytes", Arc::new(BinaryArray::from_iter_values(raw))),
+    ]
+}
+
+fn baseline(array: ArrayRef) -> Baseline {
+    let spec = FeatureSpec {
+        name: "x".to_owned(),
+        kind: Kind::Embedding,
+        value_type: ValueType::VECTOR,
+        edges: Vec::new(),
+        dim: None,
+        inferred: false,
+    };
+    let dim = if ValueType::of(array.data_type()).is_ok_and(|own| own == ValueType::VECTOR) {
+        None
+    } else {
+        Some(DIM)
+    };
+    baseline_with(FeatureSpec { dim, ..spec }, &[array])
+}
+
+fn embedding(state: &FeatureState) -> &EmbeddingState {
+    match state {
+        FeatureState::Embedding(state) => state,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_form_of_a_column_is_the_same_vectors() {
+    let mut rng = Rng(1);
+    let (rows, window) = (numbers(&mut rng, 1_500, 0.0), numbers(&mut rng, 300, 0.0));
+    let expected = baseline(fixed(&rows));
+    let own = state(&expected, &fixed(&window));
+    assert_eq!(embedding(&own).values(), 300);
+    for ((name, array), (_, window)) in forms(&rows).into_iter().zip(forms(&window)) {
+        assert_eq!(baseline(array).id(), expected.id(), "{name}");
+        assert_eq!(state(&expected, &window), own, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_vector_of_this_length_is_set_apart() {
+    let mut rng = Rng(2);
+    let baseline = baseline(fixed(&numbers(&mut rng, 1_500, 0.0)));
+    let good = |rng: &mut Rng| Some(numbers(rng, 1, 0.0)[0].iter().map(|x| Some(*x)).collect::<Vec<_>>());
+    let with = |rng: &mut Rng, at: usize, x: Option<f32>| {
+        let mut row = good(rng);
+        row.as_mut().unwrap()[at] = x;
+        row
+    };
+    let rows = vec![
+        None,
+        good(&mut rng),
+        Some(vec![Some(1.0); DIM - 1]),
+        Some(Vec::new()),
+        with(&mut rng, 3, Some(f32::NAN)),
+        with(&mut rng, 39, Some(f32::NEG_INFINITY)),
+        with(&mut rng, 0, None),
+        Some(vec![Some(0.0); DIM]),
+        Some(vec![Some(-0.0); DIM]),
+        with(&mut rng, 7, Some(1e30)),
+        with(&mut rng, 7, Some(1e5)),
+    ];
+    let array: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows));
+    let own = state(&baseline, &array);
+    let own = embedding(&own);
+    assert_eq!(
+        (own.rows, own.nulls, own.wrong_dims, own.nans, own.zeros, own.values(), own.overflow),
+        (11, 1, 2, 4, 2, 2, 1)
+    );
+    // Text that is no base64, or no whole number of floats, is a type error.
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("%"), Some("AAA="), None, Some("AACAPw==")]));
+    let own = state(&baseline, &texts);
+    let own = embedding(&own);
+    assert_eq!((own.rows, own.nulls, own.type_errors, own.wrong_dims), (4, 1, 2, 1));
+}
+
+/// A row's numbers do not depend on its neighbours: one by one, and in blocks that do not divide the rows.
+#[test]
+fn blocks_of_any_size_give_the_same_bits() {
+    let mut rng = Rng(3);
+    let baseline = baseline(fixed(&numbers(&mut rng, 1_500, 0.0)));
+    let rows = numbers(&mut rng, 300, 0.3);
+    let whole = state(&baseline, &fixed(&rows));
+    for size in [1, 7, 127, 128, 129] {
+        let mut parts = rows.chunks(size).map(|part| state(&baseline, &fixed(part)));
+        let mut sum = parts.next().unwrap();
+        parts.for_each(|part| sum.merge(&part).unwrap());
+        assert_eq!(sum, whole, "{size}");
+    }
+    let mut backwards = rows;
+    backwards.reverse();
+    assert_eq!(state(&baseline, &fixed(&backwards)), whole);
+}
+
+#[test]
+fn a_shift_of_one_dimension_is_seen_and_none_is_not() {
+    let mut rng = Rng(4);
+    let baseline = baseline(fixed(&numbers(&mut rng, 4_000, 0.0)));
+    let p = |measured: &driftlead_engine::score::Measured, metric: Metric| {
+        measured.scores[&metric].p_value.unwrap()
+    };
+    let same = scored(&baseline, &fixed(&numbers(&mut rng, 2_000, 0.0)));
+    assert!(p(&same, Metric::EmbeddingDrift) > 0.05, "{:?}", same.scores);
+    assert!(value(&same, Metric::EmbeddingDrift) < 0.55);
+    let moved = scored(&baseline, &fixed(&numbers(&mut rng, 2_000, 0.8)));
+    assert!(p(&moved, Metric::EmbeddingMean) < 1e-12);
+    assert!(p(&moved, Metric::EmbeddingDrift) < 1e-11);
+    assert!(value(&moved, Metric::EmbeddingDrift) > 0.6, "{:?}", moved.scores[&Metric::EmbeddingDrift]);
+    assert!(value(&moved, Metric::CentroidEuclidean) > 0.7);
+    assert_eq!(value(&moved, Metric::DimensionDriftShare), 1.0 / DIM as f64);
+}
+
+#[test]
+fn too_few_vectors_are_refused_with_the_number_that_is_needed() {
+    let mut rng = Rng(5);
+    let few = baseline(fixed(&numbers(&mut rng, 150, 0.0)));
+    assert!(few.features().is_empty());
+    assert!(few.skipped()[0].reason.contains("needs about 300"), "{:?}", few.skipped());
+    // Enough for the parts, but not for the mean in all its directions.
+    let rows = numbers(&mut rng, 1_200, 0.0);
+    let wide: Vec<Option<Vec<Option<f32>>>> =
+        rows.iter().map(|row| Some((0..160).map(|j| Some(row[j % DIM] + j as f32)).collect())).collect();
+    let array: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(wide));
+    let own = baseline(array.clone());
+    let measured = scored(&own, &array.slice(0, 400));
+    assert!(measured.scores[&Metric::EmbeddingMean].p_value.is_none());
+    assert!(measured.scores[&Metric::EmbeddingDrift].p_value.is_some());
+}
