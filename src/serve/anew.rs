@@ -15,13 +15,16 @@ use super::reload::{Draft, Settings};
 use super::run::{Frame, Hands, Opened, Remains};
 use crate::exit::{Error, Kind, Result};
 
+/// The threads of the sources, and the sources to be opened once more.
+type Run = (Hands, Vec<Drawn>);
+
 /// The engine thread's whole life.
 ///
 /// # Errors
 ///
 /// Why the service could not go on. What was committed stays.
 pub(super) fn supervise(frame: &Frame, mut engine: Engine, hands: Hands, sources: Vec<Drawn>) -> Result<End> {
-    let mut run = (hands, sources);
+    let mut run: Run = (hands, sources);
     let end = engine.begin().and_then(|()| {
         loop {
             match engine.run()? {
@@ -37,12 +40,7 @@ pub(super) fn supervise(frame: &Frame, mut engine: Engine, hands: Hands, sources
 }
 
 /// Goes on with other settings, or with those of before, and answers who asked.
-fn begin_anew(
-    frame: &Frame,
-    engine: &mut Engine,
-    (hands, sources): (Hands, Vec<Drawn>),
-    anew: Anew,
-) -> Result<(Hands, Vec<Drawn>)> {
+fn begin_anew(frame: &Frame, engine: &mut Engine, (hands, sources): Run, anew: Anew) -> Result<Run> {
     let Anew { draft: Draft { layout, settings, .. }, why, by, answer } = anew;
     let new_settings = engine.new_settings(&layout, &why);
     let before = engine.shown();
@@ -84,7 +82,7 @@ fn enter(
     layout: Layout,
     settings: Option<Settings>,
     remains: &mut Remains,
-) -> Result<((Hands, Vec<Drawn>), Vec<String>)> {
+) -> Result<(Run, Vec<String>)> {
     let store = engine.committer.store();
     let loaded = store.load().map_err(|error| from_store(&error))?;
     let opened = Opened::open(frame, layout, store, &loaded)?;

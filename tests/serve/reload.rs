@@ -121,7 +121,8 @@ fn tokens_and_retention_are_taken_and_what_needs_a_restart_changes_nothing() {
     // What is the process's is named.
     service(&folder, SOURCE, "");
     let text = std::fs::read_to_string(folder.path("service.yaml")).expect("written");
-    folder.write("service.yaml", text.replace("listen: 127.0.0.1:0", "listen: 127.0.0.1:1") + &token("FIRST"));
+    folder
+        .write("service.yaml", text.replace("listen: 127.0.0.1:0", "listen: 127.0.0.1:1") + &token("FIRST"));
     running.hang_up();
     let line = running.wait_for("SIGHUP");
     assert!(line.contains("`listen` changed: restart the service"), "{line}");

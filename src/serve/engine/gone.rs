@@ -35,9 +35,13 @@ impl Engine {
         let open = self.open.values().map(|own| &own.alert).filter(|own| !is_there(&own.model));
         for alert in open.cloned().collect::<Vec<store::Alert>>() {
             let told = self.reader.told(&alert.id).map_err(|error| Error::run(error.to_string()))?;
-            // What was delivered long ago is not known any more: then whoever wants alerts hears of it.
-            let was_told = |own: &&Subscription| told.is_empty() || told.contains(&own.sink);
-            let sinks: Vec<Subscription> = self.subscriptions.iter().filter(was_told).cloned().collect();
+            let wants = |own: &&Subscription| own.alerts && told.contains(&own.sink);
+            let mut sinks: Vec<Subscription> = self.subscriptions.iter().filter(wants).cloned().collect();
+            // What was delivered long ago is not known any more, and a sink may be gone with the model: then whoever takes
+            // alerts hears of it.
+            if sinks.is_empty() {
+                sinks.clone_from(&self.subscriptions);
+            }
             let ended = ended(&alert, REMOVED, now)?;
             self.put_alert(&sinks, alert.segment.as_deref(), ended, now)?;
         }
