@@ -150,7 +150,7 @@ fn an_alert_of_a_model_that_is_taken_out_is_resolved_by_a_reload_and_by_a_start(
         let others = "others: {lines: {path: others.ndjson}, format: json}";
         settings(&folder, &["model.yaml", "others.yaml"], &[own, others]);
         running.hang_up();
-        let line = running.wait_for(r#""SIGHUP""#);
+        let line = running.wait_for(r#""message":"SIGHUP""#);
         assert!(line.contains("the source `others` is new; the model `others` is new"), "{line}");
         eventually("its alert is open", || !alerts(&folder, "others", AlertStatus::Open).is_empty());
         let opened = alerts(&folder, "others", AlertStatus::Open);

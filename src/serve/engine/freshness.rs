@@ -84,7 +84,7 @@ impl Engine {
         let partitions = &self.feeds[self.models[at].source].partitions;
         let has_read_all = !partitions.is_empty() && partitions.values().all(|own| own.was_caught_up);
         has_read_all
-            || look.bound.is_some_and(|bound| micros(bound) < now.saturating_sub(self.progress.began))
+            || look.bound.is_some_and(|bound| micros(bound) < now.saturating_sub(self.progress.reads_since))
     }
 
     fn open_silence(&mut self, at: usize, look: &Look, now: i64) -> Result<()> {

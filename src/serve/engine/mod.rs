@@ -133,6 +133,8 @@ pub(super) struct Engine {
 pub(super) struct Progress {
     /// When it started.
     began: i64,
+    /// Since when these sources are read: a reload may begin anew.
+    reads_since: i64,
     swept_at: i64,
     outbox_seen_at: i64,
     silences_seen_at: i64,
@@ -145,6 +147,7 @@ impl Progress {
     pub(super) fn since(now: i64) -> Self {
         Self {
             began: now,
+            reads_since: now,
             swept_at: now,
             outbox_seen_at: now,
             silences_seen_at: i64::MIN,

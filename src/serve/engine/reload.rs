@@ -268,6 +268,7 @@ impl Engine {
     pub(in crate::serve) fn enter(&mut self, begun: Begun) -> Result<(Hands, Vec<Drawn>)> {
         let Begun { models, feeds, dead, inbox, hands, stale, sources } = begun;
         (self.models, self.feeds, self.dead, self.events) = (models, feeds, dead, inbox);
+        self.progress.reads_since = self.clock.now();
         self.health.has_begun_anew(self.feeds.iter().map(|feed| feed.name.as_str()));
         self.retire(stale)?;
         Ok((hands, sources))
