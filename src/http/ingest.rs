@@ -114,10 +114,13 @@ pub(super) async fn push(call: Call) -> Answer {
 fn no_door(face: &Face, name: &str) -> Problem {
     let sheet = face.board.sheet();
     let Some(model) = sheet.model(name) else { return unknown_model(name, &sheet) };
-    let others: Vec<&str> = face.intake.models().collect();
+    let others = face.intake.models();
     let others = match others.as_slice() {
         [] => "no model does".to_owned(),
-        others => format!("the models that do are {}", quote(others)),
+        others => {
+            let others: Vec<&str> = others.iter().map(String::as_str).collect();
+            format!("the models that do are {}", quote(&others))
+        }
     };
     let source = model.config.source.as_deref().map(|own| format!(" `{own}`")).unwrap_or_default();
     Problem::conflict(format!(

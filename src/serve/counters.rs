@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use driftlead_connectors::stream::Partition;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +15,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::report::Verdict;
 
 /// Series of metric values beyond which no new ones are shown: a scrape must stay a scrape.
 pub const MAX_VALUES: usize = 10_000;
@@ -68,6 +71,17 @@ pub(crate) struct OfValue {
     pub(crate) feature: String,
     pub(crate) metric: String,
 }
+
+/// What a window may be.
+const VERDICTS: [Verdict; 7] = [
+    Verdict::Ok,
+    Verdict::Info,
+    Verdict::Warn,
+    Verdict::Drift,
+    Verdict::Insufficient,
+    Verdict::Error,
+    Verdict::Skipped,
+];
 
 /// Every counter of one service.
 pub struct Counters {
@@ -233,6 +247,50 @@ impl Counters {
             known.insert(of.clone());
         }
         self.values.get_or_create(of).set(value);
+    }
+
+    /// Shows nothing more of a window name that is gone, and of its model's values for it.
+    pub(crate) fn forget(&self, model: &str, window: &str) {
+        let of = OfWindow { model: model.to_owned(), window: window.to_owned() };
+        for family in [&self.rows, &self.late_rows, &self.late_after_final] {
+            family.remove(&of);
+        }
+        self.watermark_delay.remove(&of);
+        for verdict in VERDICTS {
+            let (model, window) = (model.to_owned(), window.to_owned());
+            self.windows.remove(&OfVerdict { model, window, verdict: verdict.name().to_owned() });
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|own| {
+            let is_gone = own.model == model && own.window == window;
+            if is_gone {
+                self.values.remove(own);
+            }
+            !is_gone
+        });
+    }
+
+    /// Shows nothing more of a model that is gone.
+    pub(crate) fn forget_model(&self, model: &str) {
+        let of = OfModel { model: model.to_owned() };
+        self.freshness.remove(&of);
+        self.excluded.remove(&of);
+    }
+
+    /// Shows nothing more of a source that is gone.
+    pub(crate) fn forget_source(&self, source: &str) {
+        let of = OfSource { source: source.to_owned() };
+        self.records.remove(&of);
+        self.gaps.remove(&of);
+    }
+
+    /// Shows no more how far behind a partition is, until that is told again.
+    pub(crate) fn forget_lag(&self, source: &str, partition: &Partition) {
+        self.lag.remove(&OfPartition {
+            source: source.to_owned(),
+            topic: partition.topic.clone(),
+            partition: partition.number,
+        });
     }
 
     /// The OpenMetrics text of all of them.

@@ -6,8 +6,7 @@ use driftlead_connectors::store::{Acknowledgement, Silence};
 use driftlead_connectors::stream::{Partition, Position};
 
 use super::chunk::Chunk;
-use super::model::Model;
-use super::reload::Settings;
+use super::reload::Draft;
 use crate::exit::{Error, Result};
 
 /// One thing that happened.
@@ -32,8 +31,8 @@ pub(super) enum Event {
     Stopped { source: usize },
     /// A source cannot go on.
     Failed { source: usize, error: Error },
-    /// Settings were read again, those of the models and perhaps the others: take them, and say what changed.
-    Reload { models: Vec<Model>, settings: Option<Settings>, by: String, answer: Sender<Result<Vec<String>>> },
+    /// Settings were read again: take them, and say what changed.
+    Reload { draft: Box<Draft>, by: String, answer: Sender<Result<Vec<String>>> },
     /// Somebody has seen an alert; answered once that is committed, with whether there is such an alert.
     Acknowledge { alert: String, acknowledgement: Acknowledgement, answer: Sender<Result<bool>> },
     /// A silence is new or changed; answered once that is committed.

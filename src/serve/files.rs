@@ -97,7 +97,7 @@ impl FileReader {
             }
             told = trouble;
             match self.control.recv_timeout(every) {
-                Ok(Control::Stop) => return Err(Stop::Told),
+                Ok(Control::Stop | Control::HandOver) => return Err(Stop::Told),
                 Ok(Control::Committed(_) | Control::AskAgain) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
             }
@@ -337,7 +337,9 @@ impl FileReader {
     fn send(&self, event: Event) -> Result<(), Stop> {
         let mut event = event;
         loop {
-            if let Ok(Control::Stop) | Err(TryRecvError::Disconnected) = self.control.try_recv() {
+            if let Ok(Control::Stop | Control::HandOver) | Err(TryRecvError::Disconnected) =
+                self.control.try_recv()
+            {
                 return Err(Stop::Told);
             }
             match self.events.send_timeout(event, PATIENCE) {

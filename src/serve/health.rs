@@ -17,6 +17,8 @@ pub struct Health(Mutex<Inner>);
 struct Inner {
     went_round: Option<i64>,
     sources: BTreeMap<String, SourceHealth>,
+    /// Why it begins anew, while it does.
+    reloading: Option<String>,
 }
 
 /// How a source is.
@@ -40,7 +42,7 @@ impl Health {
     #[must_use]
     pub fn of<'a>(sources: impl IntoIterator<Item = &'a str>) -> Self {
         let sources = sources.into_iter().map(|name| (name.to_owned(), SourceHealth::Starting)).collect();
-        Self(Mutex::new(Inner { went_round: None, sources }))
+        Self(Mutex::new(Inner { went_round: None, sources, reloading: None }))
     }
 
     /// The engine thread went round.
@@ -55,6 +57,19 @@ impl Health {
             Some(own) if *own != health => std::mem::replace(own, health),
             _ => health,
         }
+    }
+
+    /// It begins anew with other settings, because of this.
+    pub(crate) fn begins_anew(&self, why: &str) {
+        self.inner().reloading = Some(why.to_owned());
+    }
+
+    /// It has begun anew: these are its sources, of which nothing was heard yet.
+    pub(crate) fn has_begun_anew<'a>(&self, sources: impl IntoIterator<Item = &'a str>) {
+        let sources = sources.into_iter().map(|name| (name.to_owned(), SourceHealth::Starting)).collect();
+        let mut inner = self.inner();
+        inner.reloading = None;
+        inner.sources = sources;
     }
 
     /// Why the service should be restarted; `None` if it is alive.
@@ -76,6 +91,9 @@ impl Health {
         let mut reasons = Vec::new();
         if inner.went_round.is_none() {
             reasons.push("the engine has not started".to_owned());
+        }
+        if let Some(why) = &inner.reloading {
+            reasons.push(format!("reloading: {why}"));
         }
         for (name, health) in &inner.sources {
             match health {
@@ -113,6 +131,13 @@ mod tests {
         assert_eq!(health.source("a", SourceHealth::Reading), SourceHealth::Reading);
         health.source("b", SourceHealth::Troubled { message: "no broker".to_owned() });
         assert_eq!(health.waits(5), ["source `b`: no broker"]);
+        health.begins_anew("the model `c` is new");
+        assert_eq!(health.waits(5), ["reloading: the model `c` is new", "source `b`: no broker"]);
+        health.has_begun_anew(["a", "c"]);
+        assert_eq!(health.waits(5).len(), 2, "{:?}", health.waits(5));
+        for name in ["a", "c"] {
+            health.source(name, SourceHealth::Reading);
+        }
         health.source("b", SourceHealth::Ended);
         assert!(health.waits(5).is_empty() && health.stuck(5).is_none());
         assert!(health.stuck(5 + STUCK + 1).is_some_and(|why| why.contains("60 s")));

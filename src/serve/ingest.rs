@@ -5,7 +5,6 @@
 //! however long: it is counted in one commit or in none, which is what its key promises (SEMANTICS S17).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use driftlead_connectors::decode::{FieldSpec, Format, Outcome, RecordDecoder};
@@ -15,7 +14,7 @@ use driftlead_engine::digest::sha256_hex;
 use super::chunk::Chunk;
 use super::event::Event;
 use super::files::usable_times;
-use super::intake::{Answer, Door, Key, Kind, Parcel, Request, Room, Sent};
+use super::intake::{Answer, Door, Intake, Key, Kind, Parcel, Request, Room, Sent, Target, Way};
 use super::reader::{Control, Open, ReadPlan, Stop, TimeColumn, from_connectors};
 use crate::exit::Result;
 
@@ -26,6 +25,25 @@ pub(super) struct IngestReader {
     queue: Receiver<Sent>,
     events: Sender<Event>,
     control: Receiver<Control>,
+}
+
+/// Requests that came in and that nobody has looked at.
+pub(super) struct Requests {
+    /// The models by their lanes.
+    models: Vec<String>,
+    queue: Receiver<Sent>,
+}
+
+impl Requests {
+    /// Lets them in again. To a model that takes none any more nothing can be sent: its senders are told that it has ended.
+    pub(super) fn pass_on(self, intake: &Intake) {
+        for Sent { lane, parcel, answer } in self.queue.try_iter() {
+            match self.models.get(lane).and_then(|model| intake.door(model)) {
+                Some(door) => door.let_in(parcel, answer),
+                None => drop(answer.send(Answer::Ending)),
+            }
+        }
+    }
 }
 
 /// What is sent to one model.
@@ -46,14 +64,14 @@ enum Read {
 }
 
 impl Lane {
-    /// The lane behind a door, read by this plan, of lines.
-    fn new(door: &Door, plan: ReadPlan, positions: &BTreeMap<Partition, Position>) -> Result<Self> {
+    /// The lane of a model, read by this plan, of lines.
+    fn new(model: String, plan: ReadPlan, positions: &BTreeMap<Partition, Position>) -> Result<Self> {
         let lines = Open::new(&plan, 0)?;
         let arrow = RecordDecoder::new(&Format::Arrow, &plan.fields)
             .map_err(|error| from_connectors(&plan.name, &error))?;
-        let partition = door.partition();
+        let partition = Door::partition_of(&model);
         let next = positions.get(&partition).map_or(0, |position| position.next);
-        Ok(Self { model: door.model().to_owned(), plan, partition, next, lines, arrow })
+        Ok(Self { model, plan, partition, next, lines, arrow })
     }
 
     fn read(&mut self, parcel: &Parcel) -> Result<Read> {
@@ -114,7 +132,7 @@ impl Lane {
 }
 
 impl IngestReader {
-    /// A source of these models, each with the columns and times that it wants, and a door to each. `plan` has all else.
+    /// A source of these models, each with the columns and times that it wants, and a way in to each. `plan` has all else.
     ///
     /// # Errors
     ///
@@ -126,27 +144,31 @@ impl IngestReader {
         positions: &BTreeMap<Partition, Position>,
         events: Sender<Event>,
         control: Receiver<Control>,
-    ) -> Result<(Self, Vec<Arc<Door>>)> {
+    ) -> Result<(Self, Vec<Way>)> {
         let (room, (sender, queue)) = (Room::new(max_body), unbounded());
-        let (mut lanes, mut doors) = (Vec::new(), Vec::new());
+        let (mut lanes, mut ways) = (Vec::new(), Vec::new());
         for (model, fields, times) in models {
-            let door = Arc::new(Door::new(&model, lanes.len(), &room, &sender));
+            let target = Target { lane: lanes.len(), room: room.clone(), queue: sender.clone() };
+            ways.push(Way { source: plan.source, model: model.clone(), target });
             let (name, format) = (plan.name.clone(), plan.format.clone());
             let own = ReadPlan { source: plan.source, name, format, fields, times, keep: plan.keep };
-            lanes.push(Lane::new(&door, own, positions)?);
-            doors.push(door);
+            lanes.push(Lane::new(model, own, positions)?);
         }
-        Ok((Self { source: plan.source, lanes, queue, events, control }, doors))
+        Ok((Self { source: plan.source, lanes, queue, events, control }, ways))
     }
 
-    /// The thread's whole life. Who is still in the queue at its end is told so.
-    pub(super) fn run(mut self) {
+    /// The thread's whole life. Who is still in the queue at its end is told so, or is left to the thread that comes after
+    /// this one.
+    pub(super) fn run(mut self) -> Option<Requests> {
         let end = self.read();
-        while let Ok(sent) = self.queue.try_recv() {
+        let is_handed_over = matches!(end, Err(Stop::HandedOver));
+        if !is_handed_over {
             // A client that has hung up needs no telling, here as below.
-            drop(sent.answer.send(Answer::Ending));
+            self.queue.try_iter().for_each(|sent| drop(sent.answer.send(Answer::Ending)));
         }
         drop(self.events.send(Stop::event(self.source, end)));
+        let models = self.lanes.into_iter().map(|lane| lane.model).collect();
+        is_handed_over.then_some(Requests { models, queue: self.queue })
     }
 
     fn read(&mut self) -> Result<(), Stop> {
@@ -161,6 +183,7 @@ impl IngestReader {
             select! {
                 recv(self.control) -> told => match told {
                     Ok(Control::Committed(_) | Control::AskAgain) => {}
+                    Ok(Control::HandOver) => return Err(Stop::HandedOver),
                     Ok(Control::Stop) | Err(_) => return Err(Stop::Told),
                 },
                 recv(self.queue) -> sent => match sent {

@@ -5,8 +5,8 @@
 //! thread, from there as a chunk to the engine, and is answered after the commit that holds its counts (SEMANTICS S17).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use crossbeam_channel::Sender;
@@ -24,25 +24,56 @@ const LEAST: usize = 8 << 20;
 
 /// The doors of a service, by the names of the models behind them.
 #[derive(Debug, Default)]
-pub struct Intake(BTreeMap<String, Arc<Door>>);
+pub struct Intake(RwLock<BTreeMap<String, Arc<Door>>>);
 
 impl Intake {
-    /// Behind each door a model, by its name.
-    #[must_use]
-    pub(crate) fn new(doors: impl IntoIterator<Item = Arc<Door>>) -> Self {
-        Self(doors.into_iter().map(|door| (door.model.clone(), door)).collect())
-    }
-
     /// The door of a model; `None` if its rows come from elsewhere.
     #[must_use]
-    pub(crate) fn door(&self, model: &str) -> Option<&Arc<Door>> {
-        self.0.get(model)
+    pub(crate) fn door(&self, model: &str) -> Option<Arc<Door>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(model).cloned()
     }
 
     /// The models that take what is sent, by name.
-    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    pub(crate) fn models(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
+
+    /// From now on these are the ways in, and there are no others: a door that was there leads that way, so that who is on
+    /// its threshold comes in all the same. Answers each with the place of its source.
+    pub(super) fn aim(&self, ways: Vec<Way>) -> Vec<(usize, Arc<Door>)> {
+        let mut doors = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *doors);
+        let mut aimed = Vec::with_capacity(ways.len());
+        for Way { source, model, target } in ways {
+            let door = match before.remove(&model) {
+                Some(door) => {
+                    *door.target.write().unwrap_or_else(PoisonError::into_inner) = target;
+                    door
+                }
+                None => Arc::new(Door::new(&model, target)),
+            };
+            doors.insert(model, door.clone());
+            aimed.push((source, door));
+        }
+        aimed
+    }
+}
+
+/// The way in to one model of a source.
+pub(super) struct Way {
+    /// The place of the source.
+    pub(super) source: usize,
+    pub(super) model: String,
+    pub(super) target: Target,
+}
+
+/// Where a door leads.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The model's place among those of its source.
+    pub(super) lane: usize,
+    pub(super) room: Room,
+    pub(super) queue: Sender<Sent>,
 }
 
 /// How much may be inside of one source at a time.
@@ -64,12 +95,10 @@ impl Room {
 #[derive(Debug)]
 pub(crate) struct Door {
     model: String,
-    /// The model's place among those of its source.
-    lane: usize,
-    room: Room,
     /// Requests that came in and are not answered.
     inside: Arc<AtomicUsize>,
-    queue: Sender<Sent>,
+    /// Where it leads; a reload may change that.
+    target: RwLock<Target>,
 }
 
 /// Why somebody is turned away.
@@ -82,14 +111,8 @@ pub(crate) enum Refusal {
 }
 
 impl Door {
-    pub(super) fn new(model: &str, lane: usize, room: &Room, queue: &Sender<Sent>) -> Self {
-        Self {
-            model: model.to_owned(),
-            lane,
-            room: room.clone(),
-            inside: Arc::default(),
-            queue: queue.clone(),
-        }
+    pub(super) fn new(model: &str, target: Target) -> Self {
+        Self { model: model.to_owned(), inside: Arc::default(), target: RwLock::new(target) }
     }
 
     /// The model behind it.
@@ -99,12 +122,21 @@ impl Door {
 
     /// The partition into which all who come through it write.
     pub(super) fn partition(&self) -> Partition {
-        Partition { topic: format!("ingest/{}", self.model), number: 0 }
+        Self::partition_of(&self.model)
+    }
+
+    /// The partition of what is sent to a model.
+    pub(super) fn partition_of(model: &str) -> Partition {
+        Partition { topic: format!("ingest/{model}"), number: 0 }
     }
 
     /// The most bytes of a body.
     pub(crate) fn max_body(&self) -> usize {
-        self.room.max_body
+        self.room().max_body
+    }
+
+    fn room(&self) -> Room {
+        self.target.read().unwrap_or_else(PoisonError::into_inner).room.clone()
     }
 
     /// Whether nobody is inside: what is still being read or counted may be older than what was.
@@ -118,7 +150,7 @@ impl Door {
     ///
     /// [`Refusal`].
     pub(crate) fn enter(&self, length: Option<u64>) -> Result<Pass, Refusal> {
-        let max_body = self.room.max_body;
+        let Room { max_body, pieces: room } = self.room();
         let length = match length {
             None => max_body,
             Some(length) => usize::try_from(length)
@@ -127,8 +159,7 @@ impl Door {
                 .ok_or(Refusal::TooLarge(max_body))?,
         };
         let pieces = u32::try_from(length.div_ceil(PIECE) + OVERHEAD).map_err(|_| Refusal::Full)?;
-        let place =
-            Arc::clone(&self.room.pieces).try_acquire_many_owned(pieces).map_err(|_| Refusal::Full)?;
+        let place = room.try_acquire_many_owned(pieces).map_err(|_| Refusal::Full)?;
         self.inside.fetch_add(1, Ordering::SeqCst);
         Ok(Pass { inside: Arc::clone(&self.inside), _place: place })
     }
@@ -136,9 +167,16 @@ impl Door {
     /// Hands a body over; the answer comes when it is counted and committed, or never, if the service ends before.
     pub(crate) fn send(&self, parcel: Parcel) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
-        // Where nobody listens any more the answer's other end is dropped with it.
-        drop(self.queue.send(Sent { lane: self.lane, parcel, answer }));
+        self.let_in(parcel, answer);
         answered
+    }
+
+    /// Has somebody in whom `answer` is for.
+    pub(super) fn let_in(&self, parcel: Parcel, answer: oneshot::Sender<Answer>) {
+        // Held until it is in the queue: after a door was aimed elsewhere nobody comes the old way any more.
+        let target = self.target.read().unwrap_or_else(PoisonError::into_inner);
+        // Where nobody listens any more the answer's other end is dropped with it.
+        drop(target.queue.send(Sent { lane: target.lane, parcel, answer }));
     }
 }
 
@@ -187,6 +225,7 @@ pub(crate) struct Parcel {
 }
 
 /// A request on its way to the source's thread.
+#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) lane: usize,
     pub(super) parcel: Parcel,
@@ -236,7 +275,7 @@ mod tests {
     use super::*;
 
     fn door(max_body: usize) -> Door {
-        Door::new("flights", 0, &Room::new(max_body), &unbounded().0)
+        Door::new("flights", Target { lane: 0, room: Room::new(max_body), queue: unbounded().0 })
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub struct Plan {
 }
 
 /// A source.
+#[derive(Clone)]
 pub struct SourcePlan {
     /// Its name in the service file.
     pub name: String,
@@ -72,6 +73,7 @@ impl SourcePlan {
 }
 
 /// What a source reads.
+#[derive(Clone)]
 pub enum SourceKind {
     /// Topics of a Kafka cluster.
     #[cfg(feature = "kafka")]
@@ -135,7 +137,7 @@ pub enum Keep {
 }
 
 /// Where dead letters go.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub enum DeadPlace {
     /// Nowhere: they are counted only.
     #[default]

@@ -76,6 +76,8 @@ pub(super) enum Control {
     Committed(BTreeMap<Partition, Position>),
     /// Settings were read again: what a schema registry did not know it may know now.
     AskAgain,
+    /// Read no further, and leave to the next run what it cannot read again.
+    HandOver,
     /// Read no further.
     Stop,
 }
@@ -116,6 +118,8 @@ struct Held {
 pub(super) enum Stop {
     /// The engine is gone or said so.
     Told,
+    /// The engine said so, and another thread goes on.
+    HandedOver,
     /// What no waiting mends.
     Failed(Error),
 }
@@ -131,18 +135,20 @@ impl Stop {
     pub(super) fn event(source: usize, end: Result<(), Self>) -> Event {
         match end {
             Ok(()) => Event::Ended { source },
-            Err(Self::Told) => Event::Stopped { source },
+            Err(Self::Told | Self::HandedOver) => Event::Stopped { source },
             Err(Self::Failed(error)) => Event::Failed { source, error },
         }
     }
 }
 
 impl Reader {
-    /// The thread's whole life. What ends it is told to the engine.
-    pub(super) fn run(mut self) {
+    /// The thread's whole life. What ends it is told to the engine; the source is given back, for one that cannot be opened
+    /// again.
+    pub(super) fn run(mut self) -> Box<dyn Source> {
         let end = self.read();
         // An engine that is gone needs no telling.
         drop(self.events.send(Stop::event(self.plan.source, end)));
+        self.source
     }
 
     fn read(&mut self) -> Result<(), Stop> {
@@ -154,7 +160,7 @@ impl Reader {
                 match self.control.try_recv() {
                     Ok(Control::Committed(positions)) => self.source.committed(&positions),
                     Ok(Control::AskAgain) => unknown.forget(),
-                    Ok(Control::Stop) => {
+                    Ok(Control::Stop | Control::HandOver) => {
                         // What was read is handed over: not every source can be read again.
                         self.send_all(&mut open, i64::MAX)?;
                         return Err(Stop::Told);

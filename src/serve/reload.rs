@@ -1,22 +1,23 @@
 //! Settings that are read again while the service runs: all of the new ones are taken, or none.
 //!
-//! What a running service takes: what models may change (see the engine's part), sinks, API tokens, retention and
-//! `commit_every`. Everything is read and built before anything is changed. Sources, the address, the store and which models
-//! there are need a restart, which loses nothing.
+//! Everything is read, built and tried out before anything is changed. What leaves series and sources as they are is taken at
+//! once: bounds, alerts, waiting times, sinks, API tokens, retention. For all else the service begins anew within its process
+//! (decision 0042). The address and the store are those of the process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use driftlead_connectors::store;
+use driftlead_connectors::stream::Partition;
 
 use super::board::Sheet;
-use super::build;
+use super::engine::Subscription;
 use super::event::Event;
-use super::model::Model;
+use super::layout::{Layout, open_models};
 use super::plan::{Plan, SinkPlan};
-use super::{Commands, shown};
+use super::{Commands, build, seal, shown};
 use crate::config::fleet::Fleet;
 use crate::config::service as file;
 use crate::exit::{Error, Result};
@@ -27,11 +28,25 @@ use crate::http::auth::Tokens;
 pub(super) struct InForce {
     service: file::Service,
     tokens: Tokens,
+    /// By what the files are known that the sources were begun with.
+    seals: BTreeMap<String, [u8; 32]>,
 }
 
-/// What a reload brings beside models.
+/// What a reload brings.
+pub(super) struct Draft {
+    pub(super) layout: Layout,
+    /// Settings beside models and sources; `None` leaves them.
+    pub(super) settings: Option<Settings>,
+    /// How the sources changed, in words.
+    pub(super) sources: Vec<String>,
+    /// The partitions of sources that are new or changed, where they are known.
+    pub(super) partitions: BTreeMap<String, BTreeSet<Partition>>,
+}
+
+/// What a reload brings beside models and sources.
 pub(super) struct Settings {
     pub(super) sinks: Vec<SinkPlan>,
+    pub(super) subscriptions: Vec<Subscription>,
     /// The sinks that were there and have other settings now.
     pub(super) others: Vec<String>,
     pub(super) retention: store::Retention,
@@ -39,126 +54,136 @@ pub(super) struct Settings {
 }
 
 impl Commands {
-    /// What is in force: without it a reload looks at the models alone. `tokens` are those that the API holds.
+    /// What is in force: without it nothing can be read again. `tokens` are those that the API holds.
     pub fn hold(&self, service: file::Service, tokens: Tokens) {
+        let seals = seals(&service, &environment);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = Some(InForce { service, tokens });
+        *held = Some(InForce { service, tokens, seals });
     }
 
     /// Reads the service file and its models again and takes what changed; answers what that was. Reading takes as long as a
-    /// start; the service goes on meanwhile. Secrets and templates of sinks are read again too. `by` is who asks.
+    /// start; the service goes on meanwhile. Secrets, certificates and templates are read again too. `by` is who asks; of two
+    /// who ask at a time the second waits for the first.
     ///
     /// # Errors
     ///
-    /// What is wrong with them, or needs a restart; then nothing has changed.
+    /// What is wrong with the new settings; then those of before are at work.
     pub fn reload(&self, by: &str) -> Result<String> {
-        let Some(file) = &self.file else {
+        let Some(path) = &self.file else {
             return Err(Error::input(
                 "the service was not started from a file: there is nothing to read again",
             ));
         };
         // Held until the end, so that of two reloads the later one's settings stay.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let fleet = Fleet::load(file)?;
-        let mut said = Vec::new();
-        let mut tokens = None;
-        let settings = match held.as_ref() {
-            None => None,
-            Some(held) => {
-                needs_no_restart(&held.service, &fleet.service)?;
-                let environment = |name: &str| std::env::var(name).ok();
-                tokens = Some(build::tokens(&fleet.service, &environment)?);
-                said = differences(&held.service, &fleet.service);
-                Some(settings(file, &fleet, &held.service, &environment)?)
-            }
+        let Some(in_force) = held.as_mut() else {
+            return Err(Error::run("the service is still starting: try again in a moment"));
         };
-        let mut models: Vec<Model> =
-            fleet.models.iter().map(|own| Model::open(&own.file, &self.remotes)).collect::<Result<_>>()?;
-        models.sort_by(|a, b| a.config.model.cmp(&b.config.model));
-        let sinks = match &settings {
-            Some(settings) => settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
-            None => self.board.sheet().sinks.clone(),
+        let fleet = Fleet::load(path)?;
+        stays(&in_force.service, &fleet.service)?;
+        let tokens = build::tokens(&fleet.service, &environment)?;
+        let (draft, seals) = self.draft(path, &fleet, in_force)?;
+        let sheet = Sheet {
+            models: draft.layout.models.iter().map(|own| shown(&own.model)).collect(),
+            sinks: fleet.service.sinks.iter().map(|sink| sink.name.clone()).collect(),
         };
-        let sheet = Sheet { models: models.iter().map(shown).collect(), sinks };
-        let mut changed = self.ask(|answer| Event::Reload { models, settings, by: by.to_owned(), answer })?;
-        if let Some(held) = held.as_mut() {
-            if let Some(tokens) = tokens {
-                held.tokens.replace(tokens);
-            }
-            held.service = fleet.service;
-        }
+        let draft = Box::new(draft);
+        let mut changed = self.ask(|answer| Event::Reload { draft, by: by.to_owned(), answer })?;
+        changed.extend(differences(&in_force.service, &fleet.service));
+        in_force.tokens.replace(tokens);
+        in_force.service = fleet.service;
+        in_force.seals = seals;
         self.board.put_up(sheet);
-        changed.extend(said);
         if changed.is_empty() {
             changed.push("nothing changed".to_owned());
         }
-        // They were read when the sources began, and whoever has renewed one may think that this was enough.
-        changed.extend(held.as_ref().and_then(|held| not_read_again(&held.service)));
         Ok(changed.join("; "))
+    }
+
+    /// New settings, read, built and tried out; and by what the files of their sources are known.
+    fn draft(
+        &self,
+        path: &Path,
+        fleet: &Fleet,
+        in_force: &InForce,
+    ) -> Result<(Draft, BTreeMap<String, [u8; 32]>)> {
+        // Before they are read: one that is renewed between the two is read again by the next reload.
+        let seals = seals(&fleet.service, &environment);
+        let plan = Plan::of(path, fleet, &environment)?;
+        let subscriptions = Subscription::all(&plan.sinks);
+        let models = open_models(&plan.models, &plan.sources, &self.remotes)?;
+        let layout = Layout::of(models, plan.sources, &subscriptions)?;
+        let (sources, names) = of_sources((&in_force.service, &in_force.seals), (&fleet.service, &seals));
+        let partitions = layout.try_out(&names, self.clock.as_ref())?;
+        let is_other = |sink: &&file::Sink| {
+            in_force.service.sinks.iter().any(|before| before.name == sink.name && before != *sink)
+        };
+        let others = fleet.service.sinks.iter().filter(is_other).map(|sink| sink.name.clone()).collect();
+        let settings = Settings {
+            sinks: plan.sinks,
+            subscriptions,
+            others,
+            retention: plan.retention,
+            commit_every: plan.commit_every,
+        };
+        Ok((Draft { layout, settings: Some(settings), sources, partitions }, seals))
     }
 }
 
-/// What a sink, the retention and the commits are to be.
-fn settings(
-    file: &Path,
-    fleet: &Fleet,
-    old: &file::Service,
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn seals(
+    service: &file::Service,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Settings> {
-    let plan = Plan::of(file, fleet, environment)?;
-    let others = fleet
-        .service
-        .sinks
-        .iter()
-        .filter(|sink| old.sinks.iter().any(|before| before.name == sink.name && before != *sink));
-    Ok(Settings {
-        others: others.map(|sink| sink.name.clone()).collect(),
-        sinks: plan.sinks,
-        retention: plan.retention,
-        commit_every: plan.commit_every,
-    })
+) -> BTreeMap<String, [u8; 32]> {
+    service.sources.iter().map(|source| (source.name.clone(), seal::of(source, environment))).collect()
 }
 
 /// # Errors
 ///
-/// What changed that a running service cannot take.
-fn needs_no_restart(old: &file::Service, new: &file::Service) -> Result<()> {
+/// What changed that is the process's, as long as it lives.
+fn stays(old: &file::Service, new: &file::Service) -> Result<()> {
     let mut changed = Vec::new();
     for (key, is_other) in [("listen", old.listen != new.listen), ("store", old.store != new.store)] {
         if is_other {
             changed.push(format!("`{key}`"));
         }
     }
-    let of = |service: &file::Service, name: &str| {
-        service.sources.iter().find(|source| source.name == name).cloned()
-    };
-    let names = old.sources.iter().chain(&new.sources).map(|source| source.name.as_str());
-    let names: BTreeSet<&str> = names.collect();
-    let others = names.into_iter().filter(|name| of(old, name) != of(new, name));
-    changed.extend(others.map(|name| format!("the source `{name}`")));
     if changed.is_empty() {
         return Ok(());
     }
-    Err(needs_restart(&format!("{} changed", changed.join(" and "))))
+    Err(Error::input(format!(
+        "{} changed: restart the service for that, which loses nothing; nothing has changed",
+        changed.join(" and ")
+    )))
 }
 
-/// Whose secrets and certificates a reload leaves as they are; `None` if no source has any that could be others now.
-fn not_read_again(service: &file::Service) -> Option<String> {
-    let sources = service.sources.iter().filter(|source| source.has_secret_files());
-    let names: Vec<String> = sources.map(|source| format!("`{}`", source.name)).collect();
-    let whose = match names.as_slice() {
-        [] => return None,
-        [one] => format!("the source {one}"),
-        several => format!("the sources {}", several.join(", ")),
-    };
-    Some(format!(
-        "secrets and certificates of {whose} are not read again: restart the service for new ones, which loses nothing"
-    ))
-}
+type Sealed<'a> = (&'a file::Service, &'a BTreeMap<String, [u8; 32]>);
 
-/// Why a reload takes nothing.
-pub(super) fn needs_restart(what: &str) -> Error {
-    Error::input(format!("{what}: restart the service for that, which loses nothing; nothing has changed"))
+/// How the sources changed, in words; and the names of those that are there and not as they were.
+fn of_sources((old, old_seals): Sealed<'_>, (new, new_seals): Sealed<'_>) -> (Vec<String>, BTreeSet<String>) {
+    let (mut said, mut names) = (Vec::new(), BTreeSet::new());
+    for source in &old.sources {
+        if new.sources.iter().all(|own| own.name != source.name) {
+            said.push(format!("the source `{}` is gone", source.name));
+        }
+    }
+    for source in &new.sources {
+        let name = &source.name;
+        let what = match old.sources.iter().find(|own| own.name == *name) {
+            None => "is new",
+            Some(own) if own != source => "has other settings",
+            Some(_) if old_seals.get(name) != new_seals.get(name) => {
+                "has other secrets, certificates or schemas"
+            }
+            Some(_) => continue,
+        };
+        said.push(format!("the source `{name}` {what}"));
+        names.insert(name.clone());
+    }
+    (said, names)
 }
 
 /// What changed that is said here; what sinks and models do is said by the engine.

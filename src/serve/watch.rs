@@ -92,15 +92,21 @@ impl Watch {
     ) -> Result<Self> {
         let own = &model.config.windows[window];
         let policy = policy(&model.config, own);
-        let is_new = stored.as_ref().is_none_or(|stored| stored.head.is_empty());
+        let known = match stored.as_ref().and_then(|own| own.track.as_deref()).filter(|own| !own.is_empty()) {
+            Some(bytes) => Some(Track::decode(bytes, policy)?),
+            None => None,
+        };
+        // One that was laid aside missed what its source gave meanwhile: it is as new.
+        let is_aside = known.as_ref().is_some_and(Track::is_superseded);
+        let stored = stored.filter(|stored| !is_aside && !stored.head.is_empty());
+        let is_new = stored.is_none();
         let is_kept = kept_window(&model.config) == Some(window);
         let (name, version) = (&model.config.model, &model.config.version);
-        let track =
-            match stored.as_ref().and_then(|stored| stored.track.as_deref()).filter(|own| !own.is_empty()) {
-                Some(bytes) => Track::decode(bytes, policy)?,
-                None => Track::new(name, version, &own.name, policy)?,
-            };
-        let stored = stored.filter(|stored| !stored.head.is_empty()).map(|Stored { head, slots, .. }| {
+        let track = match known.filter(|_| !is_aside) {
+            Some(track) => track,
+            None => Track::new(name, version, &own.name, policy)?,
+        };
+        let stored = stored.map(|Stored { head, slots, .. }| {
             let slots = slots.into_iter().map(|slot| {
                 let segment = slot.key.segment.as_deref().map(Into::into);
                 let key = driftlead_engine::accumulate::SlotKey { pane: Some(slot.key.pane), segment };
@@ -219,11 +225,27 @@ impl Watch {
     /// The changes with which the alerts of a stored track end, because another version took the model's place. Its
     /// policy does not matter any more.
     pub(super) fn superseded(track: &[u8]) -> Result<Vec<Change>> {
-        let any =
-            alert::Policy { needed: 1, last: 1, resolve_after: 1, cooldown: 0, stride: 1, is_even: true };
-        Ok(Track::decode(track, any)?.supersede())
+        Ok(Track::decode(track, ANY)?.supersede())
+    }
+
+    /// The track of a series that is laid aside because its model is gone; `None` if it is already.
+    pub(super) fn laid_aside(series: &store::Series) -> Result<Option<Vec<u8>>> {
+        let mut track = match series.track.as_deref().filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => Track::decode(bytes, ANY)?,
+            None => Track::new(&series.key.model, &series.key.version, &series.key.name, ANY)?,
+        };
+        if track.is_superseded() {
+            return Ok(None);
+        }
+        // The alerts themselves are ended where they are told of.
+        drop(track.supersede());
+        Ok(Some(track.encode()))
     }
 }
+
+/// The policy of a track that tells of nothing any more.
+const ANY: alert::Policy =
+    alert::Policy { needed: 1, last: 1, resolve_after: 1, cooldown: 0, stride: 1, is_even: true };
 
 /// Notes windows that closed, and what they change of the alerts.
 fn follow(track: &mut Track, closed: &mut Closed, windows: Vec<wire::Window>, at: (WindowIndex, Span)) {

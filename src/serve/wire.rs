@@ -79,7 +79,7 @@ pub struct Alert {
     pub first_window: Period,
     /// The window that brought this message.
     pub last_window: WindowRef,
-    /// Why it was resolved: `calm`, `amended`, `superseded` or `folded`.
+    /// Why it was resolved: `calm`, `amended`, `superseded`, `folded` or `removed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What moved, the largest share first.

@@ -30,8 +30,8 @@ fn settings_are_read_again_and_a_bad_file_changes_nothing() {
 
     folder.write("model.yaml", super::MODEL.replace("length: 10m", "length: 20m"));
     running.hang_up();
-    let line = running.wait_for("SIGHUP");
-    assert!(line.contains("windows of `rows` changed") && line.contains("restart"), "{line}");
+    let line = running.wait_for(r#""message":"SIGHUP""#);
+    assert!(line.contains("another version, baseline or window of `rows`"), "{line}");
 
     running.stop_well();
 }

@@ -1,5 +1,6 @@
 //! The service, driven from outside as people and power cuts drive it.
 
+mod anew;
 mod azure;
 mod begin;
 mod care;
@@ -24,6 +25,7 @@ mod order;
 mod packed;
 mod reload;
 mod remembered;
+mod renewal;
 mod rows;
 mod same;
 mod schemas;

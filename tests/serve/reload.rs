@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 
 use super::rows;
 use super::service;
-use crate::support::broker::broker;
 use crate::support::folder::Folder;
 use crate::support::service::{Service, eventually};
 use crate::support::stub::{Answer, Stub};
@@ -119,43 +118,14 @@ fn tokens_and_retention_are_taken_and_what_needs_a_restart_changes_nothing() {
         assert!(line.contains("not reloaded") && line.contains(words), "{line}");
         assert!(ask(Some("first-token")).contains(" 401 ") && ask(Some("second-token")).contains(" 200 "));
     }
-    // What a running service cannot take is named.
-    service(&folder, "{lines: {path: others.ndjson}, format: json}", "");
+    // What is the process's is named.
+    service(&folder, SOURCE, "");
     let text = std::fs::read_to_string(folder.path("service.yaml")).expect("written");
-    folder.write("service.yaml", text + &token("FIRST"));
+    folder
+        .write("service.yaml", text.replace("listen: 127.0.0.1:0", "listen: 127.0.0.1:1") + &token("FIRST"));
     running.hang_up();
     let line = running.wait_for("SIGHUP");
-    assert!(line.contains("the source `rows` changed: restart the service"), "{line}");
+    assert!(line.contains("`listen` changed: restart the service"), "{line}");
     assert!(ask(Some("second-token")).contains(" 200 "));
     running.stop_well();
-}
-
-/// Whoever renews a password or a certificate is told by the answer that this was not enough.
-#[test]
-fn a_reload_says_whose_secrets_and_certificates_it_did_not_read() {
-    let folder = Folder::new();
-    let topic = broker().topic("rows", 1);
-    let authority = format!("ssl.ca.location: \"{}\"", broker().authority());
-    // Nothing is read that would need it.
-    let registry = "{avro: {registry: {url: \"http://127.0.0.1:1\", token: {file: secret}}}}";
-    for (properties, format, says) in
-        [("", "json", false), (authority.as_str(), "json", true), ("", registry, true)]
-    {
-        folder.write("secret", "first");
-        let brokers = broker().bootstrap();
-        let source = format!(
-            "{{kafka: {{brokers: \"{brokers}\", topics: [{topic}], properties: {{{properties}}}}}, format: {format}}}"
-        );
-        service(&folder, &source, "");
-        let mut running = Service::start(&folder, &[]);
-        running.wait_for("listening");
-        folder.write("secret", "second");
-        running.hang_up();
-        let line = running.wait_for("SIGHUP");
-        let expected = "nothing changed; secrets and certificates of the source `rows` are not read again: restart the \
-                        service for new ones, which loses nothing";
-        assert!(line.contains("nothing changed"), "{line}");
-        assert_eq!(line.contains(expected), says, "{line}");
-        running.stop_well();
-    }
 }

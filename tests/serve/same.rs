@@ -25,7 +25,12 @@ pub(super) fn checked_file(folder: &Folder, data: &str) -> BTreeMap<String, serd
 
 /// The FINAL windows of the store, without what depends on arrival, by id.
 pub(super) fn finals(folder: &Folder) -> BTreeMap<String, serde_json::Value> {
-    stored_windows(folder, "rows")
+    finals_of(folder, "rows")
+}
+
+/// The same of any model.
+pub(super) fn finals_of(folder: &Folder, model: &str) -> BTreeMap<String, serde_json::Value> {
+    stored_windows(folder, model)
         .into_iter()
         .filter(|window| window.is_final)
         .map(|window| {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use driftlead::clock::{Clock, ManualClock};
 use driftlead::config::fleet::Fleet;
+use driftlead::http::auth::Tokens;
 use driftlead::serve::plan::Plan;
 use driftlead::serve::{End, Service};
 use driftlead_connectors::dataset::Remotes;
@@ -59,6 +60,7 @@ fn an_unknown_schema_is_asked_for_once_a_minute_and_again_by_a_reload() {
     let runtime = Runtime::new().expect("threads");
     let service =
         Service::start(plan, &Arc::new(Remotes::default()), &shared, runtime.handle()).expect("it starts");
+    service.commands().hold(fleet.service, Tokens::default());
 
     let writer = broker().writer(&[]);
     let row = rows::rows(1, 1, 0, 93).remove(0);

@@ -261,6 +261,16 @@ impl Reader {
         self.page(query, limit, message::read)
     }
 
+    /// The sinks that were sent something in this lane, by name, as far as retention has left it.
+    ///
+    /// # Errors
+    /// As [`Reader::windows`].
+    pub fn told(&self, lane: &str) -> Result<Vec<String>> {
+        self.rows("SELECT DISTINCT sink FROM outbox WHERE lane = ?1 ORDER BY sink", &[&lane], |row| {
+            row.get(0)
+        })
+    }
+
     /// How the messages of each sink stand, by name; sinks without any are not there.
     ///
     /// # Errors

@@ -80,6 +80,12 @@ impl Track {
         changes
     }
 
+    /// Whether it was ended by [`supersede`](Self::supersede).
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.is_superseded
+    }
+
     /// The open alerts: segment (`None` for the whole) and id, in the order of changes.
     pub fn open(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
         self.courses.iter().filter_map(|(segment, course)| {

@@ -100,21 +100,9 @@ impl Input {
 }
 
 impl Source {
-    /// Whether files beside the service's hold secrets or certificates of it, of Kafka or a registry: what is read when the
-    /// source begins, and not by a reload.
-    #[must_use]
-    pub fn has_secret_files(&self) -> bool {
-        let names_files = match &self.input {
-            Input::Kafka { cluster, .. } => {
-                cluster.properties.iter().any(|(key, _)| key.ends_with(".location"))
-            }
-            _ => false,
-        };
-        names_files || self.settings().into_iter().any(Setting::is_file)
-    }
-
     /// Every setting that may have to be fetched.
-    pub(super) fn settings(&self) -> Vec<&Setting> {
+    #[must_use]
+    pub fn settings(&self) -> Vec<&Setting> {
         let mut all = Vec::new();
         if let Input::Kafka { cluster, .. } = &self.input {
             all.extend(cluster.settings());

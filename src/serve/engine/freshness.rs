@@ -18,6 +18,7 @@ use driftlead_engine::{Metric, alert};
 use super::super::counters::OfModel;
 use super::super::wire::{self, Cause, Period, Status, WindowRef};
 use super::Engine;
+use super::gone::ended;
 use crate::config::FRESHNESS as NAME;
 use crate::exit::{Error, Result};
 use crate::report::wire::Model;
@@ -83,7 +84,7 @@ impl Engine {
         let partitions = &self.feeds[self.models[at].source].partitions;
         let has_read_all = !partitions.is_empty() && partitions.values().all(|own| own.was_caught_up);
         has_read_all
-            || look.bound.is_some_and(|bound| micros(bound) < now.saturating_sub(self.progress.began))
+            || look.bound.is_some_and(|bound| micros(bound) < now.saturating_sub(self.progress.reads_since))
     }
 
     fn open_silence(&mut self, at: usize, look: &Look, now: i64) -> Result<()> {
@@ -136,23 +137,9 @@ impl Engine {
         newest: i64,
         now: i64,
     ) -> Result<()> {
-        let event: wire::Event = serde_json::from_str(&open.document).map_err(|error| {
-            Error::run(format!("the stored alert `{}` is not JSON", open.id)).because(error)
-        })?;
-        let wire::Body::Alert(before) = event.body else {
-            return Err(Error::run(format!("the stored alert `{}` is none", open.id)));
-        };
-        let mut last_window = before.last_window;
-        last_window.period.end = last_window.period.end.max(Some(Timestamp::from_micros(newest)));
-        let alert = wire::Alert {
-            revision: before.revision + 1,
-            time: Timestamp::from_micros(now),
-            status: Status::Resolved,
-            reason: Some(reason.name().to_owned()),
-            last_window,
-            causes: Vec::new(),
-            ..before
-        };
+        let mut alert = ended(open, reason.name(), now)?;
+        let last = &mut alert.last_window.period.end;
+        *last = (*last).max(Some(Timestamp::from_micros(newest)));
         self.note_alert(at, None, alert, now)?;
         self.commit_if(true)
     }

@@ -9,6 +9,7 @@ mod diagnose;
 mod feed;
 mod freshness;
 mod gauge;
+mod gone;
 mod reload;
 mod say;
 #[cfg(test)]
@@ -19,12 +20,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, never, select};
 use driftlead_connectors::store::{self};
 use tracing::{error, info, warn};
 
 pub(super) use self::feed::Feed;
 use self::feed::series_id;
+pub(super) use self::reload::Anew;
 pub(super) use self::take::Waiting;
 use super::commit::{Committer, Pending};
 use super::counters::{Counters, OfSink, OfSource};
@@ -33,6 +35,7 @@ use super::diary::Diary;
 use super::event::Event;
 use super::fault;
 use super::health::{Health, SourceHealth};
+use super::layout::Placed;
 use super::model::Model;
 use super::reader::Control;
 use super::silence::Silences;
@@ -65,6 +68,14 @@ pub(super) struct Working {
     pub(super) sinks: Vec<Subscription>,
 }
 
+impl Working {
+    /// A model at its place, with its windows.
+    pub(super) fn new(placed: Placed, watches: Vec<Watch>) -> Self {
+        let Placed { model, source, places, time, sinks } = placed;
+        Self { model, source, places, time, watches, sinks }
+    }
+}
+
 /// What a sink wants.
 #[derive(Clone, Debug)]
 pub(super) struct Subscription {
@@ -82,6 +93,14 @@ pub enum End {
     Exhausted,
 }
 
+/// Why the engine thread stops to go round.
+pub(super) enum Outcome {
+    /// The service ends.
+    Ended(End),
+    /// All is committed and no source is read: it is to go on with other settings.
+    Anew(Box<Anew>),
+}
+
 /// The state of the engine thread.
 pub(super) struct Engine {
     pub(super) models: Vec<Working>,
@@ -91,12 +110,17 @@ pub(super) struct Engine {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) counters: Arc<Counters>,
     pub(super) commit_every: i64,
+    /// What the sources say.
     pub(super) events: Receiver<Event>,
+    /// What people ask for.
+    pub(super) orders: Receiver<Event>,
     pub(super) health: Arc<Health>,
     /// Who hears of every verdict and alert once it is committed, beside the sinks.
     pub(super) listener: Option<Sender<Body>>,
     pub(super) reader: store::Reader,
     pub(super) retention: store::Retention,
+    /// What all sinks want, whichever models name them.
+    pub(super) subscriptions: Vec<Subscription>,
     pub(super) silences: Silences,
     /// Open alerts by id, as they were last said.
     pub(super) open: BTreeMap<String, OpenAlert>,
@@ -109,6 +133,8 @@ pub(super) struct Engine {
 pub(super) struct Progress {
     /// When it started.
     began: i64,
+    /// Since when these sources are read: a reload may begin anew.
+    reads_since: i64,
     swept_at: i64,
     outbox_seen_at: i64,
     silences_seen_at: i64,
@@ -121,6 +147,7 @@ impl Progress {
     pub(super) fn since(now: i64) -> Self {
         Self {
             began: now,
+            reads_since: now,
             swept_at: now,
             outbox_seen_at: now,
             silences_seen_at: i64::MIN,
@@ -162,32 +189,57 @@ impl OpenAlert {
 }
 
 impl Engine {
-    /// Runs until somebody says stop or all sources have ended.
+    /// Says that it begins.
+    ///
+    /// # Errors
+    ///
+    /// The store takes no commit.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        self.tell_start();
+        // What was changed by the start itself, such as alerts of an old version.
+        self.commit_if(true)
+    }
+
+    /// Runs until somebody says stop, all sources have ended, or other settings need a new beginning.
     ///
     /// # Errors
     ///
     /// A source that cannot go on, a store that takes no commit. What was committed stays.
-    pub(super) fn run(&mut self) -> Result<End> {
-        self.tell_start();
-        // What was changed by the start itself, such as alerts of an old version.
-        self.commit_if(true)?;
+    pub(super) fn run(&mut self) -> Result<Outcome> {
         loop {
             self.health.beat(self.clock.now());
-            let event = match self.events.recv_timeout(self.nap()) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return self.stop(),
+            let mut is_deaf = false;
+            let event = select! {
+                recv(self.orders) -> order => {
+                    is_deaf = order.is_err();
+                    order.ok()
+                }
+                recv(self.events) -> event => match event {
+                    Ok(event) => Some(event),
+                    Err(_) => return Err(Error::run("the threads of all sources have ended without a word")),
+                },
+                default(self.nap()) => None,
             };
-            if let Some(end) = self.step(event)? {
-                return Ok(end);
+            if is_deaf {
+                // Nobody is left who could ask for anything.
+                self.orders = never();
+            }
+            if let Some(outcome) = self.step(event)? {
+                return Ok(outcome);
             }
         }
     }
 
     /// One round: the event, if there is one, then what is due by the clock, then a commit if it is time.
-    fn step(&mut self, event: Option<Event>) -> Result<Option<End>> {
+    fn step(&mut self, event: Option<Event>) -> Result<Option<Outcome>> {
         match event {
-            Some(Event::Stop) => return self.stop().map(Some),
+            Some(Event::Stop) => return self.stop().map(|end| Some(Outcome::Ended(end))),
+            Some(Event::Reload { draft, by, answer }) => {
+                if let Some(anew) = self.reload(*draft, by, answer)? {
+                    self.pause(&anew)?;
+                    return Ok(Some(Outcome::Anew(anew)));
+                }
+            }
             Some(event) => self.take(event)?,
             None => {}
         }
@@ -195,7 +247,7 @@ impl Engine {
         if self.feeds.iter().all(|feed| feed.has_ended) {
             self.tell_end("every source has ended");
             self.commit_if(true)?;
-            return Ok(Some(End::Exhausted));
+            return Ok(Some(Outcome::Ended(End::Exhausted)));
         }
         self.commit_if(false)?;
         Ok(None)
@@ -274,11 +326,6 @@ impl Engine {
                 error!(source = self.feeds[source].name, error = error.chain(), "the source cannot go on");
                 Err(error)
             }
-            Event::Reload { models, settings, by, answer } => {
-                let changed = self.reload(models, settings, &by)?;
-                drop(answer.send(changed));
-                Ok(())
-            }
             Event::Acknowledge { alert, acknowledgement, answer } => {
                 let is_known = self.open.contains_key(&alert);
                 if is_known {
@@ -302,7 +349,8 @@ impl Engine {
                 drop(answer.send(Ok(())));
                 Ok(())
             }
-            Event::Stop => Ok(()),
+            // They may end the round, which is not for here to say.
+            Event::Stop | Event::Reload { .. } => Ok(()),
         }
     }
 
@@ -434,8 +482,17 @@ impl Engine {
 
     /// Ends with everything committed that was read.
     fn stop(&mut self) -> Result<End> {
+        self.still(|| Control::Stop)?;
+        self.tell_end("somebody asked");
+        fault::point("before_shutdown_commit");
+        self.commit_if(true)?;
+        Ok(End::Stopped)
+    }
+
+    /// Has the source threads end by this word, and counts what is under way.
+    fn still(&mut self, word: fn() -> Control) -> Result<()> {
         for feed in &self.feeds {
-            drop(feed.control.send(Control::Stop));
+            drop(feed.control.send(word()));
         }
         let deadline = self.clock.now().saturating_add(PATIENCE);
         // Chunks that are under way are counted; the channel closes when the last thread is gone.
@@ -450,10 +507,7 @@ impl Engine {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.tell_end("somebody asked");
-        fault::point("before_shutdown_commit");
-        self.commit_if(true)?;
-        Ok(End::Stopped)
+        Ok(())
     }
 
     fn nap(&self) -> Duration {

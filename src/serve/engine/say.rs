@@ -15,21 +15,21 @@ use crate::time::Timestamp;
 
 impl Engine {
     /// Ends series that no model has any more: another version, baseline or window took their place. Their open alerts
-    /// are resolved as superseded (SEMANTICS S19).
+    /// are resolved as superseded (SEMANTICS S19). Those of models that are gone are resolved too.
     pub(in crate::serve) fn retire(&mut self, stale: Vec<store::Series>) -> Result<()> {
         let now = self.clock.now();
         for series in stale {
+            let Some(at) = self.models.iter().position(|own| own.model.config.model == series.key.model)
+            else {
+                self.lay_aside(&series)?;
+                continue;
+            };
             info!(
                 model = series.key.model,
                 version = series.key.version,
                 window = series.key.name,
                 "series ended"
             );
-            let Some(at) = self.models.iter().position(|own| own.model.config.model == series.key.model)
-            else {
-                // A model that is gone may come back.
-                continue;
-            };
             let changes = match series.track.as_deref().filter(|bytes| !bytes.is_empty()) {
                 Some(bytes) => Watch::superseded(bytes)?,
                 None => Vec::new(),
@@ -40,7 +40,7 @@ impl Engine {
             self.progress.pending.commit.forgotten_series.push(series.id);
             self.progress.pending.is_dirty = true;
         }
-        Ok(())
+        self.end_alerts_of_gone(now)
     }
 
     /// Windows, gaps, alerts and messages of one closing, as rows for the store.
@@ -184,6 +184,18 @@ impl Engine {
         &mut self,
         at: usize,
         segment: Option<&str>,
+        alert: wire::Alert,
+        now: i64,
+    ) -> Result<()> {
+        let sinks = self.models[at].sinks.clone();
+        self.put_alert(&sinks, segment, alert, now)
+    }
+
+    /// The same, with messages for these sinks.
+    pub(super) fn put_alert(
+        &mut self,
+        sinks: &[Subscription],
+        segment: Option<&str>,
         mut alert: wire::Alert,
         now: i64,
     ) -> Result<()> {
@@ -191,7 +203,6 @@ impl Engine {
             Status::Open => Some(alert.time),
             Status::Update | Status::Resolved => self.open.get(&alert.id).and_then(OpenAlert::opened),
         };
-        let config = &self.models[at].model.config;
         let is_over = alert.status == Status::Resolved;
         let _: i64 = self.counters.open_alerts.inc_by(match alert.status {
             Status::Open => 1,
@@ -199,7 +210,7 @@ impl Engine {
             Status::Resolved => -1,
         });
         info!(
-            model = config.model,
+            model = alert.model.name,
             alert = alert.id,
             status = alert.status.word(),
             severity = alert.severity,
@@ -214,7 +225,7 @@ impl Engine {
         let row = store::Alert {
             id: alert.id.clone(),
             revision: u32::try_from(revision).unwrap_or(u32::MAX),
-            model: config.model.clone(),
+            model: alert.model.name.clone(),
             version: alert.model.version.clone(),
             name: alert.window.clone(),
             segment: segment.map(str::to_owned),
@@ -236,7 +247,7 @@ impl Engine {
         let was_told = self.open.get(&alert.id).is_some_and(|open| !open.is_kept_back);
         let is_kept_back = self.is_kept_back(&alert, now) && !(is_over && was_told);
         if !is_kept_back {
-            self.send(at, &alert);
+            self.send(sinks, &alert);
         }
         if is_over {
             self.open.remove(&alert.id);
@@ -248,8 +259,8 @@ impl Engine {
     }
 
     /// An alert as it stands, as a message for each sink that wants it.
-    pub(super) fn send(&mut self, at: usize, alert: &store::Alert) {
-        for subscription in self.models[at].sinks.iter().filter(|sink| sink.alerts) {
+    fn send(&mut self, sinks: &[Subscription], alert: &store::Alert) {
+        for subscription in sinks.iter().filter(|sink| sink.alerts) {
             self.progress.pending.commit.messages.push(store::Message {
                 key: driftlead_engine::id::delivery_key(
                     &alert.id,
@@ -282,7 +293,8 @@ impl Engine {
             let Some(at) = self.models.iter().position(|own| own.model.config.model == alert.model) else {
                 continue;
             };
-            self.send(at, &alert);
+            let sinks = self.models[at].sinks.clone();
+            self.send(&sinks, &alert);
             if let Some(open) = self.open.get_mut(&alert.id) {
                 open.is_kept_back = false;
             }

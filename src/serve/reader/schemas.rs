@@ -116,7 +116,9 @@ impl Schemas<'_> {
                 }
             }
             match self.control.recv_timeout(PATIENCE) {
-                Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return Err(Stop::Told),
+                Ok(Control::Stop | Control::HandOver) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Stop::Told);
+                }
                 Ok(Control::AskAgain) => self.unknown.forget(),
                 // Positions that are shown to others can wait.
                 Ok(Control::Committed(_)) | Err(RecvTimeoutError::Timeout) => {}

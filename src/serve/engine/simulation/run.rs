@@ -16,9 +16,10 @@ use super::rows::{BEGIN, Input, Row, SECOND};
 use super::world::{PATIENCE, Process, SOURCES, Temper, World, contents, store_folder};
 use crate::clock::{Clock as _, ManualClock};
 use crate::serve::chunk::{Chunk, DeadLetter, Kept};
-use crate::serve::engine::End;
+use crate::serve::engine::{self, End};
 use crate::serve::event::Event;
 use crate::serve::reader::Control;
+use crate::serve::reload::Draft;
 use crate::serve::wire::{Body, Status};
 
 /// What a run came to.
@@ -261,7 +262,8 @@ impl Run<'_> {
         for source in 0..SOURCES.len() {
             process.events.send(Event::Stopped { source }).unwrap();
         }
-        assert_eq!(process.engine.step(Some(Event::Stop)).unwrap(), Some(End::Stopped));
+        let end = process.engine.step(Some(Event::Stop)).unwrap();
+        assert!(matches!(end, Some(engine::Outcome::Ended(End::Stopped))));
         self.look();
         let read: Vec<Vec<usize>> =
             self.readings.iter().map(|own| own.iter().map(|own| own.next).collect()).collect();
@@ -274,9 +276,11 @@ impl Run<'_> {
     }
 
     fn reload(&mut self) -> Vec<Event> {
-        let models = self.world.models(self.temper, self.random.below(2));
+        let layout = self.world.layout(self.temper, self.random.below(2));
+        let (sources, partitions) = (Vec::new(), BTreeMap::new());
+        let draft = Box::new(Draft { layout, settings: None, sources, partitions });
         let (answer, answered) = bounded(1);
-        self.deliver(vec![Event::Reload { models, settings: None, by: "somebody".to_owned(), answer }]);
+        self.deliver(vec![Event::Reload { draft, by: "somebody".to_owned(), answer }]);
         answered.recv_timeout(PATIENCE).unwrap().unwrap();
         Vec::new()
     }
@@ -316,13 +320,13 @@ impl Run<'_> {
     fn deliver(&mut self, events: Vec<Event>) {
         let process = self.process();
         if events.is_empty() {
-            assert_eq!(process.engine.step(None).unwrap(), None);
+            assert!(process.engine.step(None).unwrap().is_none());
         }
         for event in events {
             process.events.send(event).unwrap();
         }
         while let Ok(event) = process.engine.events.try_recv() {
-            assert_eq!(process.engine.step(Some(event)).unwrap(), None);
+            assert!(process.engine.step(Some(event)).unwrap().is_none());
         }
         self.look();
     }
@@ -384,7 +388,7 @@ impl Run<'_> {
         for source in 0..SOURCES.len() {
             end = process.engine.step(Some(Event::Ended { source })).unwrap();
         }
-        assert_eq!(end, Some(End::Exhausted));
+        assert!(matches!(end, Some(engine::Outcome::Ended(End::Exhausted))));
         self.look();
         let process = self.process.unwrap();
         let mut totals = BTreeMap::new();

@@ -24,13 +24,14 @@ use crate::serve::diary::Diary;
 use crate::serve::engine::{Engine, Feed, OpenAlert, Progress, Subscription, Working};
 use crate::serve::event::Event;
 use crate::serve::health::Health;
+use crate::serve::layout::{Layout, Placed};
 use crate::serve::model::Model;
 use crate::serve::plan::{DeadPlace, SourceKind, SourcePlan};
 use crate::serve::reader::Control;
+use crate::serve::run::open_watches;
 use crate::serve::silence::Silences;
 use crate::serve::sinks::Sinks;
 use crate::serve::wire::Body;
-use crate::serve::{Fields, open_watches};
 use crate::time::Timestamp;
 
 pub(super) const SOURCES: [&str; 2] = ["left", "right"];
@@ -120,11 +121,19 @@ impl World {
     }
 
     /// The models with alerts as one of two variants has them.
-    pub(super) fn models(&self, temper: Temper, variant: usize) -> Vec<Model> {
+    fn models(&self, temper: Temper, variant: usize) -> Vec<Model> {
         let open = |own: &(&str, usize, &str)| {
             Model::open(&self.model_file(own.0, temper, variant), &self.remotes).unwrap()
         };
         MODELS.iter().map(open).collect()
+    }
+
+    /// The same on their sources.
+    pub(super) fn layout(&self, temper: Temper, variant: usize) -> Layout {
+        let models = self.models(temper, variant).into_iter().zip(MODELS);
+        let models = models.map(|(model, own)| (model, SOURCES[own.1].to_owned())).collect();
+        let record = Subscription { sink: "record".to_owned(), verdicts: true, alerts: true };
+        Layout::of(models, SOURCES.map(source_plan).into(), &[record]).unwrap()
     }
 
     /// A process that goes on where the store in `folder` is.
@@ -134,23 +143,14 @@ impl World {
         let loaded = store.load().unwrap();
         let counters = Arc::new(Counters::new());
         let mut stale = loaded.series.clone();
-        let models = self.models(temper, 0);
-        let fields: Vec<Fields> = SOURCES
-            .iter()
-            .enumerate()
-            .map(|(source, name)| {
-                let own =
-                    models.iter().zip(MODELS).filter(|(_, own)| own.1 == source).map(|(model, _)| model);
-                Fields::of(&source_plan(name), own).unwrap()
-            })
-            .collect();
+        let Layout { models, sources } = self.layout(temper, 0);
         let mut working = Vec::new();
-        for (model, (_, source, _)) in models.into_iter().zip(MODELS) {
-            let (places, time) = fields[source].find(&model).unwrap();
-            let siblings = MODELS.iter().filter(|own| own.1 == source).map(|own| own.0.to_owned()).collect();
-            let watches = open_watches(&model, &siblings, &mut store, &loaded, &mut stale).unwrap();
-            let sinks = vec![Subscription { sink: "record".to_owned(), verdicts: true, alerts: true }];
-            working.push(Working { model, source, places, time, watches, sinks });
+        for placed in models {
+            let siblings =
+                MODELS.iter().filter(|own| own.1 == placed.source).map(|own| own.0.to_owned()).collect();
+            let Placed { model, .. } = &placed;
+            let watches = open_watches(model, &siblings, &mut store, &loaded, &mut stale).unwrap();
+            working.push(Working::new(placed, watches));
         }
         let (events, inbox) = unbounded();
         let (listener, heard) = unbounded();
@@ -175,10 +175,12 @@ impl World {
             counters,
             commit_every: SECOND,
             events: inbox,
+            orders: crossbeam_channel::never(),
             health: Arc::new(Health::of(SOURCES)),
             listener: Some(listener),
             reader,
             retention: Retention::default(),
+            subscriptions: Vec::new(),
             silences,
             open,
             diary: Diary::telling("simulation", &["diagnostics"], now),
@@ -186,8 +188,10 @@ impl World {
         };
         engine.retire(stale).unwrap();
         engine.commit_if(true).unwrap();
-        let columns =
-            fields.iter().map(|own| own.wanted.iter().map(|(name, _)| name.clone()).collect()).collect();
+        let columns = sources
+            .iter()
+            .map(|own| own.fields.wanted.iter().map(|(name, _)| name.clone()).collect())
+            .collect();
         Process { engine, events, heard, controls, columns }
     }
 }
