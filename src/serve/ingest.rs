@@ -132,7 +132,8 @@ impl IngestReader {
         for (model, fields, times) in models {
             let door = Arc::new(Door::new(&model, lanes.len(), &room, &sender));
             let (name, format) = (plan.name.clone(), plan.format.clone());
-            let own = ReadPlan { source: plan.source, name, format, fields, times, keep: plan.keep };
+            let needed = BTreeMap::new();
+            let own = ReadPlan { source: plan.source, name, format, fields, times, needed, keep: plan.keep };
             lanes.push(Lane::new(&door, own, positions)?);
             doors.push(door);
         }

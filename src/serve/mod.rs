@@ -248,6 +248,7 @@ impl Service {
                 format: source.format,
                 fields: reading.fields,
                 times: reading.times,
+                needed: reading.needed,
                 keep,
             });
             let registry = match source.registry {
@@ -274,6 +275,7 @@ impl Service {
                         seen,
                         next,
                         looked: BTreeMap::new(),
+                        lacks_column: false,
                         events,
                         control: told,
                         clock,
@@ -409,11 +411,14 @@ struct Fields {
     /// What each is for: the column's name in the models, and its type.
     wanted: Vec<(String, DataType)>,
     times: Vec<TimeColumn>,
+    /// What reads those without which rows cannot be prepared.
+    needed: BTreeMap<usize, String>,
 }
 
 impl Fields {
     fn of<'a>(source: &SourcePlan, models: impl Iterator<Item = &'a Model>) -> Result<Self> {
-        let mut fields = Self { fields: Vec::new(), wanted: Vec::new(), times: Vec::new() };
+        let mut fields =
+            Self { fields: Vec::new(), wanted: Vec::new(), times: Vec::new(), needed: BTreeMap::new() };
         let mut taken = BTreeSet::new();
         for model in models {
             // Windows of rows do not ask when a row is from, so none is too far ahead for them.
@@ -435,6 +440,10 @@ impl Fields {
                         fields.wanted.len() - 1
                     }
                 };
+                if let Some(reader) = own.needed_by {
+                    let reader = format!("{reader} of model `{}`", model.config.model);
+                    fields.needed.entry(column).or_insert(reader);
+                }
                 if is_time {
                     match fields.times.iter_mut().find(|time| time.column == column) {
                         Some(time) => time.future = time.future.min(future),

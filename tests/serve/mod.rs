@@ -2,6 +2,7 @@
 
 mod azure;
 mod begin;
+mod begun;
 mod care;
 mod chaos;
 mod common_alert;
@@ -17,6 +18,7 @@ mod growing;
 mod ingest;
 mod insights;
 mod interleave;
+mod lacks;
 mod moving;
 mod numbers;
 mod odd;
