@@ -1,5 +1,6 @@
 //! The service, driven from outside as people and power cuts drive it.
 
+mod append;
 mod azure;
 mod begin;
 mod begun;

@@ -147,9 +147,10 @@ impl Object {
                 Source::Local(file)
             }
             Place::Remote { store, path } => {
+                // A blob to which lines are added has another tag while it is read; a stretch of it stays what it is.
                 let tag = match &self.stamp {
-                    Stamp::Tag(tag) => Some(tag.clone()),
-                    Stamp::Modified(_) => None,
+                    Stamp::Tag(tag) if self.stretch.is_none() => Some(tag.clone()),
+                    Stamp::Tag(_) | Stamp::Modified(_) => None,
                 };
                 Source::Remote(Blocks::new(Arc::clone(store), path.clone(), tag, ranges))
             }
