@@ -28,7 +28,7 @@ use driftlead_connectors::stream::{Partition, Position};
 use tracing::warn;
 
 use self::lines::Note;
-use super::chunk::{Chunk, DeadLetter, Kept};
+use super::chunk::{Chunk, DeadLetter, FileLine, Kept};
 use super::event::Event;
 use super::reader::{Control, ReadPlan, Stop};
 use crate::clock::Clock;
@@ -185,7 +185,7 @@ impl FileReader {
         let seen = self.seen.get(file.name());
         let is_old = seen.is_some_and(|seen| seen.prefix.is_none());
         let format = Format::of_object(&file).map_err(|error| self.explain(&error))?;
-        if !is_old && matches!(format, Format::Csv | Format::Ndjson) {
+        if !is_old && format.is_text() {
             return self.lines(file, format == Format::Csv);
         }
         let known = seen.and_then(|seen| Note::of(&seen.note));
@@ -300,7 +300,7 @@ impl FileReader {
             reason: bad.reason.as_str(),
             detail: bad.detail.clone(),
             offset: self.next,
-            line: Some((path.to_owned(), lines_before + bad.line)),
+            line: Some(FileLine { file: path.to_owned(), line: lines_before + bad.line, record: bad.record }),
             payload: Kept::None,
         };
         decoded.bad_records.examples().map(letter).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use driftlead_connectors::dataset::Remotes;
+use driftlead_connectors::dataset::{Format, Remotes};
 use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::tabular::Prepare;
 use driftlead_engine::accumulate::Column;
@@ -249,6 +249,12 @@ fn known_columns(
         match fields.iter_mut().find(|field| field.name() == name) {
             Some(field) => field.set_data_type(data_type),
             None => fields.push(Field::new(name, data_type, true)),
+        }
+    }
+    // What rows have from the events in which they came, the baseline need not have.
+    for name in Format::Mdc.envelope() {
+        if fields.iter().all(|field| field.name() != name) {
+            fields.push(Field::new(*name, DataType::Utf8, true));
         }
     }
     // A derived column is none of the source's.

@@ -20,6 +20,7 @@ mod ingest;
 mod insights;
 mod interleave;
 mod lacks;
+mod mdc;
 mod moving;
 mod numbers;
 mod odd;
