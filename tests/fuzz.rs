@@ -89,6 +89,7 @@ replays! {
     descriptors MADE
     arrow MADE
     csv MADE
+    mdc MADE_SLOWLY
     accumulate MADE
     stream MADE
     alert MADE

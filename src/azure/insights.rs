@@ -37,6 +37,8 @@ pub fn telemetry(event: &Event) -> Vec<Telemetry> {
                 .chain(metrics.map(|data| item(data, Kind::Metric)))
                 .collect()
         }
+        // No number, and no event that a verdict's queries would expect.
+        Body::Gap(_) => Vec::new(),
         Body::Alert(own) => vec![Telemetry {
             kind: Kind::Event,
             time: own.time.to_string(),

@@ -52,7 +52,7 @@ pub fn points(event: &Event, segments: bool) -> Vec<Point<'_>> {
         Body::Verdict(verdict) if segments || verdict.window.segment.is_none() => of_verdict(verdict),
         Body::Alert(alert) if segments || alert.segment.is_none() => vec![of_alert(alert)],
         // What the service says of itself is shown at `/metrics`.
-        Body::Verdict(_) | Body::Alert(_) | Body::Diagnostic(_) => Vec::new(),
+        Body::Verdict(_) | Body::Gap(_) | Body::Alert(_) | Body::Diagnostic(_) => Vec::new(),
     }
 }
 

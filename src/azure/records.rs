@@ -59,6 +59,8 @@ pub fn records(event: &Event, streams: &Streams) -> Vec<LogRecord> {
                 add(&streams.metrics, of_measure(verdict, feature, name, measure));
             }
         }
+        // No table has columns for it.
+        Body::Gap(_) => {}
         Body::Alert(alert) => add(&streams.alerts, of_alert(alert)),
         Body::Diagnostic(own) => add(&streams.diagnostics, of_diagnostic(own)),
     }

@@ -112,7 +112,7 @@ fn replay(folder: &Path, data: &Path) -> Result<usize> {
                 output::print(&verdict_line(&verdict.window))?;
             }
             Body::Alert(alert) => output::print(&alert_line(&alert))?,
-            Body::Diagnostic(_) => {}
+            Body::Gap(_) | Body::Diagnostic(_) => {}
         }
     }
     service.wait()?;

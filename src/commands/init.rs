@@ -32,7 +32,8 @@ pub fn run(args: &Init) -> Result<u8> {
     args.output.as_deref().map_or(Ok(()), output::ensure_folder)?;
     let remotes = Arc::new(Remotes::default());
     let input = Input::open(std::slice::from_ref(&args.data), &remotes, Preparation::default())?;
-    let columns = Columns::choose(input.schema(), &Config::first_look())?;
+    let columns =
+        Columns::choose(input.schema(), &Config::first_look(), input.dataset().format().envelope())?;
     let looks = look(&input, &columns)?;
     let drafted = input.schema().fields().iter().enumerate().map(|(place, field)| {
         let feature = columns.places.iter().position(|own| *own == place);

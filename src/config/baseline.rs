@@ -7,7 +7,7 @@ use driftlead_engine::window::Preceding;
 
 use super::node::{Node, Value};
 use super::problem::Problem;
-use super::{Window, beside, count, label, labels, several};
+use super::{Window, count, label, paths};
 
 /// The longest run of panes that a window and those before it may take: each holds states, in memory and in the store.
 const MAX_PANES: i64 = 10_000;
@@ -31,11 +31,11 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Option<Baseline> {
     let node = root.child("baseline")?;
-    let (paths, filter, moving) = match &node.value {
-        Value::Map(_) => (labels(node, "path"), label(node, "where"), moving(root, node, windows, problems)),
-        _ => (several(node), None, None),
+    let (filter, moving) = match &node.value {
+        Value::Map(_) => (label(node, "where"), moving(root, node, windows, problems)),
+        _ => (None, None),
     };
-    let paths: Vec<String> = paths.iter().map(|path| beside(folder, path)).collect();
+    let paths = paths(node, folder);
     if paths.is_empty() { None } else { Some(Baseline { paths, filter, moving }) }
 }
 

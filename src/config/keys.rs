@@ -48,7 +48,7 @@ pub static MODEL: Record = Record {
         ),
         optional(
             "data",
-            PATHS,
+            Shape::ShortOr(&PATHS, &DATA),
             "the files named on the command line",
             "live/*.parquet",
             "What `check` judges",
@@ -150,6 +150,7 @@ static BASELINE: Record = Record {
             "\"date < '2001-02-01'\"",
             "An SQL condition on the baseline's rows alone, beside the model's own `where`",
         ),
+        FORMAT,
         optional(
             "moving",
             Shape::ShortOr(&Shape::Choice(&["previous"]), &MOVING),
@@ -160,6 +161,24 @@ static BASELINE: Record = Record {
     ],
     one_of: &[],
 };
+
+static DATA: Record = Record {
+    name: "data",
+    keys: &[
+        required("path", PATHS, "live/*.parquet", "Rows: a path, pattern, folder or URL, or several"),
+        FORMAT,
+    ],
+    one_of: &[],
+};
+
+/// What no name of a file tells.
+const FORMAT: Key = optional(
+    "format",
+    Shape::Choice(&["mdc"]),
+    "as the files' names say",
+    "mdc",
+    "`mdc`: lines of events that Azure ML's Model Data Collector wrote",
+);
 
 static MOVING: Record = Record {
     name: "a moving baseline",

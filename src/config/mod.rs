@@ -38,6 +38,7 @@ pub use self::rule::{Rule, problem as rule_problem};
 pub(crate) use self::window::FRESHNESS;
 pub use self::window::{Alert, Cut, Window};
 
+use driftlead_connectors::dataset::Format;
 use driftlead_engine::window::Preceding;
 
 use self::node::{Node, Value};
@@ -185,7 +186,7 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
         model: label(root, "model").unwrap_or_default(),
         version: label(root, "version").unwrap_or_else(|| "unversioned".to_owned()),
         baseline,
-        data: labels(root, "data").iter().map(|path| beside(folder, path)).collect(),
+        data: root.child("data").map(|node| paths(node, folder)).unwrap_or_default(),
         source: label(root, "source"),
         windows,
         time,
@@ -225,8 +226,22 @@ fn splits(root: &Node, problems: &mut Vec<Problem>) -> Vec<Vec<String>> {
     splits
 }
 
+/// The paths of `baseline` or `data`, in their short or long form, each with its format before it where that must be said.
+fn paths(node: &Node, folder: &Path) -> Vec<String> {
+    let (paths, format) = match &node.value {
+        Value::Map(_) => (labels(node, "path"), label(node, "format")),
+        _ => (several(node), None),
+    };
+    let is_mdc = format.as_deref() == Some("mdc");
+    let mark = |path: String| if is_mdc { Format::Mdc.mark(&path) } else { path };
+    paths.iter().map(|path| mark(beside(folder, path))).collect()
+}
+
 /// A path as seen from the working folder: `path` itself if it is a URL or absolute, else inside `folder`.
 fn beside(folder: &Path, path: &str) -> String {
+    if let (Some(format), rest) = Format::of_input(path) {
+        return format.mark(&beside(folder, rest));
+    }
     let is_url = path.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     });

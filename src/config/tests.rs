@@ -101,6 +101,18 @@ fn relative_paths_start_at_the_file_and_urls_stay() {
 }
 
 #[test]
+fn a_format_that_no_name_tells_is_carried_before_the_path() {
+    let config = read(
+        "model: m\nbaseline: {path: [./a, /b], format: mdc, where: x}\ndata: {path: az://c/d, format: mdc}\n",
+    );
+    assert_eq!(config.baseline.expect("baseline").paths, ["mdc:models/a", "mdc:/b"]);
+    assert_eq!(config.data, ["mdc:az://c/d"]);
+    assert_eq!(read("model: m\ndata: {path: [a, \"mdc:b\"]}\n").data, ["models/a", "mdc:models/b"]);
+    let refused = Config::parse(Path::new("m.yaml"), "model: m\ndata: {path: a, format: csv}\n").unwrap_err();
+    assert!(refused.to_string().contains("mdc"), "{refused}");
+}
+
+#[test]
 fn names_that_look_like_numbers_keep_their_spelling() {
     let config = read(
         "model: 007\nversion: 1.10\nsegments: [a]\nthresholds: [{metric: psi, segments: {a: NO}, drift: 1}]\n",

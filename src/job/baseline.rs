@@ -117,7 +117,7 @@ pub(crate) fn raw_schema(paths: &[String], remotes: &Arc<Remotes>) -> Result<Opt
 pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Result<Loaded> {
     let input = open(config, paths, remotes)?;
     columns::ensure_cuts(input.schema(), config, false)?;
-    let columns = Columns::choose(input.schema(), config)?;
+    let columns = Columns::choose(input.schema(), config, input.dataset().format().envelope())?;
     for unknown in columns::unknown_excludes(input.schema(), config) {
         output::complain(&format!("note: {unknown}"));
     }

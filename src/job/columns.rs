@@ -15,6 +15,9 @@ use crate::report::wire::Skipped;
 /// Why a column under `exclude` is skipped.
 pub(super) const EXCLUDED: &str = "excluded";
 
+/// Why a column of the envelope is skipped.
+const ENVELOPE: &str = "it is the event's and not the record's";
+
 /// The features of a baseline to be, and the columns that are none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Columns {
@@ -27,12 +30,12 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Chooses the features of `schema`.
+    /// Chooses the features of `schema`. Columns of the `envelope` in which rows came are none unless they are declared.
     ///
     /// # Errors
     ///
     /// If the model file names a column that is not there, or a kind that the column cannot have.
-    pub fn choose(schema: &Schema, config: &Config) -> Result<Self> {
+    pub fn choose(schema: &Schema, config: &Config, envelope: &[&str]) -> Result<Self> {
         for feature in &config.features.declared {
             let Ok(place) = schema.index_of(&feature.name) else {
                 return Err(missing(schema, config, &feature.name, "features"));
@@ -51,6 +54,10 @@ impl Columns {
             let declared = config.features.declared(name);
             if declared.is_none() && config.time.as_deref() == Some(name) {
                 columns.skip(name, "it is the event time");
+                continue;
+            }
+            if declared.is_none() && envelope.contains(&name.as_str()) {
+                columns.skip(name, ENVELOPE);
                 continue;
             }
             match kind_of(field.data_type(), declared) {

@@ -110,7 +110,7 @@ impl Input {
     ///
     /// As [`Input::open`].
     pub fn retype<'a>(&mut self, wanted: impl Iterator<Item = (&'a str, ValueType, DataType)>) -> Result<()> {
-        if !matches!(self.dataset.format(), Format::Csv | Format::Ndjson) {
+        if !self.dataset.format().is_text() {
             return Ok(());
         }
         let schema = self.dataset.schema();

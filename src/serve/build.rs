@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration as StdDuration;
 
 use arrow_schema::TimeUnit;
+use driftlead_connectors::dataset;
 use driftlead_connectors::decode::{
     Auth, AvroSchema, CsvFormat, Format, Framing, Headers, Place, Pointer, ProtobufMessage, RegistryOptions,
 };
@@ -129,7 +130,9 @@ impl Vault<'_> {
                 self.kafka_source(name, cluster, topics, *start, wants_headers)?
             }
             file::Input::Files { path, every } => {
-                SourceKind::Files { paths: vec![path.clone()], every: Some(std_duration(*every)) }
+                let is_mdc = own.format == Some(file::Format::Mdc);
+                let path = if is_mdc { dataset::Format::Mdc.mark(path) } else { path.clone() };
+                SourceKind::Files { paths: vec![path], every: Some(std_duration(*every)) }
             }
             file::Input::Lines { path } => SourceKind::Lines { path: PathBuf::from(path), ends: false },
             file::Input::Stdin => SourceKind::Stdin,
@@ -156,7 +159,8 @@ impl Vault<'_> {
     fn format(&self, own: &file::Format, name: &str) -> Result<(Format, Option<RegistryOptions>)> {
         let plain = |format| Ok((format, None));
         match own {
-            file::Format::Json => plain(Format::Json { framing: Framing::Plain }),
+            // Files say so themselves, or their path does.
+            file::Format::Json | file::Format::Mdc => plain(Format::Json { framing: Framing::Plain }),
             file::Format::Arrow => plain(Format::Arrow),
             file::Format::Csv(csv) => {
                 let mut format = CsvFormat::new(csv.header.iter().cloned());

@@ -55,10 +55,21 @@ pub(super) struct DeadLetter {
     pub(super) detail: String,
     /// Where the record stands.
     pub(super) offset: i64,
-    /// The file and the line in it, from 1, where it is a line of a file in a folder.
-    pub(super) line: Option<(String, u64)>,
+    /// Where it stands, where it is a line of a file in a folder.
+    pub(super) line: Option<FileLine>,
     /// What is kept of it.
     pub(super) payload: Kept,
+}
+
+/// A line of a file in a folder, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FileLine {
+    /// The file.
+    pub(super) file: String,
+    /// The line, from 1.
+    pub(super) line: u64,
+    /// The place among the line's records, from 0, where it has several.
+    pub(super) record: Option<u64>,
 }
 
 /// What is kept of a dead record: payloads may be personal data.

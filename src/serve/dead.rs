@@ -65,9 +65,12 @@ impl DeadLetters {
                 "detail": letter.detail,
                 "time": Timestamp::from_micros(now).to_string(),
             });
-            if let Some((file, line)) = &letter.line {
-                object["file"] = json!(file);
-                object["line"] = json!(line);
+            if let Some(own) = &letter.line {
+                object["file"] = json!(own.file);
+                object["line"] = json!(own.line);
+                if let Some(record) = own.record {
+                    object["record"] = json!(record);
+                }
             }
             match &letter.payload {
                 Kept::None => {}
@@ -156,6 +159,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::chunk::FileLine;
     use super::*;
 
     #[test]
@@ -168,7 +172,7 @@ mod tests {
             reason: "not_json",
             detail: "expected `{`".to_owned(),
             offset,
-            line: (offset == 10).then(|| ("a.ndjson".to_owned(), 4)),
+            line: (offset == 10).then(|| FileLine { file: "a.ndjson".to_owned(), line: 4, record: Some(2) }),
             payload,
         };
         let kept = [
@@ -191,6 +195,7 @@ mod tests {
         );
         assert_eq!((lines[0].get("payload"), lines[0].get("file")), (None, None));
         assert_eq!((&lines[3]["file"], &lines[3]["line"]), (&json!("a.ndjson"), &json!(4)));
+        assert_eq!(lines[3]["record"], 2);
         assert_eq!(lines[1]["payload"]["sha256"], "ab");
         assert_eq!(lines[2]["payload"]["text"], "{x");
         assert_eq!(lines[3]["payload"]["hex"], "ff00");

@@ -1,6 +1,6 @@
 //! The columns of a source: what its models want of it, each decoded once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_schema::{DataType, TimeUnit};
 use driftlead_connectors::decode::{FieldSpec, Place, Pointer};
@@ -17,11 +17,14 @@ pub(super) struct Fields {
     /// What each is for: the column's name in the models, and its type.
     pub(super) wanted: Vec<(String, DataType)>,
     pub(super) times: Vec<TimeColumn>,
+    /// What reads those without which rows cannot be prepared.
+    pub(super) needed: BTreeMap<usize, String>,
 }
 
 impl Fields {
     pub(super) fn of<'a>(source: &SourcePlan, models: impl Iterator<Item = &'a Model>) -> Result<Self> {
-        let mut fields = Self { fields: Vec::new(), wanted: Vec::new(), times: Vec::new() };
+        let mut fields =
+            Self { fields: Vec::new(), wanted: Vec::new(), times: Vec::new(), needed: BTreeMap::new() };
         let mut taken = BTreeSet::new();
         for model in models {
             // Windows of rows do not ask when a row is from, so none is too far ahead for them.
@@ -43,6 +46,10 @@ impl Fields {
                         fields.wanted.len() - 1
                     }
                 };
+                if let Some(reader) = own.needed_by {
+                    let reader = format!("{reader} of model `{}`", model.config.model);
+                    fields.needed.entry(column).or_insert(reader);
+                }
                 if is_time {
                     match fields.times.iter_mut().find(|time| time.column == column) {
                         Some(time) => time.future = time.future.min(future),

@@ -4,6 +4,8 @@
 //! names them in the order of time, and a watermark a file would hold back every window until the last file has begun. A
 //! file is known by path, size and etag or time of change (SEMANTICS S17); it is noted in the commit that holds its first
 //! rows, with the ordinal at which it begins, so that a restart goes on in the middle of it.
+//! One that lacks a column without which its rows cannot be counted holds up those behind it: rows that are counted after
+//! newer ones may be late.
 //!
 //! A file of lines may grow. What is new of it is a stretch, read like a file of its own; what was read before must hash
 //! the same. A last line without its end waits, because half of it may be missing, until the file has stayed the same for ten seconds.
@@ -26,7 +28,7 @@ use driftlead_connectors::stream::{Partition, Position};
 use tracing::warn;
 
 use self::lines::Note;
-use super::chunk::{Chunk, DeadLetter, Kept};
+use super::chunk::{Chunk, DeadLetter, FileLine, Kept};
 use super::event::Event;
 use super::reader::{Control, ReadPlan, Stop};
 use crate::clock::Clock;
@@ -48,6 +50,8 @@ pub(super) struct FileReader {
     pub(super) next: i64,
     /// Files of lines as they were when last looked at, and since when.
     pub(super) looked: BTreeMap<String, (Look, i64)>,
+    /// Whether the file at hand lacks a column without which its rows cannot be counted.
+    pub(super) lacks_column: bool,
     pub(super) events: Sender<Event>,
     pub(super) control: Receiver<Control>,
     pub(super) clock: Arc<dyn Clock>,
@@ -105,14 +109,15 @@ impl FileReader {
     }
 
     /// Reads what is new. A file that cannot be read is passed over until the next look, and told of; one of which rows
-    /// were handed over has to be read on before any other.
+    /// were handed over has to be read on before any other, and one that lacks a column is waited for.
     fn round(&mut self) -> Result<Option<String>, Stop> {
         let mut trouble = None;
         for file in self.look()? {
             let (before, is_begun) = (self.next, self.is_begun(file.name()));
+            self.lacks_column = false;
             match self.file(file) {
                 Ok(()) => {}
-                Err(Stop::Failed(error)) if self.next == before && !is_begun => {
+                Err(Stop::Failed(error)) if self.next == before && !is_begun && !self.lacks_column => {
                     trouble.get_or_insert(error.chain());
                 }
                 Err(stop) => return Err(stop),
@@ -180,7 +185,7 @@ impl FileReader {
         let seen = self.seen.get(file.name());
         let is_old = seen.is_some_and(|seen| seen.prefix.is_none());
         let format = Format::of_object(&file).map_err(|error| self.explain(&error))?;
-        if !is_old && matches!(format, Format::Csv | Format::Ndjson) {
+        if !is_old && format.is_text() {
             return self.lines(file, format == Format::Csv);
         }
         let known = seen.and_then(|seen| Note::of(&seen.note));
@@ -228,9 +233,11 @@ impl FileReader {
             prefix: Some(lines::prefix(grown.known)),
             note: note.bytes(),
         };
-        let lines_before = grown.lines_before(note.from);
-        self.looked.insert(file.name().to_owned(), (look, since.unwrap_or(now)));
-        self.stretch(file.lines_after(note.from, &grown), note, seen, lines_before)
+        let (name, lines_before) = (file.name().to_owned(), grown.lines_before(note.from));
+        self.stretch(file.lines_after(note.from, &grown), note, seen, lines_before)?;
+        // One that cannot be read is looked at again, though it stays the same.
+        self.looked.insert(name, (look, since.unwrap_or(now)));
+        Ok(())
     }
 
     /// A file, or what is new of it, whose lines are numbered behind `lines_before`.
@@ -241,7 +248,7 @@ impl FileReader {
         let options =
             OpenOptions { remotes: self.remotes.clone(), types: types.collect(), ..OpenOptions::default() };
         let dataset = Dataset::of(vec![file], &options).map_err(|error| self.explain(&error))?;
-        let columns = Columns::find(&self.plan, &dataset)?;
+        let columns = Columns::find(&self.plan, &dataset).inspect_err(|_| self.lacks_column = true)?;
         for part in dataset.parts() {
             if let Some(rows) = part.rows.filter(|rows| *rows <= skip) {
                 skip -= rows;
@@ -293,7 +300,7 @@ impl FileReader {
             reason: bad.reason.as_str(),
             detail: bad.detail.clone(),
             offset: self.next,
-            line: Some((path.to_owned(), lines_before + bad.line)),
+            line: Some(FileLine { file: path.to_owned(), line: lines_before + bad.line, record: bad.record }),
             payload: Kept::None,
         };
         decoded.bad_records.examples().map(letter).collect()
@@ -415,11 +422,14 @@ impl Columns {
         let mut absent = BTreeMap::new();
         for (at, field) in plan.fields.iter().enumerate() {
             let found = dataset.column(field.name());
-            if found.is_none() && plan.times.iter().any(|time| time.column == at) {
+            let needed = plan.times.iter().any(|time| time.column == at).then_some("`time`");
+            let needed = needed.or_else(|| plan.needed.get(&at).map(String::as_str));
+            if let (None, Some(reader)) = (found, needed) {
+                let file = dataset.files().next().map_or("", Object::name);
                 return Err(Error::input(format!(
-                    "source `{}`: its files have no column `{}`, which holds the event time",
+                    "source `{}`: `{file}`: {}; it and the files behind it wait until it is put right or taken away",
                     plan.name,
-                    field.name()
+                    lacking(dataset.schema(), field.name(), reader)
                 )));
             }
             if found.is_none() {

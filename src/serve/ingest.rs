@@ -151,7 +151,8 @@ impl IngestReader {
             let target = Target { lane: lanes.len(), room: room.clone(), queue: sender.clone() };
             ways.push(Way { source: plan.source, model: model.clone(), target });
             let (name, format) = (plan.name.clone(), plan.format.clone());
-            let own = ReadPlan { source: plan.source, name, format, fields, times, keep: plan.keep };
+            let needed = BTreeMap::new();
+            let own = ReadPlan { source: plan.source, name, format, fields, times, needed, keep: plan.keep };
             lanes.push(Lane::new(model, own, positions)?);
         }
         Ok((Self { source: plan.source, lanes, queue, events, control }, ways))

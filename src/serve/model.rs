@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use driftlead_connectors::dataset::Remotes;
+use driftlead_connectors::dataset::{Format, Remotes};
 use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::tabular::Prepare;
 use driftlead_engine::accumulate::Column;
@@ -30,6 +30,8 @@ pub(super) struct Wanted {
     pub(super) name: String,
     /// The type as which it is decoded (SEMANTICS S4).
     pub(super) data_type: DataType,
+    /// Which keys of the model file read it otherwise than as a feature, where some do.
+    pub(super) needed_by: Option<&'static str>,
 }
 
 /// A model with its baseline, ready to take rows.
@@ -249,6 +251,12 @@ fn known_columns(
             None => fields.push(Field::new(name, data_type, true)),
         }
     }
+    // What rows have from the events in which they came, the baseline need not have.
+    for name in Format::Mdc.envelope() {
+        if fields.iter().all(|field| field.name() != name) {
+            fields.push(Field::new(*name, DataType::Utf8, true));
+        }
+    }
     // A derived column is none of the source's.
     fields.retain(|field| !config.derive.iter().any(|(name, _)| name == field.name()));
     Ok(Schema::new(fields))
@@ -261,10 +269,17 @@ fn wanted(config: &Config, baseline: &Baseline, segments: &Segments, known: &Sch
     let is_derived = |name: &str| config.derive.iter().any(|(own, _)| own == name);
     let mut names: BTreeSet<String> = BTreeSet::new();
     names.extend(baseline.features().iter().map(|own| own.name().to_owned()));
-    names.extend(segments.columns().into_iter().map(str::to_owned));
+    let mut readers: BTreeMap<String, &'static str> = BTreeMap::new();
+    readers.extend(segments.columns().into_iter().map(|name| (name.to_owned(), "`segments`")));
     if let Some(prepare) = compile(config, known)? {
-        names.extend(prepare.input_columns().iter().cloned());
+        let reader = match (&config.filter, config.derive.is_empty()) {
+            (None, _) => "`derive`",
+            (Some(_), true) => "`where`",
+            (Some(_), false) => "`where` or `derive`",
+        };
+        readers.extend(prepare.input_columns().iter().map(|name| (name.clone(), reader)));
     }
+    names.extend(readers.keys().cloned());
     names.retain(|name| !is_derived(name) && Some(name.as_str()) != time);
     let mut wanted = Vec::with_capacity(names.len() + 1);
     for name in names {
@@ -275,10 +290,11 @@ fn wanted(config: &Config, baseline: &Baseline, segments: &Segments, known: &Sch
             return Err(Error::input(config.origin.locate("segments", &name, &message)));
         };
         let data_type = decoded_as(field.data_type());
-        wanted.push(Wanted { name, data_type });
+        let needed_by = readers.get(&name).copied();
+        wanted.push(Wanted { name, data_type, needed_by });
     }
     let data_type = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    wanted.extend(time.map(|time| Wanted { name: time.to_owned(), data_type }));
+    wanted.extend(time.map(|time| Wanted { name: time.to_owned(), data_type, needed_by: None }));
     Ok(wanted)
 }
 

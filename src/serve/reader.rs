@@ -56,6 +56,9 @@ pub(super) struct ReadPlan {
     pub(super) fields: Vec<FieldSpec>,
     /// Which of them hold event times.
     pub(super) times: Vec<TimeColumn>,
+    /// Which of them a file of typed columns must have, and what reads them: without one `where`, `derive` or `segments`
+    /// would see nulls that nobody wrote.
+    pub(super) needed: BTreeMap<usize, String>,
     /// What is kept of dead records.
     pub(super) keep: Keep,
 }

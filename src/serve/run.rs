@@ -176,6 +176,7 @@ impl Opened {
             format,
             fields: fields.fields,
             times: fields.times,
+            needed: fields.needed,
             keep,
         });
         let registry = match registry {
@@ -198,6 +199,7 @@ impl Opened {
                     remotes: frame.remotes.clone(),
                     seen: seen_files(&name, loaded),
                     looked: BTreeMap::new(),
+                    lacks_column: false,
                     events,
                     control: told,
                     clock,

@@ -138,6 +138,15 @@ mod tests {
         })
     }
 
+    fn gap() -> serde_json::Value {
+        json!({
+            "schema": "driftlead.event/1", "type": "gap", "id": "g1", "revision": 0,
+            "time": "2001-02-01T00:00:00.000000Z", "model": {"name": "flights", "version": "2001-01"},
+            "gap": {"name": "default", "start": "2001-01-01T00:00:00.000000Z", "end": "2001-01-31T00:00:00.000000Z",
+                "windows": 4320}
+        })
+    }
+
     fn diagnostic() -> serde_json::Value {
         json!({
             "schema": "driftlead.event/1", "type": "diagnostic", "id": "d1", "revision": 0,
@@ -153,10 +162,14 @@ mod tests {
             let preset = Template::preset(name, settings).expect(name);
             let mut bare = diagnostic();
             bare.as_object_mut().expect("an object").remove("properties");
-            for event in [alert("open"), alert("resolved"), verdict(), diagnostic(), bare] {
+            for event in [alert("open"), alert("resolved"), verdict(), gap(), diagnostic(), bare] {
                 let body = preset.render(&event).expect(name);
                 let body: serde_json::Value = serde_json::from_slice(&body).expect(name);
                 assert!(body.to_string().contains("ights"), "{name}: {body}");
+                assert!(
+                    event["type"] != "gap" || body.to_string().contains("4320 windows"),
+                    "{name}: {body}"
+                );
             }
         }
     }

@@ -1,14 +1,15 @@
 //! The public contract `driftlead.event/1`: what sinks receive, one JSON object a message.
 //!
-//! A verdict carries its window exactly as `driftlead.report/1` has it; an alert carries what a person on call asks first:
-//! since when, how bad, what moved and by how much; a diagnostic is what the service says of itself. Adding a key or a type
-//! is no new version; renaming or removing one is.
+//! A verdict carries its window exactly as `driftlead.report/1` has it, and so does a gap, which stands for more than 1,000
+//! windows without rows in a row (SEMANTICS S13); an alert carries what a person on call asks first: since when, how bad,
+//! what moved and by how much; a diagnostic is what the service says of itself. Adding a key or a type is no new version;
+//! renaming or removing one is.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::wire::{Cell, Model, Segment, Window, instant, moment};
+use crate::report::wire::{self as report, Cell, Model, Segment, Window, instant, moment};
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
@@ -19,7 +20,7 @@ pub const SCHEMA: &str = "driftlead.event/1";
 pub struct Event {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Which of the three it is, with what belongs to it.
+    /// Which of the four it is, with what belongs to it.
     #[serde(flatten)]
     pub body: Body,
 }
@@ -30,6 +31,8 @@ pub struct Event {
 pub enum Body {
     /// A window closed, or was corrected.
     Verdict(Verdict),
+    /// Many windows without rows closed at once.
+    Gap(Gap),
     /// An alert opened, changed or was resolved.
     Alert(Alert),
     /// Something happened to the service itself.
@@ -50,6 +53,22 @@ pub struct Verdict {
     pub model: Model,
     /// The window.
     pub window: Window,
+}
+
+/// A stretch of windows without rows, in place of a verdict on each; it says nothing new of the series later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// A stable id: of the model, its version, the windows' name, and the stretch.
+    pub id: String,
+    /// Always 0: what is a gap is final.
+    pub revision: u64,
+    /// When it was decided.
+    #[serde(with = "instant")]
+    pub time: Timestamp,
+    /// The model.
+    pub model: Model,
+    /// The stretch.
+    pub gap: report::Gap,
 }
 
 /// One state of an alert.

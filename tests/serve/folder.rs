@@ -8,32 +8,30 @@ use super::service;
 use crate::support::folder::{Folder, floats, texts, times};
 use crate::support::service::{Service, eventually, metric};
 
-const SOURCE: &str = "{files: {path: ./in, every: 50ms}, dead_letter: {file: ./dead.ndjson}}";
+pub(super) const SOURCE: &str = "{files: {path: ./in, every: 50ms}, dead_letter: {file: ./dead.ndjson}}";
 
-/// Rows as a Parquet file that appears under its name at once, as one who writes snapshots makes it; without `x` if it is
-/// to lack a feature.
-fn arrives(folder: &Folder, name: &str, rows: &[Row], has_x: bool) {
+/// Rows as a Parquet file that appears under its name at once, as one who writes snapshots makes it; without some columns.
+pub(super) fn arrives(folder: &Folder, name: &str, rows: &[Row], without: &[&str]) {
     let values: Vec<serde_json::Value> =
         rows.iter().map(|row| serde_json::from_str(&row.json).expect("JSON")).collect();
     let y = arrow_array::Int64Array::from_iter(values.iter().map(|value| value["y"].as_i64()));
-    let mut columns = vec![
+    let mut columns: Vec<(&str, arrow_array::ArrayRef)> = vec![
         ("ts", times(rows.iter().map(|row| row.time))),
-        ("y", std::sync::Arc::new(y) as arrow_array::ArrayRef),
+        ("y", std::sync::Arc::new(y)),
         ("c", texts(values.iter().map(|value| value["c"].as_str()))),
     ];
-    if has_x {
-        columns.push(("x", floats(values.iter().map(|value| value["x"].as_f64()))));
-    }
+    columns.push(("x", floats(values.iter().map(|value| value["x"].as_f64()))));
+    columns.retain(|(name, _)| !without.contains(name));
     let path = folder.parquet("part.parquet", columns);
     std::fs::rename(path, folder.path(&format!("in/{name}"))).expect("moved");
 }
 
-fn has_final_until(folder: &Folder, until: i64) -> bool {
+pub(super) fn has_final_until(folder: &Folder, until: i64) -> bool {
     finals(folder).values().any(|window| end_of(window) >= until)
 }
 
 /// The border of windows of ten minutes at or before the end of all that these rows make final.
-fn border(rows: &[Row]) -> i64 {
+pub(super) fn border(rows: &[Row]) -> i64 {
     let newest = rows.iter().map(|row| row.time).max().expect("rows");
     (newest - 120_000_000).div_euclid(600_000_000) * 600_000_000
 }
@@ -47,10 +45,10 @@ fn parquet_files_that_arrive_while_it_runs_give_what_check_gives() {
     // The second file has several row groups, and one is in it when the power fails.
     let (first, rest) = rows.split_at(4_000);
     let (second, third) = rest.split_at(26_000);
-    arrives(&folder, "a.parquet", first, true);
+    arrives(&folder, "a.parquet", first, &[]);
     let mut running = Service::start(&folder, &[]);
     running.wait_for("caught up");
-    arrives(&folder, "b.parquet", second, true);
+    arrives(&folder, "b.parquet", second, &[]);
     let until = border(&rows[..30_000]);
     eventually("some of the second file is counted", || has_final_until(&folder, BEGIN + 3_600_000_000));
     running.kill();
@@ -59,7 +57,7 @@ fn parquet_files_that_arrive_while_it_runs_give_what_check_gives() {
     running.wait_for("listening");
     eventually("the second file is counted", || has_final_until(&folder, until));
     running.stop_well();
-    arrives(&folder, "c.parquet", third, true);
+    arrives(&folder, "c.parquet", third, &[]);
     let mut running = Service::start(&folder, &[]);
     running.wait_for("listening");
     let until = border(&rows);
@@ -120,7 +118,7 @@ fn a_feature_that_a_file_does_not_have_is_in_error_as_in_check() {
     std::fs::create_dir_all(folder.path("in")).expect("a folder");
     service(&folder, SOURCE, "");
     let rows = rows::rows(6_000, 3, 30, 203);
-    arrives(&folder, "a.parquet", &rows, false);
+    arrives(&folder, "a.parquet", &rows, &["x"]);
     let running = Service::start(&folder, &[]);
     eventually("it is counted", || has_final_until(&folder, border(&rows)));
     running.stop_well();

@@ -65,7 +65,8 @@ impl World {
             self.move_to(self.now + SECOND / 20);
             let alert = match self.heard.recv_timeout(Duration::from_millis(5)) {
                 Ok(Body::Alert(alert)) => Some(alert),
-                Ok(Body::Verdict(_) | Body::Diagnostic(_)) | Err(RecvTimeoutError::Timeout) => None,
+                Ok(Body::Verdict(_) | Body::Gap(_) | Body::Diagnostic(_))
+                | Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => panic!("the service has ended before {what}"),
             };
             if let Some(found) = answer(self, alert) {

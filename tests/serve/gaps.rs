@@ -10,7 +10,7 @@ use super::service;
 use crate::support::client::ask;
 use crate::support::folder::Folder;
 use crate::support::program::json;
-use crate::support::service::Service;
+use crate::support::service::{Service, eventually};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -83,5 +83,24 @@ fn s13_serve_and_check_tell_the_same_gaps_whatever_is_killed() {
     let (n_items, gaps) = of("until=2001-01-01T01:00:00Z");
     assert!(n_items > 0 && gaps.is_empty(), "{n_items} windows, {gaps:?}");
     assert_eq!(listed(&address, "final=false").1, Vec::<Value>::new(), "what is a gap is final");
+    // Who asked for verdicts is told of a gap once, though the records around it were read more than once.
+    let told = || -> Vec<Value> {
+        let text = std::fs::read_to_string(folder.path("events.ndjson")).unwrap_or_default();
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        events.filter(|event| event["type"] == "gap").collect()
+    };
+    eventually("both gaps are told", || told().len() >= 2);
     running.stop_well();
+    let mut told = told();
+    told.sort_by_key(|event| std::cmp::Reverse(event["gap"]["start"].to_string()));
+    assert_eq!(text(&told.iter().map(|event| event["gap"].clone()).collect::<Vec<_>>()), text(&wanted));
+    for event in &told {
+        assert_eq!(
+            (&event["schema"], &event["revision"]),
+            (&"driftlead.event/1".into(), &0.into()),
+            "{event}"
+        );
+        assert_eq!(event["model"].to_string(), r#"{"name":"rows","version":"1"}"#, "{event}");
+    }
+    assert_ne!(told[0]["id"], told[1]["id"]);
 }

@@ -1,8 +1,10 @@
 //! The service, driven from outside as people and power cuts drive it.
 
 mod anew;
+mod append;
 mod azure;
 mod begin;
+mod begun;
 mod care;
 mod chaos;
 mod common_alert;
@@ -18,6 +20,8 @@ mod growing;
 mod ingest;
 mod insights;
 mod interleave;
+mod lacks;
+mod mdc;
 mod moving;
 mod numbers;
 mod odd;

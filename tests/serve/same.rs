@@ -17,8 +17,12 @@ pub(super) fn checked(folder: &Folder, rows: &[Row]) -> BTreeMap<String, serde_j
 
 /// The same of a file of rows.
 pub(super) fn checked_file(folder: &Folder, data: &str) -> BTreeMap<String, serde_json::Value> {
-    let report = json(&[&folder.path("model.yaml"), data]);
-    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    windows_of(&json(&[&folder.path("model.yaml"), data]))
+}
+
+/// The windows of a report, by id.
+pub(super) fn windows_of(report: &str) -> BTreeMap<String, serde_json::Value> {
+    let report: serde_json::Value = serde_json::from_str(report).expect("JSON");
     let windows = report["windows"].as_array().expect("windows").clone();
     windows.into_iter().map(|window| (window["id"].as_str().expect("an id").to_owned(), window)).collect()
 }

@@ -14,7 +14,12 @@ pub enum Format {
     Ndjson,
     /// Arrow IPC: the file format (Feather) or the stream format.
     Arrow,
+    /// Events of Azure ML's Model Data Collector, one a line, each with several records.
+    Mdc,
 }
+
+/// Before an input whose files are events.
+const MDC: &str = "mdc:";
 
 impl Format {
     /// The endings by which files in a directory are known as data.
@@ -34,14 +39,54 @@ impl Format {
         }
     }
 
+    /// The input behind a format that stands before it, and that format: only `mdc:` has to be said.
+    pub fn of_input(input: &str) -> (Option<Self>, &str) {
+        match input.strip_prefix(MDC) {
+            Some(rest) => (Some(Self::Mdc), rest),
+            None => (None, input),
+        }
+    }
+
+    /// `input` with what has to stand before it for this format.
+    #[must_use]
+    pub fn mark(self, input: &str) -> String {
+        match self {
+            Self::Mdc => format!("{MDC}{input}"),
+            Self::Parquet | Self::Csv | Self::Ndjson | Self::Arrow => input.to_owned(),
+        }
+    }
+
+    /// The columns that rows have from what they came in, and not from their own record.
+    #[must_use]
+    pub const fn envelope(self) -> &'static [&'static str] {
+        match self {
+            Self::Mdc => &crate::source::mdc::COLUMNS,
+            Self::Parquet | Self::Csv | Self::Ndjson | Self::Arrow => &[],
+        }
+    }
+
+    /// Whether files of it are text, without types of their own.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Csv | Self::Ndjson | Self::Mdc)
+    }
+
+    /// Whether a name is that of a file of lines of JSON.
+    pub(crate) fn is_lines(name: &str) -> bool {
+        Self::of_name(name) == Some(Self::Ndjson)
+    }
+
     /// Whether a file met in a directory is data: known by its ending, or without any (Spark, Hive).
     pub(crate) fn accepts(name: &str) -> bool {
         let file = name.rsplit('/').next().unwrap_or(name);
         Self::of_name(file).is_some() || !file.contains('.')
     }
 
-    /// By ending, else by the first bytes.
+    /// As a person said, else by ending, else by the first bytes.
     pub fn of_object(object: &Object) -> Result<Self> {
+        if let Some(format) = object.format() {
+            return Ok(format);
+        }
         if let Some(format) = Self::of_name(object.name()) {
             return Ok(format);
         }
@@ -76,6 +121,7 @@ impl std::fmt::Display for Format {
             Self::Csv => "CSV",
             Self::Ndjson => "NDJSON",
             Self::Arrow => "Arrow",
+            Self::Mdc => "events of the Model Data Collector",
         })
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn list(inputs: &[String], options: &OpenOptions) -> Result<Vec<Objec
 pub(super) fn open(objects: Vec<Object>, options: &OpenOptions) -> Result<Dataset> {
     let format = common_format(&objects)?;
     let mut sources = open_all(&objects, format)?;
-    let is_text = matches!(format, Format::Csv | Format::Ndjson);
+    let is_text = format.is_text();
     if is_text {
         declare(&mut sources, options);
     }
@@ -126,6 +126,7 @@ fn open_all(objects: &[Object], format: Format) -> Result<Vec<Box<dyn Source>>> 
             Format::Csv => Ok(Box::new(WholeFile::open(object.clone(), Kind::Csv)?)),
             Format::Ndjson => Ok(Box::new(WholeFile::open(object.clone(), Kind::Ndjson)?)),
             Format::Arrow => Ok(Box::new(WholeFile::open(object.clone(), Kind::Arrow)?)),
+            Format::Mdc => Ok(Box::new(WholeFile::open(object.clone(), Kind::Mdc)?)),
         }
     };
     let threads = match objects.iter().any(Object::is_remote) {

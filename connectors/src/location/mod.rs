@@ -1,7 +1,8 @@
 //! What a person typed, as the objects that it names.
 //!
 //! An input is a file, a glob (`*`, `?`, `[..]`, `{a,b}`, `**`), a directory (read recursively) or a URL of an object
-//! store with any of these as its path. Inputs become one list of objects, sorted by name and without repetitions, so
+//! store with any of these as its path; `mdc:` before it says that its lines are events of Azure ML's Model Data Collector,
+//! which no name and no first byte tells. Inputs become one list of objects, sorted by name and without repetitions, so
 //! that neither the order of the arguments nor that of a listing can matter.
 //!
 //! In directories and globs, names that begin with `.` or `_` are left out, as Spark, Hive and pyarrow do (`_SUCCESS`,
@@ -12,13 +13,16 @@ mod growing;
 mod hive;
 mod local;
 mod object;
+mod reference;
 
 pub(crate) use glob::{Pattern, is_hidden};
 pub use growing::{Grown, Known};
 pub(crate) use hive::Partition;
 pub use object::{Object, Stamp};
 pub(crate) use object::{ObjectReader, SequentialReader, Stretch, changed, delta_table};
+pub(crate) use reference::Referred;
 
+use crate::dataset::Format;
 use crate::error::{Error, Result};
 use crate::remote::Remotes;
 
@@ -99,6 +103,9 @@ pub(crate) fn expand(inputs: &[String], remotes: &Remotes, accepts: fn(&str) -> 
     }
     let mut found = Vec::new();
     for input in inputs {
+        let (format, input) = Format::of_input(input);
+        // Whatever else lies in a folder of events is none.
+        let accepts = if format.is_some() { Format::is_lines } else { accepts };
         let objects = match Location::parse(input)? {
             Location::Local(path) => local::expand(&path, accepts)?,
             Location::Remote { base, key } => remotes.expand(input, &base, &key, accepts)?,
@@ -106,7 +113,7 @@ pub(crate) fn expand(inputs: &[String], remotes: &Remotes, accepts: fn(&str) -> 
         if objects.is_empty() {
             return Err(nothing_found(input));
         }
-        found.extend(objects);
+        found.extend(objects.into_iter().map(|object| object.with_format(format)));
     }
     found.sort_by(|a, b| a.name().cmp(b.name()));
     let mut seen = std::collections::BTreeSet::new();
@@ -123,7 +130,7 @@ fn nothing_found(input: &str) -> Error {
     } else {
         Error::misconfigured(format!(
             "directory `{input}` holds no data file: expected files ending in {}",
-            crate::dataset::Format::EXTENSIONS.join(", ")
+            Format::EXTENSIONS.join(", ")
         ))
     }
 }

@@ -16,6 +16,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::hive::Partition;
 use super::local::unreadable;
+use crate::dataset::Format;
 use crate::error::{Error, Result};
 use crate::remote::{Blocks, Store};
 
@@ -33,6 +34,8 @@ pub struct Object {
     place: Place,
     /// What of it is read from its beginning to its end; `None`: all.
     stretch: Option<Stretch>,
+    /// What it is, where a person said so.
+    format: Option<Format>,
 }
 
 /// A part of a file of lines that is read as if it were a file.
@@ -54,7 +57,7 @@ pub enum Stamp {
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+pub(super) enum Place {
     Local(PathBuf),
     Remote { store: Arc<Store>, path: object_store::path::Path },
 }
@@ -71,6 +74,7 @@ impl Object {
             partitions,
             place: Place::Local(path.to_owned()),
             stretch: None,
+            format: None,
             name,
         })
     }
@@ -93,6 +97,7 @@ impl Object {
             partitions,
             place: Place::Remote { store, path: meta.location },
             stretch: None,
+            format: None,
             name,
         }
     }
@@ -113,6 +118,19 @@ impl Object {
     #[must_use]
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    /// What a person said that it is.
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    pub(super) fn with_format(self, format: Option<Format>) -> Self {
+        Self { format, ..self }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Whether its bytes come over a network.
@@ -147,9 +165,10 @@ impl Object {
                 Source::Local(file)
             }
             Place::Remote { store, path } => {
+                // A blob to which lines are added has another tag while it is read; a stretch of it stays what it is.
                 let tag = match &self.stamp {
-                    Stamp::Tag(tag) => Some(tag.clone()),
-                    Stamp::Modified(_) => None,
+                    Stamp::Tag(tag) if self.stretch.is_none() => Some(tag.clone()),
+                    Stamp::Tag(_) | Stamp::Modified(_) => None,
                 };
                 Source::Remote(Blocks::new(Arc::clone(store), path.clone(), tag, ranges))
             }

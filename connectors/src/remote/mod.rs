@@ -3,6 +3,7 @@
 //! Readers are synchronous and run on rayon's threads; requests run on a small tokio runtime of their own, and a reader
 //! waits for its answer on a channel. So nothing here may be called from within that runtime, and nothing needs to be.
 
+mod address;
 mod blocks;
 mod explain;
 mod store;

@@ -70,6 +70,10 @@ pub enum BadReason {
     NotProtobuf,
     /// The bytes are no Arrow IPC stream, or a damaged one.
     NotArrow,
+    /// An event of the Model Data Collector without an array of records.
+    NoRecords,
+    /// An event whose records are in a file that is not there, or must not be read.
+    DataElsewhere,
 }
 
 impl BadReason {
@@ -92,6 +96,8 @@ impl BadReason {
             Self::NotAvro => "not_avro",
             Self::NotProtobuf => "not_protobuf",
             Self::NotArrow => "not_arrow",
+            Self::NoRecords => "no_records",
+            Self::DataElsewhere => "data_elsewhere",
         }
     }
 }
@@ -107,6 +113,8 @@ impl fmt::Display for BadReason {
 pub struct BadRecord {
     /// The line it starts on, from 1.
     pub line: u64,
+    /// Its place among the records of that line, from 0, where a line has several.
+    pub record: Option<u64>,
     /// Why.
     pub reason: BadReason,
     /// What was expected and where, for a person. Never holds the payload, which may be personal data (SEMANTICS S17).
@@ -139,10 +147,19 @@ impl BadRecords {
 
     /// Counts one record; `detail` is asked for only if the record is kept, as all are until it is full.
     pub fn add(&mut self, line: u64, reason: BadReason, detail: impl FnOnce() -> String) {
+        self.add_at(line, None, reason, detail);
+    }
+
+    /// The same for one of several records of a line, with its place among them, from 0.
+    pub fn add_part(&mut self, line: u64, record: u64, reason: BadReason, detail: impl FnOnce() -> String) {
+        self.add_at(line, Some(record), reason, detail);
+    }
+
+    fn add_at(&mut self, line: u64, record: Option<u64>, reason: BadReason, detail: impl FnOnce() -> String) {
         let tally = self.reasons.entry(reason).or_default();
         tally.count += 1;
         if (tally.first.len() as u64) < Self::BATCH {
-            tally.first.push(BadRecord { line, reason, detail: detail() });
+            tally.first.push(BadRecord { line, record, reason, detail: detail() });
         }
     }
 

@@ -1,12 +1,13 @@
 //! Formats: how one file of each kind yields RecordBatches of bounded size.
 //!
-//! The line formats, [`ndjson`] and [`csv`], are tolerant. A field that does not fit its column is null there, and is
+//! The line formats, [`ndjson`], [`csv`] and `mdc`, are tolerant. A field that does not fit its column is null there, and is
 //! marked as a type error (SEMANTICS S3a counts it apart from null). A record that cannot be read at all is counted with
 //! its line and reason. Neither touches its neighbours, and neither is an `Err`: only what ends a file is. [`ipc`] and
 //! Parquet carry their own types.
 
 pub mod csv;
 pub mod ipc;
+pub(crate) mod mdc;
 pub mod ndjson;
 pub(crate) mod parquet;
 pub(crate) mod whole;

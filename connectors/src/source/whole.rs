@@ -1,4 +1,4 @@
-//! Formats that are read from beginning to end: CSV, NDJSON and Arrow IPC. A file is one part.
+//! Formats that are read from beginning to end: CSV, NDJSON, events and Arrow IPC. A file is one part.
 //!
 //! Text has no types of its own. Those of the data set are settled once all files are open (what the caller declares,
 //! else what a sample of every file shows), and then text is parsed straight into them, so that two files of one set
@@ -13,7 +13,7 @@ use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 
-use super::{BatchSize, DecodedBatch, Group, Inferred, Source, Statistics, Stream, csv, ipc, ndjson};
+use super::{BatchSize, DecodedBatch, Group, Inferred, Source, Statistics, Stream, csv, ipc, mdc, ndjson};
 use crate::error::{Error, Result};
 use crate::location::{Object, ObjectReader, SequentialReader};
 
@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Csv,
     Ndjson,
     Arrow,
+    Mdc,
 }
 
 /// One file that is read as a whole.
@@ -45,6 +46,7 @@ impl WholeFile {
                 Kind::Csv => "a header and rows",
                 Kind::Ndjson => "one JSON object a line",
                 Kind::Arrow => "an Arrow file",
+                Kind::Mdc => "one event a line",
             };
             return Err(Error::malformed(format!(
                 "`{}` is empty (0 bytes): expected {expected}; remove it or write it again",
@@ -59,6 +61,9 @@ impl WholeFile {
             Kind::Ndjson => {
                 ndjson::infer(reader, name, ndjson::Sample::default()).and_then(|i| inferred(&object, i))
             }
+            Kind::Mdc => mdc::infer(reader, &object, ndjson::Sample::default())
+                .and_then(|i| inferred(&object, i))
+                .map(|schema| with_envelope(&schema)),
             Kind::Arrow => {
                 ipc::Reader::open(reader, name, None, BatchSize::default()).map(|r| Arc::clone(r.schema()))
             }
@@ -90,6 +95,12 @@ impl WholeFile {
                     |field: &&Field| ndjson::Selection::new(field.name(), parsing_type(field.data_type()));
                 let columns: Vec<ndjson::Selection> = fields.iter().map(of).collect();
                 ndjson::Reader::new(reader, name, &columns, size).map(|reader| Box::new(reader) as _)
+            }
+            Kind::Mdc => {
+                let of =
+                    |field: &&Field| ndjson::Selection::new(field.name(), parsing_type(field.data_type()));
+                let columns: Vec<ndjson::Selection> = fields.iter().map(of).collect();
+                mdc::Reader::new(reader, &self.object, &columns, size).map(|reader| Box::new(reader) as _)
             }
             Kind::Arrow => {
                 let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
@@ -125,7 +136,7 @@ impl Source for WholeFile {
     }
 
     fn expect(&mut self, names: &[String]) {
-        if self.kind != Kind::Ndjson {
+        if !matches!(self.kind, Kind::Ndjson | Kind::Mdc) {
             return;
         }
         let mut fields: Vec<Field> =
@@ -196,6 +207,15 @@ fn inferred(object: &Object, inferred: Inferred) -> Result<SchemaRef> {
     }
     let columns = inferred.columns.into_iter().map(|column| Field::new(column.name, column.data_type, true));
     Ok(Arc::new(Schema::new(columns.collect::<Vec<Field>>())))
+}
+
+/// The columns of events before those of their records, also where no event has a value for one.
+fn with_envelope(schema: &Schema) -> SchemaRef {
+    let is_own = |name: &str| mdc::COLUMNS.contains(&name);
+    let own = mdc::COLUMNS.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    let others =
+        schema.fields().iter().filter(|field| !is_own(field.name())).map(|field| field.as_ref().clone());
+    Arc::new(Schema::new(own.chain(others).collect::<Vec<Field>>()))
 }
 
 /// The type of a text column; one in which the samples only had nulls is read as strings.

@@ -9,6 +9,7 @@ mod baseline_file;
 mod errors;
 mod files;
 mod formats;
+mod mdc;
 mod paths;
 mod reading;
 mod stores;

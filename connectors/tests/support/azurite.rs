@@ -2,7 +2,7 @@
 //! test. Everything stays on the loopback address and in memory.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,6 +38,32 @@ headers.Authorization = `SharedKey ${account}:${signature}`;
 fetch(`${url}/${account}/${container}?restype=container`, { method: 'PUT', headers })
   .then(async (answer) => { if (answer.status !== 201) throw new Error(answer.status + await answer.text()); })
   .catch((error) => { console.error(error); process.exit(1); });";
+
+/// Nor can it write append blobs: the bytes of the standard input stand behind those of the blob, which is made if there is
+/// none.
+const APPEND: &str = "const [url, account, path, key] = process.argv.slice(1);
+const crypto = require('crypto');
+const body = require('fs').readFileSync(0);
+function put(query, headers, body) {
+  const own = { ...headers, 'x-ms-date': new Date().toUTCString(), 'x-ms-version': '2021-08-06' };
+  const names = Object.keys(own).sort();
+  const length = body && body.length ? String(body.length) : '';
+  const text = ['PUT', '', '', length, ...Array(8).fill(''), ...names.map((name) => name + ':' + own[name]),
+    `/${account}/${account}/${path}`, ...(query ? [query.replace('=', ':')] : [])].join('\\n');
+  const signature = crypto.createHmac('sha256', Buffer.from(key, 'base64')).update(text, 'utf8').digest('base64');
+  own.Authorization = `SharedKey ${account}:${signature}`;
+  return fetch(`${url}/${account}/${path}${query ? '?' + query : ''}`, { method: 'PUT', headers: own, body });
+}
+async function append() { return put('comp=appendblock', {}, body); }
+async function run() {
+  let answer = await append();
+  if (answer.status === 404) {
+    answer = await put('', { 'x-ms-blob-type': 'AppendBlob' });
+    if (answer.status === 201 && body.length) answer = await append();
+  }
+  if (answer.status !== 201) throw new Error(answer.status + await answer.text());
+}
+run().catch((error) => { console.error(error); process.exit(1); });";
 
 /// Its published key, no secret.
 pub(crate) const KEY: &str =
@@ -120,6 +146,18 @@ impl Azurite {
             Command::new("node").args(["-e", CREATE, "--", &self.url, ACCOUNT, &name, KEY]).status().unwrap();
         assert!(status.success(), "container `{name}` could not be made");
         name
+    }
+
+    /// Adds bytes to an append blob, which is made if there is none; at most 4 MiB.
+    pub(crate) fn append(&self, container: &str, key: &str, bytes: &str) {
+        let path = format!("{container}/{key}");
+        let mut process = Command::new("node")
+            .args(["-e", APPEND, "--", &self.url, ACCOUNT, &path, KEY])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(bytes.as_bytes()).unwrap();
+        assert!(process.wait().unwrap().success(), "`{path}` could not be added to");
     }
 
     /// The variables that lead to it.

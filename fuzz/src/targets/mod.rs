@@ -2,6 +2,7 @@
 //!
 //! A target takes any bytes. It fails by panicking; what it asks for beside not panicking stands with it.
 
+mod events;
 mod records;
 mod settings;
 mod states;
@@ -18,7 +19,7 @@ pub(crate) struct Target {
 }
 
 /// All targets.
-pub(crate) const ALL: [Target; 12] = [
+pub(crate) const ALL: [Target; 13] = [
     Target { name: "json", run: records::json, seeds: records::json_seeds },
     Target { name: "avro", run: records::avro, seeds: records::avro_seeds },
     Target { name: "avro_schema", run: records::avro_schema, seeds: records::avro_schema_seeds },
@@ -26,6 +27,7 @@ pub(crate) const ALL: [Target; 12] = [
     Target { name: "descriptors", run: records::descriptors, seeds: records::descriptor_seeds },
     Target { name: "arrow", run: records::arrow, seeds: records::arrow_seeds },
     Target { name: "csv", run: records::csv, seeds: records::csv_seeds },
+    Target { name: "mdc", run: events::mdc, seeds: events::mdc_seeds },
     Target { name: "accumulate", run: states::accumulate, seeds: states::accumulate_seeds },
     Target { name: "stream", run: states::stream, seeds: states::stream_seeds },
     Target { name: "alert", run: states::alert, seeds: states::alert_seeds },

@@ -69,10 +69,12 @@ impl CommonSchema {
     ///
     /// # Errors
     ///
-    /// The event is a verdict, which the schema has no place for.
+    /// The event is a verdict or a gap, which the schema has no place for.
     pub fn body(&self, event: &Event) -> Result<Vec<u8>, String> {
         let Body::Alert(alert) = &event.body else {
-            return Err("the common alert schema is for alerts: it has no place for a verdict".to_owned());
+            return Err(
+                "the common alert schema is for alerts: it has no place for verdicts and gaps".to_owned()
+            );
         };
         let mut shown = alert.causes.len();
         loop {

@@ -31,6 +31,8 @@ pub enum Format {
     Arrow,
     /// Lines of CSV.
     Csv(Csv),
+    /// Events of Azure ML's Model Data Collector, one a line.
+    Mdc,
 }
 
 /// How lines of CSV are read.
@@ -75,6 +77,7 @@ impl Format {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Mdc => "mdc",
             Self::AvroRegistry(_) | Self::AvroSchema(_) => "avro",
             Self::Protobuf { .. } => "protobuf",
             Self::Arrow => "arrow",
@@ -109,6 +112,7 @@ pub(super) fn read(source: &Node, folder: &Path, problems: &mut Vec<Problem>) ->
         return match word.as_str() {
             "json" => Some(Format::Json),
             "arrow" => Some(Format::Arrow),
+            "mdc" => Some(Format::Mdc),
             _ => {
                 let example = match word.as_str() {
                     "avro" => "`format: {avro: {registry: {url: \"http://127.0.0.1:8081\"}}}`",

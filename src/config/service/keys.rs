@@ -31,7 +31,7 @@ pub const TARGETS: [&str; 8] = [
     "stdout",
 ];
 /// What records may be.
-pub const FORMATS: [&str; 5] = ["json", "avro", "protobuf", "arrow", "csv"];
+pub const FORMATS: [&str; 6] = ["json", "avro", "protobuf", "arrow", "csv", "mdc"];
 
 const LABELS: Shape = Shape::Several(&Shape::Label);
 
@@ -150,7 +150,7 @@ static SOURCE: Record = Record {
             Shape::ShortOr(&Shape::Choice(&FORMATS), &FORMAT),
             "`json`",
             "json",
-            "What a record is; `files` are known by their names, and `ingest` by the request's Content-Type",
+            "What a record is; `files` are known by their names unless they are `mdc`, and `ingest` by the request's Content-Type",
         ),
         optional(
             "time",

@@ -21,7 +21,7 @@ pub struct Source {
     pub name: String,
     /// Where its records come from.
     pub input: Input,
-    /// What a record is; `None` where the data say so themselves ([`Input::Files`], [`Input::Ingest`]).
+    /// What a record is; `None` where the data say so themselves ([`Input::Files`] but for [`Format::Mdc`], [`Input::Ingest`]).
     pub format: Option<Format>,
     /// Where a record's event time stands; `None` for the model's `time` column.
     pub time: Option<Time>,
@@ -133,7 +133,17 @@ fn source(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) ->
         Input::Ingest { .. } => Some("a request says it in its Content-Type"),
         Input::Kafka { .. } | Input::Lines { .. } | Input::Stdin => None,
     };
-    if let Some(told_by) = told_by.filter(|_| has(node, "format")) {
+    let is_mdc = format == Some(Format::Mdc);
+    let is_files = matches!(input, Input::Files { .. });
+    if is_mdc && !is_files {
+        let message = format!(
+            "`{}` gives no events of the Model Data Collector: `format: mdc` is for `files`",
+            input.name()
+        );
+        problems.push(Problem::new(place_of(node, "format"), message));
+        return None;
+    }
+    if let Some(told_by) = told_by.filter(|_| has(node, "format") && !is_mdc) {
         let message = format!("`format` has no use with `{}`: {told_by}", input.name());
         problems.push(Problem::new(place_of(node, "format"), message));
     }
@@ -147,12 +157,12 @@ fn source(key: &Key, node: &Node, folder: &Path, problems: &mut Vec<Problem>) ->
         );
         problems.push(Problem::new(place_of(node, "format"), message));
     }
-    if matches!(input, Input::Files { .. }) && has(node, "fields") {
+    if is_files && has(node, "fields") {
         let message = "the columns of files keep their names: write `derive` in the model file instead";
         problems.push(Problem::new(place_of(node, "fields"), message));
     }
     let format = match told_by {
-        Some(_) => None,
+        Some(_) => format.filter(|_| is_mdc),
         None => Some(format.unwrap_or(Format::Json)),
     };
     let time = record::time(node, is_kafka, problems);

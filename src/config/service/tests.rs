@@ -61,6 +61,7 @@ sources:
     time: {field: {header: ts}, unit: us}
   arrow: {kafka: {brokers: "a:1", topics: z}, format: arrow, dead_letter: {topic: d, payload: none}}
   lake: {files: {path: az://ml/live, every: 1m}, time: at}
+  mdc: {files: {path: az://ml/mdc}, format: mdc}
   tail: {lines: {path: ./live.csv}, format: {csv: {header: [at, x], delimiter: "\t"}}, time: {field: at, unit: s}}
   pipe: {stdin: {}}
   push: {ingest: {}, time: {field: at, unit: ms}}
@@ -180,7 +181,7 @@ fn a_full_file_is_read_to_the_last_key() {
     assert!(matches!(format("proto"), Some(Format::Protobuf { is_confluent: true, .. })));
     assert_eq!((format("arrow"), format("lake"), format("push")), (Some(Format::Arrow), None, None));
     assert!(matches!(format("tail"), Some(Format::Csv(Csv { delimiter: b'\t', .. }))));
-    assert_eq!(format("pipe"), Some(Format::Json));
+    assert_eq!((format("pipe"), format("mdc")), (Some(Format::Json), Some(Format::Mdc)));
     assert_eq!(
         *input("lake"),
         Input::Files { path: "az://ml/live".to_owned(), every: Duration::from_secs(60) }
@@ -292,6 +293,8 @@ fn what_cannot_be_is_refused_with_a_way_out() {
             ),
             "there are two tokens `a`",
         ),
+        (with("stdin: {}, format: mdc"), "`format: mdc` is for `files`"),
+        (with("files: {path: a}, format: csv"), "files are known by their names"),
         ("store: s\nmodels: m\nsources: {}\n".to_owned(), "`sources` names none"),
         (
             kafka("brokers: \"a:1\", preset: event_hubs, connection_string: \"${A}\""),

@@ -116,6 +116,7 @@ impl Page {
     fn format(&mut self, format: &Format) {
         let value = match format {
             Format::Json => "json".to_owned(),
+            Format::Mdc => "mdc, the records of each event".to_owned(),
             Format::Arrow => "arrow".to_owned(),
             Format::AvroSchema(file) => format!("avro, schema {file}"),
             Format::AvroRegistry(registry) => format!("avro, schemas of {}", registry.url.describe()),

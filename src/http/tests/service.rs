@@ -80,7 +80,9 @@ fn until_an_alert(heard: &Receiver<Body>) -> (Vec<Value>, Value) {
         match heard.recv().expect("the service has ended without an alert") {
             Body::Verdict(verdict) => windows.push(serde_json::to_value(verdict.window).unwrap()),
             Body::Alert(alert) => return (windows, serde_json::to_value(alert).unwrap()),
-            Body::Diagnostic(own) => panic!("listeners hear of windows and alerts: {own:?}"),
+            own @ (Body::Gap(_) | Body::Diagnostic(_)) => {
+                panic!("there is neither a gap nor a diagnostic: {own:?}")
+            }
         }
     }
 }

@@ -183,7 +183,7 @@ impl OpenAlert {
         let event: wire::Event = serde_json::from_str(&self.alert.document).ok()?;
         match event.body {
             Body::Alert(alert) => alert.opened,
-            Body::Verdict(_) | Body::Diagnostic(_) => None,
+            Body::Verdict(_) | Body::Gap(_) | Body::Diagnostic(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use driftlead_connectors::store;
 use driftlead_engine::alert::Change;
+use driftlead_engine::id::{self, Field};
 use tracing::info;
 
 use super::super::alerting;
@@ -10,7 +11,7 @@ use super::super::watch::{Closed, Watch};
 use super::super::wire::{self, Body, Status};
 use super::{Engine, OpenAlert, Subscription};
 use crate::exit::{Error, Result};
-use crate::report::Verdict;
+use crate::report::{Verdict, wire as report};
 use crate::time::Timestamp;
 
 impl Engine {
@@ -57,18 +58,70 @@ impl Engine {
             self.note_change(at, name, change, None, now)?;
         }
         for gap in closed.gaps {
-            let config = &self.models[at].model.config;
-            info!(model = config.model, window = name, windows = gap.windows, "windows without rows");
-            self.progress.pending.commit.gaps.push(store::Gap {
-                model: config.model.clone(),
-                version: config.version.clone(),
-                name: gap.name,
-                start: gap.start.micros(),
-                end: gap.end.micros(),
-                windows: gap.windows,
+            self.note_gap(at, gap, now)?;
+        }
+        Ok(())
+    }
+
+    /// A stretch of windows without rows: its row, and a message in place of those of its windows.
+    fn note_gap(&mut self, at: usize, gap: report::Gap, now: i64) -> Result<()> {
+        let working = &self.models[at];
+        let config = &working.model.config;
+        info!(model = config.model, window = gap.name, windows = gap.windows, "windows without rows");
+        let row = store::Gap {
+            model: config.model.clone(),
+            version: config.version.clone(),
+            name: gap.name.clone(),
+            start: gap.start.micros(),
+            end: gap.end.micros(),
+            windows: gap.windows,
+        };
+        let is_of = |watch: &Watch| config.windows[watch.window].name == gap.name;
+        let is_said = working.watches.iter().any(|own| own.is_new && is_of(own)) && self.knows(&row)?;
+        let wanted: Vec<&Subscription> = working.sinks.iter().filter(|sink| sink.verdicts).collect();
+        if is_said || wanted.is_empty() && self.listener.is_none() {
+            self.progress.pending.commit.gaps.push(row);
+            return Ok(());
+        }
+        // Read again, it is the same message.
+        let id = id::hash(&[
+            Field::Str("gap"),
+            Field::Str(&row.model),
+            Field::Str(&row.version),
+            Field::Str(&row.name),
+            Field::Int(row.start),
+            Field::Int(row.end),
+        ]);
+        self.progress.pending.commit.gaps.push(row);
+        let model = report::Model { name: config.model.clone(), version: config.version.clone() };
+        let time = Timestamp::from_micros(now);
+        let body = Body::Gap(wire::Gap { id: id.clone(), revision: 0, time, model, gap });
+        if self.listener.is_some() {
+            self.progress.pending.heard.push(body.clone());
+        }
+        let body = json(&wire::Event { schema: wire::SCHEMA.to_owned(), body })?;
+        for subscription in wanted {
+            self.progress.pending.commit.messages.push(store::Message {
+                key: id::delivery_key(&id, 0, &subscription.sink),
+                sink: subscription.sink.clone(),
+                lane: Some(id.clone()),
+                body: body.clone(),
             });
         }
         Ok(())
+    }
+
+    /// Whether the store has this gap already: a series that begins anew says nothing twice, as of a window.
+    fn knows(&self, gap: &store::Gap) -> Result<bool> {
+        let filter = store::GapFilter {
+            model: gap.model.clone(),
+            version: Some(gap.version.clone()),
+            name: Some(gap.name.clone()),
+            since: Some(gap.start),
+            until: Some(gap.end),
+        };
+        let found = self.reader.gaps(&filter, None, None).map_err(|error| Error::run(error.to_string()))?;
+        Ok(found.iter().any(|own| own == gap))
     }
 
     /// One window: its row, and its messages.
@@ -76,14 +129,13 @@ impl Engine {
         &mut self,
         at: usize,
         name: &str,
-        window: &crate::report::wire::Window,
+        window: &report::Window,
         segment: Option<&str>,
         now: i64,
     ) -> Result<()> {
         let working = &self.models[at];
         let config = &working.model.config;
-        let model =
-            crate::report::wire::Model { name: config.model.clone(), version: config.version.clone() };
+        let model = report::Model { name: config.model.clone(), version: config.version.clone() };
         if working
             .watches
             .iter()
@@ -132,7 +184,7 @@ impl Engine {
             let body = json(&event)?;
             for subscription in wanted {
                 self.progress.pending.commit.messages.push(store::Message {
-                    key: driftlead_engine::id::delivery_key(&window.id, revision, &subscription.sink),
+                    key: id::delivery_key(&window.id, revision, &subscription.sink),
                     sink: subscription.sink.clone(),
                     lane: Some(window.id.clone()),
                     body: body.clone(),
@@ -144,7 +196,7 @@ impl Engine {
 
     /// Whether the store has this window's last word already, or this revision: a series that begins anew over records
     /// that an earlier one has read says nothing twice (SEMANTICS S15: a committed revision never changes).
-    pub(super) fn is_said(&self, window: &crate::report::wire::Window) -> Result<bool> {
+    pub(super) fn is_said(&self, window: &report::Window) -> Result<bool> {
         let revision = window.arrival.map_or(0, |arrival| arrival.revision);
         let said = self.reader.revisions(&window.id).map_err(|error| Error::run(error.to_string()))?;
         Ok(said.first().is_some_and(|last| last.is_final || u64::from(last.revision) >= revision))
@@ -156,7 +208,7 @@ impl Engine {
         at: usize,
         name: &str,
         change: &Change,
-        window: Option<&crate::report::wire::Window>,
+        window: Option<&report::Window>,
         now: i64,
     ) -> Result<()> {
         let version = self.models[at].model.config.version.clone();
@@ -169,12 +221,12 @@ impl Engine {
         version: &str,
         name: &str,
         change: &Change,
-        window: Option<&crate::report::wire::Window>,
+        window: Option<&report::Window>,
         now: i64,
     ) -> Result<()> {
         let working = &self.models[at];
         let config = &working.model.config;
-        let model = crate::report::wire::Model { name: config.model.clone(), version: version.to_owned() };
+        let model = report::Model { name: config.model.clone(), version: version.to_owned() };
         let alert = alerting::message((model, config.time.is_some()), name, change, window, now);
         self.note_alert(at, change.segment.as_deref(), alert, now)
     }
@@ -262,11 +314,7 @@ impl Engine {
     fn send(&mut self, sinks: &[Subscription], alert: &store::Alert) {
         for subscription in sinks.iter().filter(|sink| sink.alerts) {
             self.progress.pending.commit.messages.push(store::Message {
-                key: driftlead_engine::id::delivery_key(
-                    &alert.id,
-                    u64::from(alert.revision),
-                    &subscription.sink,
-                ),
+                key: id::delivery_key(&alert.id, u64::from(alert.revision), &subscription.sink),
                 sink: subscription.sink.clone(),
                 lane: Some(alert.id.clone()),
                 body: alert.document.clone(),
@@ -313,7 +361,7 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 }
 
 /// The newest value of each metric of the whole.
-fn show_values(counters: &Counters, model: &str, name: &str, window: &crate::report::wire::Window) {
+fn show_values(counters: &Counters, model: &str, name: &str, window: &report::Window) {
     for feature in &window.features {
         if feature.verdict == Verdict::Insufficient {
             continue;

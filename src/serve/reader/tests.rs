@@ -75,6 +75,7 @@ fn heard_by(clock: Arc<dyn Clock>, lag: u64, polls: Vec<Vec<Says>>) -> Vec<Strin
         format: Format::Json { framing: Framing::Plain },
         fields: vec![FieldSpec::new("x", DataType::Float64)],
         times: Vec::new(),
+        needed: BTreeMap::new(),
         keep: Keep::Nothing,
     };
     let reader = Reader {

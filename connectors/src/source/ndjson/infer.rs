@@ -33,38 +33,75 @@ impl Default for Sample {
 /// Those of reading, as for [`super::Reader`].
 pub fn infer(read: impl Read + Send, label: &str, sample: Sample) -> Result<Inferred> {
     let mut lines = Lines::new(read, label.to_owned());
-    let mut ballot = Ballot::default();
-    let (mut records, mut bad_records, mut bytes) = (0, 0, 0);
-    let mut first_bad = None;
-    while records + bad_records < sample.records && bytes < sample.bytes {
+    let mut sampler = Sampler::new(sample);
+    while !sampler.is_full() {
         let Some((number, line)) = lines.next_line()? else { break };
         let text = match line {
-            Line::Record(record) => {
-                bytes += record.len() as u64;
-                std::str::from_utf8(record).ok()
-            }
+            Line::Record(record) => std::str::from_utf8(record).ok(),
             Line::TooLong => None,
         };
-        match text.map(members) {
-            Some(Ok(members)) => {
-                records += 1;
+        match text {
+            Some(text) => sampler.take(number, text),
+            None => sampler.fail(number, "expected UTF-8 text of at most 64 MiB".to_owned()),
+        }
+    }
+    Ok(sampler.finish())
+}
+
+/// What the records that were looked at so far show.
+pub(in crate::source) struct Sampler {
+    sample: Sample,
+    ballot: Ballot,
+    records: u64,
+    bad_records: u64,
+    bytes: u64,
+    first_bad: Option<(u64, String)>,
+}
+
+impl Sampler {
+    pub(in crate::source) fn new(sample: Sample) -> Self {
+        let ballot = Ballot::default();
+        Self { sample, ballot, records: 0, bad_records: 0, bytes: 0, first_bad: None }
+    }
+
+    /// Whether enough was looked at.
+    pub(in crate::source) fn is_full(&self) -> bool {
+        self.records + self.bad_records >= self.sample.records || self.bytes >= self.sample.bytes
+    }
+
+    /// Looks at a record of this line.
+    pub(in crate::source) fn take(&mut self, line: u64, record: &str) {
+        self.bytes += record.len() as u64;
+        match members(record) {
+            Ok(members) => {
+                self.records += 1;
                 for (key, token) in members {
-                    if let Some(votes) = ballot.column(&key) {
-                        vote(votes, token, text.unwrap_or_default());
+                    if let Some(votes) = self.ballot.column(&key) {
+                        vote(votes, token, record);
                     }
                 }
             }
-            bad => {
-                bad_records += 1;
-                first_bad.get_or_insert_with(|| match bad {
-                    Some(Err(fault)) => (number, fault.to_string()),
-                    _ => (number, "expected UTF-8 text of at most 64 MiB".to_owned()),
-                });
-            }
+            Err(fault) => self.fail(line, fault.to_string()),
         }
     }
 
-    let mut inferred = Inferred { columns: Vec::new(), skipped: Vec::new(), records, bad_records, first_bad };
+    /// Notes a record that cannot be read.
+    pub(in crate::source) fn fail(&mut self, line: u64, why: String) {
+        self.bad_records += 1;
+        self.first_bad.get_or_insert((line, why));
+    }
+
+    pub(in crate::source) fn finish(self) -> Inferred {
+        let Self { sample, ballot, records, bad_records, first_bad, .. } = self;
+        inferred(
+            sample,
+            ballot,
+            Inferred { columns: Vec::new(), skipped: Vec::new(), records, bad_records, first_bad },
+        )
+    }
+}
+
+fn inferred(sample: Sample, ballot: Ballot, mut inferred: Inferred) -> Inferred {
     if ballot.left_out() {
         let most = crate::source::infer::MOST_COLUMNS;
         let reason = format!("keys beyond the first {most} are not looked at: name those you need");
@@ -80,7 +117,7 @@ pub fn infer(read: impl Read + Send, label: &str, sample: Sample) -> Result<Infe
             }
         }
     }
-    Ok(inferred)
+    inferred
 }
 
 /// The members of one record, or why it is bad.

@@ -10,14 +10,14 @@ use crate::source::{MAX_RECORD_BYTES, head};
 
 /// One line, without its end (`\n` or `\r\n`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(in crate::source) enum Line<'a> {
     Record(&'a [u8]),
     /// Longer than 64 MiB; its bytes were passed over.
     TooLong,
 }
 
 /// Lines of a reader; blank ones are left out, and so is a byte order mark.
-pub(super) struct Lines<R> {
+pub(in crate::source) struct Lines<R> {
     read: R,
     label: String,
     buffer: Vec<u8>,
@@ -31,7 +31,7 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    pub(super) fn new(read: R, label: String) -> Self {
+    pub(in crate::source) fn new(read: R, label: String) -> Self {
         Self {
             read,
             label,
@@ -49,7 +49,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// Unavailable, if reading fails; Malformed, if the first bytes are those of another format.
-    pub(super) fn next_line(&mut self) -> Result<Option<(u64, Line<'_>)>> {
+    pub(in crate::source) fn next_line(&mut self) -> Result<Option<(u64, Line<'_>)>> {
         self.open()?;
         loop {
             let Some(line) = self.take_line()? else { return Ok(None) };

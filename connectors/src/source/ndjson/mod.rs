@@ -6,14 +6,15 @@
 
 mod decoder;
 mod infer;
-mod lines;
-mod scan;
+pub(super) mod lines;
+pub(super) mod scan;
 #[cfg(test)]
 mod tests;
 
 use std::io::Read;
 
 pub use self::decoder::{Decoder, Outcome, Selection};
+pub(super) use self::infer::Sampler;
 pub use self::infer::{Sample, infer};
 pub use self::scan::Fault;
 pub use super::path::Pointer;

@@ -13,11 +13,11 @@
 use super::super::decoded::BadReason;
 
 /// How deep objects and arrays may nest.
-pub(super) const MAX_DEPTH: u32 = 128;
+pub(in crate::source) const MAX_DEPTH: u32 = 128;
 
 /// A range of bytes of the record; records are shorter than 4 GiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(in crate::source) struct Span {
     start: u32,
     end: u32,
 }
@@ -28,14 +28,14 @@ impl Span {
     }
 
     /// The bytes as text.
-    pub(super) fn of(self, record: &str) -> &str {
+    pub(in crate::source) fn of(self, record: &str) -> &str {
         &record[self.start as usize..self.end as usize]
     }
 }
 
 /// What was found where a value was expected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Token {
+pub(in crate::source) enum Token {
     Null,
     Bool(bool),
     Number(Span),
@@ -61,18 +61,18 @@ pub struct Fault {
 }
 
 /// A position in a record.
-pub(super) struct Scan<'a> {
+pub(in crate::source) struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(record: &'a str) -> Self {
+    pub(in crate::source) fn new(record: &'a str) -> Self {
         Self { bytes: record.as_bytes(), at: 0 }
     }
 
     /// Enters the record's object: what follows is its first key or its end.
-    pub(super) fn open_record(&mut self) -> Result<(), Fault> {
+    pub(in crate::source) fn open_record(&mut self) -> Result<(), Fault> {
         match self.peek() {
             Some(b'{') => {
                 self.at += 1;
@@ -86,7 +86,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Checks that nothing but blanks follows the record's object.
-    pub(super) fn close_record(&mut self) -> Result<(), Fault> {
+    pub(in crate::source) fn close_record(&mut self) -> Result<(), Fault> {
         match self.peek() {
             None => Ok(()),
             Some(_) => {
@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The first key of an object just entered, up to and with its colon, or `None` at the object's end.
-    pub(super) fn first_key(&mut self) -> Result<Option<Key<'a>>, Fault> {
+    pub(in crate::source) fn first_key(&mut self) -> Result<Option<Key<'a>>, Fault> {
         match self.peek() {
             Some(b'}') => {
                 self.at += 1;
@@ -107,7 +107,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The key after a value, or `None` at the object's end.
-    pub(super) fn next_key(&mut self) -> Result<Option<Key<'a>>, Fault> {
+    pub(in crate::source) fn next_key(&mut self) -> Result<Option<Key<'a>>, Fault> {
         match self.peek() {
             Some(b',') => {
                 self.at += 1;
@@ -137,14 +137,14 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether an array just entered has a first item; if not, its end is passed.
-    pub(super) fn first_item(&mut self) -> bool {
+    pub(in crate::source) fn first_item(&mut self) -> bool {
         let empty = self.peek() == Some(b']');
         self.at += usize::from(empty);
         !empty
     }
 
     /// Whether an item follows the last one; if not, the array's end is passed.
-    pub(super) fn next_item(&mut self) -> Result<bool, Fault> {
+    pub(in crate::source) fn next_item(&mut self) -> Result<bool, Fault> {
         let more = match self.peek() {
             Some(b',') => true,
             Some(b']') => false,
@@ -156,7 +156,7 @@ impl<'a> Scan<'a> {
 
     /// The next byte that is not blank.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(in crate::source) fn peek(&mut self) -> Option<u8> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
                 return Some(byte);
@@ -167,7 +167,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes an opening bracket that was seen by `peek`, at a nesting of `depth` above it.
-    pub(super) fn enter(&mut self, depth: u32) -> Result<usize, Fault> {
+    pub(in crate::source) fn enter(&mut self, depth: u32) -> Result<usize, Fault> {
         if depth >= MAX_DEPTH {
             return Err(Fault {
                 reason: BadReason::TooDeep,
@@ -179,13 +179,23 @@ impl<'a> Scan<'a> {
         Ok(self.at - 1)
     }
 
+    /// The byte at which it stands.
+    pub(in crate::source) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on at a byte behind a value that somebody else has passed.
+    pub(in crate::source) fn move_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// The span from an opening bracket to here.
-    pub(super) fn span_from(&self, start: usize) -> Span {
+    pub(in crate::source) fn span_from(&self, start: usize) -> Span {
         Span::new(start, self.at)
     }
 
     /// Passes one value whole; `depth` is how many objects and arrays are open around it.
-    pub(super) fn value(&mut self, depth: u32) -> Result<Token, Fault> {
+    pub(in crate::source) fn value(&mut self, depth: u32) -> Result<Token, Fault> {
         let Some(byte) = self.peek() else { return Err(self.fault("a value")) };
         match byte {
             b'"' => {
@@ -340,9 +350,9 @@ impl<'a> Scan<'a> {
 
 /// A key as it stands in the record.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key<'a> {
-    pub(super) text: &'a [u8],
-    pub(super) escaped: bool,
+pub(in crate::source) struct Key<'a> {
+    pub(in crate::source) text: &'a [u8],
+    pub(in crate::source) escaped: bool,
 }
 
 /// Where the next quote, backslash or control character stands, from `at` on; the end if there is none.
@@ -372,7 +382,7 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
 
 /// Appends the text of a string whose escapes the scanner has checked; false if it holds half a surrogate pair, which
 /// is no character.
-pub(super) fn unescape(text: &str, out: &mut String) -> bool {
+pub(in crate::source) fn unescape(text: &str, out: &mut String) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);

@@ -365,6 +365,7 @@ impl Run<'_> {
                     let revision = (alert.revision, alert.revision == 0);
                     follow(&mut self.alerts, &alert.id, revision, alert.status == Status::Resolved);
                 }
+                Body::Gap(gap) => assert!(gap.gap.windows > 1_000, "{gap:?}"),
                 Body::Diagnostic(own) => panic!("listeners hear of windows and alerts: {own:?}"),
             }
             self.heard.push(serde_json::to_string(&body).unwrap());
