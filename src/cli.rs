@@ -46,13 +46,15 @@ pub struct Cli {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Write a model file for a data set.
+    /// Write a model file for a data set, or for a monitor of Azure ML.
     ///
     /// Looks at the columns and a sample of the rows, infers a kind for each, and writes a commented model file to standard
-    /// output, ready to edit.
+    /// output, ready to edit. Of the YAML of a monitor schedule of Azure ML it carries over data, windows, features and
+    /// thresholds, and says of everything else why not.
     #[command(after_help = "\
 Examples:
   driftlead init train.parquet > flights.yaml
+  driftlead init monitor.yaml -o models --baseline train.parquet
   driftlead init train.parquet -o models/flights.yaml
   driftlead init 'az://ml/flights/2001-01/*.parquet' > flights.yaml")]
     Init(Init),
@@ -154,12 +156,19 @@ Examples:
 /// The words after `driftlead init`.
 #[derive(Clone, Debug, Args)]
 pub struct Init {
-    /// The data: a file, a pattern in quotes, a folder or a URL.
-    #[arg(value_name = "DATA")]
+    /// The data: a file, a pattern in quotes, a folder or a URL. Or a monitor of Azure ML: a YAML file.
+    #[arg(value_name = "DATA | MONITOR.yaml")]
     pub data: String,
-    /// Write the file here, and its schema for editors beside it, instead of to standard output.
+    /// Write the file here, and its schema for editors beside it, instead of to standard output. For a monitor, a file or a
+    /// folder.
     #[arg(short, long, value_name = "MODEL.yaml")]
     pub output: Option<PathBuf>,
+    /// Take the file for a monitor of Azure ML whatever it looks like.
+    #[arg(long)]
+    pub azureml: bool,
+    /// With a monitor: the rows that it compares with. The kinds of features are taken from them.
+    #[arg(long, value_name = "REF")]
+    pub baseline: Option<String>,
 }
 
 /// The words after `driftlead alerts`.

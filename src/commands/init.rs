@@ -1,4 +1,4 @@
-//! `driftlead init`: a model file for a data set, ready to edit.
+//! `driftlead init`: a model file for a data set, or model files for a monitor of Azure ML, ready to edit.
 
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::Kind;
 use driftlead_engine::baseline::TEMPORAL_TEXT;
 
+use super::adopt;
 use crate::cli::Init;
 use crate::config::template::{Choice, Column, Draft};
 use crate::config::{Config, schema};
@@ -27,6 +28,14 @@ pub fn run(args: &Init) -> Result<u8> {
             "`{}` exists: it is not written over; choose another name, or remove it first",
             file.display()
         )));
+    }
+    if let Some(text) = adopt::monitor(args)? {
+        return adopt::run(args, &text);
+    }
+    if args.baseline.is_some() {
+        return Err(Error::input(
+            "`--baseline` goes with a monitor of Azure ML: of data, name the baseline alone (`driftlead init DATA`)",
+        ));
     }
     // Before the data are read; and the schema beside it, which is written first, nobody has named.
     args.output.as_deref().map_or(Ok(()), output::ensure_folder)?;
@@ -53,6 +62,14 @@ pub fn run(args: &Init) -> Result<u8> {
         output::print(&draft.to_yaml())?;
         return Ok(code::OK);
     };
+    write_schema(file)?;
+    output::write_file(file, draft.to_yaml().as_bytes())?;
+    output::print(&format!("{}: next `driftlead validate {0}`\n", file.display()))?;
+    Ok(code::OK)
+}
+
+/// Writes the schema for editors beside the model file `file`, over none but an older one.
+pub(super) fn write_schema(file: &Path) -> Result<()> {
     let beside = file.with_file_name(SCHEMA);
     if std::fs::read_to_string(&beside).map_or_else(|_| beside.exists(), |text| !text.contains(schema::TITLE))
     {
@@ -61,17 +78,14 @@ pub fn run(args: &Init) -> Result<u8> {
             beside.display()
         )));
     }
-    output::write_file(&beside, schema::text().as_bytes())?;
-    output::write_file(file, draft.to_yaml().as_bytes())?;
-    output::print(&format!("{}: next `driftlead validate {0}`\n", file.display()))?;
-    Ok(code::OK)
+    output::write_file(&beside, schema::text().as_bytes())
 }
 
 /// What the schema for editors is called beside a model file.
-const SCHEMA: &str = "model.schema.json";
+pub(super) const SCHEMA: &str = "model.schema.json";
 
 /// `data` as the model file `file` has to name it: relative paths begin at the file's folder.
-fn seen_from(file: &Path, data: &str) -> String {
+pub(super) fn seen_from(file: &Path, data: &str) -> String {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     if folder.as_os_str().is_empty() || data.contains("://") || Path::new(data).is_absolute() {
         return data.to_owned();
