@@ -325,6 +325,13 @@ pub struct Check {
     /// Report another tool's metrics too, computed exactly as it does.
     #[arg(long, value_name = "TOOL", value_enum)]
     pub compat: Vec<Compat>,
+    /// Write into this new folder what the monitor of Azure ML would have left: rows, signals, histograms. Implies --compat
+    /// azureml.
+    #[arg(long, value_name = "DIR")]
+    pub azureml: Option<PathBuf>,
+    /// With --azureml: the columns that the model predicts, whose drift is prediction drift, with commas between.
+    #[arg(long, value_name = "COLS", value_delimiter = ',', requires = "azureml")]
+    pub predictions: Vec<String>,
     /// For each `--baseline`, the words that directly follow its value.
     #[arg(skip)]
     pub following: Vec<Vec<String>>,

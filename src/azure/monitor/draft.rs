@@ -242,9 +242,9 @@ impl Group<'_> {
         let trigger = self.monitor.trigger;
         let length =
             self.signals[0].production.window.filter(|window| !window.is_zero()).unwrap_or(trigger.window);
-        let every = trigger
-            .every
-            .filter(|every| length.is_multiple_of(*every) && length.micros() / every.micros() <= MAX_PANES);
+        // The longest that divides both: then a window ends wherever a run would have been.
+        let every = trigger.every.map(|runs| gcd(length.micros(), runs.micros()));
+        let every = every.filter(|every| length.micros() / every <= MAX_PANES).map(Duration::from_micros);
         (length, every.unwrap_or(length))
     }
 
@@ -255,11 +255,10 @@ impl Group<'_> {
         let line = if production.window.is_some() { production.line } else { self.signals[0].line };
         if let Some(runs) = trigger.every.filter(|runs| *runs != every) {
             let text = if runs > length {
-                format!("a run each {runs} looks at {length} of them only; here every {length} is a window")
+                format!("a run each {runs} looks at {length} of them only; here a window ends each {every}")
             } else {
                 format!(
-                    "a run each {runs} over {length}: windows end each {every} here, which has to divide `length` into at \
-                     most {MAX_PANES} parts"
+                    "a run each {runs} over {length}: here a window ends each {every}, which has to divide `length`"
                 )
             };
             self.note(line, text);
@@ -371,6 +370,10 @@ impl Group<'_> {
             let _ = writeln!(body, "  {beaten}- {{{}}}", spelled(rule));
         }
     }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 fn spelled(rule: &Rule) -> String {

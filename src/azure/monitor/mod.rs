@@ -21,9 +21,9 @@ use std::collections::BTreeMap;
 use driftlead_engine::Kind;
 
 pub use self::draft::{Draft, Rows, drafts};
+pub use self::name::Metric;
 pub use self::read::{is_monitor, read};
 
-use self::name::Metric;
 use crate::config::Duration;
 
 /// Something that is not carried over, or not quite, and where the monitor says it.

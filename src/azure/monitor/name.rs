@@ -69,6 +69,21 @@ impl Metric {
         }
     }
 
+    /// As the service itself has it in its rows and files.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::JensenShannon => "JensenShannonDistance",
+            Self::Wasserstein => "NormalizedWassersteinDistance",
+            Self::Psi => "PopulationStabilityIndex",
+            Self::Ks => "TwoSampleKolmogorovSmirnovTest",
+            Self::ChiSquared => "PearsonsChiSquaredTest",
+            Self::NullRate => "NullValueRate",
+            Self::TypeErrorRate => "DataTypeErrorRate",
+            Self::OutOfBoundsRate => "OutOfBoundsRate",
+        }
+    }
+
     /// The metric of that name, in any spelling.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

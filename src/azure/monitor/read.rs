@@ -162,7 +162,7 @@ fn monitor(root: &Node, reader: &mut Reader) -> Monitor {
     if let Some(compute) = child(created, &["compute"]) {
         reader.note(
             compute.place,
-            "`compute` is left out: nothing runs on Spark, driftlead counts where it is started",
+            "`compute` is left out with all it says: nothing runs on Spark, driftlead counts where it is started",
         );
     }
     monitor.deployment = target(created, reader);

@@ -185,7 +185,10 @@ fn segment(node: &Node, reader: &mut Reader) -> Option<String> {
 fn data(signal: &Node, keys: &[&str], reader: &mut Reader) -> Option<Data> {
     let node = reader.map(signal, keys)?;
     let node = match child(node, &["dataset"]) {
-        Some(_) => reader.map(node, &["dataset"])?,
+        Some(_) => {
+            reader.keys(node, &format!("`{}`", keys[1]), &["dataset"], &[]);
+            reader.map(node, &["dataset"])?
+        }
         None => node,
     };
     let what = format!("`{}`", keys[0]);
