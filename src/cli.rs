@@ -57,7 +57,7 @@ Examples:
   driftlead init monitor.yaml -o models --baseline train.parquet
   driftlead init train.parquet -o models/flights.yaml
   driftlead init 'az://ml/flights/2001-01/*.parquet' > flights.yaml")]
-    Init(Init),
+    Init(crate::commands::init::Init),
     /// Freeze the baseline of a model into a file.
     ///
     /// Reads the baseline rows that the model file names and writes one small file with their frozen distribution. A `check`
@@ -151,24 +151,6 @@ Examples:
     Completions(Completions),
     /// Run the service over half a year of real flights that come with the program.
     Demo,
-}
-
-/// The words after `driftlead init`.
-#[derive(Clone, Debug, Args)]
-pub struct Init {
-    /// The data: a file, a pattern in quotes, a folder or a URL. Or a monitor of Azure ML: a YAML file.
-    #[arg(value_name = "DATA | MONITOR.yaml")]
-    pub data: String,
-    /// Write the file here, and its schema for editors beside it, instead of to standard output. For a monitor, a file or a
-    /// folder.
-    #[arg(short, long, value_name = "MODEL.yaml")]
-    pub output: Option<PathBuf>,
-    /// Take the file for a monitor of Azure ML whatever it looks like.
-    #[arg(long)]
-    pub azureml: bool,
-    /// With a monitor: the rows that it compares with. The kinds of features are taken from them.
-    #[arg(long, value_name = "REF")]
-    pub baseline: Option<String>,
 }
 
 /// The words after `driftlead alerts`.

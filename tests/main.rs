@@ -4,6 +4,7 @@
 
 mod azure;
 mod azureml;
+mod azureml_outputs;
 mod cli;
 mod compat;
 mod deps;

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use driftlead_connectors::dataset::Remotes;
 
-use super::init::{SCHEMA, seen_from, write_schema};
+use super::init::{Init, SCHEMA, seen_from, write_schema};
 use crate::azure::monitor::{Draft, Rows, drafts, is_monitor, read};
-use crate::cli::Init;
 use crate::config::node::Node;
 use crate::config::{Config, Place, Problem, Problems};
 use crate::exit::{Error, Result, code};

@@ -1,14 +1,14 @@
 //! `driftlead init`: a model file for a data set, or model files for a monitor of Azure ML, ready to edit.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::Kind;
 use driftlead_engine::baseline::TEMPORAL_TEXT;
 
 use super::adopt;
-use crate::cli::Init;
 use crate::config::template::{Choice, Column, Draft};
 use crate::config::{Config, schema};
 use crate::exit::{Error, Result, code};
@@ -17,20 +17,38 @@ use crate::job::input::{Input, Preparation};
 use crate::job::look::{Look, look};
 use crate::output;
 
+/// The words after `driftlead init`.
+#[derive(Clone, Debug, Args)]
+pub struct Init {
+    /// The data: a file, a pattern in quotes, a folder or a URL. Or a monitor of Azure ML: a YAML file.
+    #[arg(value_name = "DATA | MONITOR.yaml")]
+    pub data: String,
+    /// Write the file here, and its schema for editors beside it, instead of to standard output. For a monitor, a file or a
+    /// folder.
+    #[arg(short, long, value_name = "MODEL.yaml")]
+    pub output: Option<PathBuf>,
+    /// Take the file for a monitor of Azure ML whatever it looks like.
+    #[arg(long)]
+    pub azureml: bool,
+    /// With a monitor: the rows that it compares with. The kinds of features are taken from them.
+    #[arg(long, value_name = "REF")]
+    pub baseline: Option<String>,
+}
+
 /// Prints the model file, or writes it beside its schema.
 ///
 /// # Errors
 ///
 /// If the data cannot be read, no column can be a feature, or the file is there already or cannot be written.
 pub fn run(args: &Init) -> Result<u8> {
+    if let Some(text) = adopt::monitor(args)? {
+        return adopt::run(args, &text);
+    }
     if let Some(file) = args.output.as_deref().filter(|file| file.exists()) {
         return Err(Error::input(format!(
             "`{}` exists: it is not written over; choose another name, or remove it first",
             file.display()
         )));
-    }
-    if let Some(text) = adopt::monitor(args)? {
-        return adopt::run(args, &text);
     }
     if args.baseline.is_some() {
         return Err(Error::input(
