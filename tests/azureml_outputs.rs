@@ -39,8 +39,11 @@ fn run(folder: &Folder, name: &str, rules: &str, more: &[&str]) -> (Ended, Strin
     (driftlead(&[&words[..], more].concat()), out)
 }
 
+/// A row by its columns.
+type Row = BTreeMap<String, Value>;
+
 /// The rows of a table that was written, and the types of its columns.
-fn rows(folder: &str, table: &str) -> (Vec<(String, String)>, Vec<BTreeMap<String, Value>>) {
+fn rows(folder: &str, table: &str) -> (Vec<(String, String)>, Vec<Row>) {
     let text = fs::read_to_string(format!("{folder}/{table}/MLTable")).unwrap();
     assert!(text.contains("pattern: ./data/*.parquet") && text.contains("- read_parquet"), "{text}");
     let file = File::open(format!("{folder}/{table}/data/part-00000.parquet")).unwrap();
@@ -137,7 +140,7 @@ fn rows_of_drift_are_those_of_azure_and_so_is_what_breaches() {
         assert_eq!(json!(spark), theirs["types"]);
         let mut with_bounds = 0;
         for row in theirs["rows"].as_array().unwrap() {
-            let is_it = |own: &&BTreeMap<String, Value>| {
+            let is_it = |own: &&Row| {
                 own["feature_name"] == row["feature_name"] && own["metric_name"] == row["metric_name"]
             };
             let own = own.iter().find(is_it).unwrap_or_else(|| panic!("no row like {row}"));
@@ -177,7 +180,7 @@ fn rows_of_data_quality_are_those_of_azure_but_for_the_bound_of_the_row_count() 
     let list = theirs["rows"].as_array().unwrap();
     assert_eq!((own.len(), list.len()), (20, 20));
     for row in list {
-        let is_it = |own: &&BTreeMap<String, Value>| {
+        let is_it = |own: &&Row| {
             own["feature_name"] == row["feature_name"] && own["metric_name"] == row["metric_name"]
         };
         let own = own.iter().find(is_it).unwrap_or_else(|| panic!("no row like {row}"));
@@ -279,7 +282,10 @@ fn histograms_are_those_of_azure_where_it_loses_no_bars() {
                     let rows = rows.iter().filter(|row| row["feature_bucket"] == name);
                     let expected: u64 = rows.map(|row| row["bucket_count"].as_u64().unwrap()).sum();
                     assert_eq!(own.iter().map(|bar| count(bar, key)).sum::<u64>(), expected);
-                    assert!(theirs.iter().map(|bar| count(bar, key)).sum::<u64>() * 2 < expected, "{theirs:?}");
+                    assert!(
+                        theirs.iter().map(|bar| count(bar, key)).sum::<u64>() * 2 < expected,
+                        "{theirs:?}"
+                    );
                 }
             }
             "plan" | "level" | "paid" => {

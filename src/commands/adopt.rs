@@ -27,7 +27,8 @@ pub(super) fn monitor(args: &Init) -> Result<Option<String>> {
     let is_yaml = file.extension().is_some_and(|extension| {
         extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
     });
-    if !args.azureml && !(is_yaml && file.is_file()) {
+    let is_meant = args.azureml || is_yaml && file.is_file();
+    if !is_meant {
         return Ok(None);
     }
     let text = std::fs::read_to_string(file)

@@ -299,7 +299,7 @@ impl Group<'_> {
         let found = targets.filter_map(|data| Some((data.line, data.target.clone()?))).next();
         found.filter(|(_, name)| {
             let is_named = |signal: &&Signal| signal.features.iter().flatten().any(|own| own == name);
-            !is_outputs && !self.signals.iter().any(|signal| is_named(&signal))
+            !is_outputs && !self.signals.iter().any(is_named)
         })
     }
 

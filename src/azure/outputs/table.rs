@@ -56,6 +56,9 @@ pub(super) fn quality_rows(rows: &[QualityRow], counts: Pair) -> Result<RecordBa
     ])
 }
 
+/// Rows of a bar, from where to where it is, and its category.
+type Bar<'a> = (u64, Option<f64>, Option<f64>, Option<&'a str>);
+
 /// The bars of one side, 0 for the baseline's.
 pub(super) fn histogram_rows(features: &[(&Feature, &FeatureExtract)], side: usize) -> Result<RecordBatch> {
     let (mut names, mut counts, mut lows, mut highs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -63,7 +66,7 @@ pub(super) fn histogram_rows(features: &[(&Feature, &FeatureExtract)], side: usi
     for (feature, own) in features {
         let Ok(histogram) = &own.histogram else { continue };
         let kind = if is_numeric(histogram) { "numerical" } else { "categorical" };
-        let bars: Vec<(u64, Option<f64>, Option<f64>, Option<&str>)> = match histogram {
+        let bars: Vec<Bar<'_>> = match histogram {
             Histogram::Numeric(bars) => bars
                 .iter()
                 .map(|bar| ([bar.reference, bar.current][side], Some(bar.low), Some(bar.high), Some("")))
