@@ -46,16 +46,18 @@ pub struct Cli {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Write a model file for a data set.
+    /// Write a model file for a data set, or for a monitor of Azure ML.
     ///
     /// Looks at the columns and a sample of the rows, infers a kind for each, and writes a commented model file to standard
-    /// output, ready to edit.
+    /// output, ready to edit. Of the YAML of a monitor schedule of Azure ML it carries over data, windows, features and
+    /// thresholds, and says of everything else why not.
     #[command(after_help = "\
 Examples:
   driftlead init train.parquet > flights.yaml
+  driftlead init monitor.yaml -o models --baseline train.parquet
   driftlead init train.parquet -o models/flights.yaml
   driftlead init 'az://ml/flights/2001-01/*.parquet' > flights.yaml")]
-    Init(Init),
+    Init(crate::commands::init::Init),
     /// Freeze the baseline of a model into a file.
     ///
     /// Reads the baseline rows that the model file names and writes one small file with their frozen distribution. A `check`
@@ -149,17 +151,6 @@ Examples:
     Completions(Completions),
     /// Run the service over half a year of real flights that come with the program.
     Demo,
-}
-
-/// The words after `driftlead init`.
-#[derive(Clone, Debug, Args)]
-pub struct Init {
-    /// The data: a file, a pattern in quotes, a folder or a URL.
-    #[arg(value_name = "DATA")]
-    pub data: String,
-    /// Write the file here, and its schema for editors beside it, instead of to standard output.
-    #[arg(short, long, value_name = "MODEL.yaml")]
-    pub output: Option<PathBuf>,
 }
 
 /// The words after `driftlead alerts`.
@@ -316,6 +307,13 @@ pub struct Check {
     /// Report another tool's metrics too, computed exactly as it does.
     #[arg(long, value_name = "TOOL", value_enum)]
     pub compat: Vec<Compat>,
+    /// Write into this new folder what the monitor of Azure ML would have left: rows, signals, histograms. Implies --compat
+    /// azureml.
+    #[arg(long, value_name = "DIR")]
+    pub azureml: Option<PathBuf>,
+    /// With --azureml: the columns that the model predicts, whose drift is prediction drift, with commas between.
+    #[arg(long, value_name = "COLS", value_delimiter = ',', requires = "azureml")]
+    pub predictions: Vec<String>,
     /// For each `--baseline`, the words that directly follow its value.
     #[arg(skip)]
     pub following: Vec<Vec<String>>,

@@ -3,6 +3,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod azure;
+mod azureml;
+mod azureml_outputs;
 mod cli;
 mod compat;
 mod deps;

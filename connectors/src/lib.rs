@@ -13,6 +13,7 @@ pub mod entra;
 pub mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod parquet_file;
 pub mod retry;
 pub mod sink;
 pub mod source;

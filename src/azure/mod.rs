@@ -6,6 +6,8 @@
 pub mod common_schema;
 pub mod incoming;
 pub mod insights;
+pub mod monitor;
+pub mod outputs;
 pub mod points;
 pub mod records;
 pub mod series;

@@ -1,16 +1,21 @@
 //! `driftlead check`
 
+use std::path::Path;
 use std::sync::Arc;
 
 use driftlead_connectors::dataset::Remotes;
 
 use super::validate;
+use crate::azure::outputs;
 use crate::cli::{Check, Format};
-use crate::config::Config;
+use crate::config::problem::suggest;
+use crate::config::{Compat, Config};
 use crate::exit::{Error, Result};
 use crate::job::check;
+use crate::job::compat::azureml::Extract;
 use crate::job::windows::Bounds;
 use crate::output;
+use crate::report::wire::Report;
 use crate::report::{exit_code, markdown, table};
 
 /// Compares, prints the report, and tells the exit code.
@@ -34,6 +39,10 @@ pub fn run(args: &Check) -> Result<u8> {
         config.origin.forget("where");
     }
     config.compat.extend(&args.compat);
+    if let Some(folder) = &args.azureml {
+        ensure_new(folder)?;
+        config.compat.push(Compat::AzureMl);
+    }
     let baseline = match (&args.baseline[..], &config.baseline) {
         ([], Some(baseline)) => baseline.paths.clone(),
         ([], None) => {
@@ -58,7 +67,12 @@ pub fn run(args: &Check) -> Result<u8> {
         baseline,
         data,
     };
-    let mut report = check.run(&Arc::new(Remotes::default()))?;
+    let mut extracts = Vec::new();
+    let wanted = args.azureml.is_some().then_some(&mut extracts);
+    let mut report = check.run_with(&Arc::new(Remotes::default()), wanted)?;
+    if let Some(folder) = &args.azureml {
+        write_outputs(folder, &report, &extracts, &args.predictions)?;
+    }
     if args.reproducible {
         report.make_reproducible();
     }
@@ -68,4 +82,44 @@ pub fn run(args: &Check) -> Result<u8> {
         Format::Markdown => output::print(&markdown::render(&report))?,
     }
     Ok(exit_code(&report, args.fail_on))
+}
+
+/// Refuses a folder that holds something: a reader would take old files for new ones.
+fn ensure_new(folder: &Path) -> Result<()> {
+    let is_taken =
+        folder.is_file() || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if is_taken {
+        return Err(Error::input(format!(
+            "`--azureml {}` is there already and is not written over: name a new folder",
+            folder.display()
+        )));
+    }
+    output::ensure_folder(folder)
+}
+
+/// Writes what the monitor of Azure ML would have left, the manifests last.
+fn write_outputs(folder: &Path, report: &Report, extracts: &[Extract], predictions: &[String]) -> Result<()> {
+    let judged = report.windows.iter().flat_map(|window| &window.features);
+    let known: Vec<&str> = judged.map(|feature| feature.name.as_str()).collect();
+    if let Some(unknown) = predictions.iter().find(|name| !known.contains(&name.as_str())) {
+        let hint = suggest(unknown, known.into_iter().collect::<std::collections::BTreeSet<_>>());
+        return Err(Error::input(format!("`--predictions` names `{unknown}`, which is not judged: {hint}")));
+    }
+    let (files, notes) = outputs::files(report, extracts, predictions)?;
+    if files.is_empty() {
+        return Err(Error::input("no window has rows, so there is nothing for `--azureml` to write"));
+    }
+    for note in notes {
+        output::complain(&format!("note: {note}"));
+    }
+    for file in files {
+        let path = folder.join(&file.path);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| {
+                Error::input(format!("cannot make the folder `{}`", parent.display())).because(error)
+            })?;
+        }
+        output::write_file(&path, &file.bytes)?;
+    }
+    Ok(())
 }

@@ -1,13 +1,14 @@
-//! `driftlead init`: a model file for a data set, ready to edit.
+//! `driftlead init`: a model file for a data set, or model files for a monitor of Azure ML, ready to edit.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::Kind;
 use driftlead_engine::baseline::TEMPORAL_TEXT;
 
-use crate::cli::Init;
+use super::adopt;
 use crate::config::template::{Choice, Column, Draft};
 use crate::config::{Config, schema};
 use crate::exit::{Error, Result, code};
@@ -16,17 +17,43 @@ use crate::job::input::{Input, Preparation};
 use crate::job::look::{Look, look};
 use crate::output;
 
+/// The words after `driftlead init`.
+#[derive(Clone, Debug, Args)]
+pub struct Init {
+    /// The data: a file, a pattern in quotes, a folder or a URL. Or a monitor of Azure ML: a YAML file.
+    #[arg(value_name = "DATA | MONITOR.yaml")]
+    pub data: String,
+    /// Write the file here, and its schema for editors beside it, instead of to standard output. For a monitor, a file or a
+    /// folder.
+    #[arg(short, long, value_name = "MODEL.yaml")]
+    pub output: Option<PathBuf>,
+    /// Take the file for a monitor of Azure ML whatever it looks like.
+    #[arg(long)]
+    pub azureml: bool,
+    /// With a monitor: the rows that it compares with. The kinds of features are taken from them.
+    #[arg(long, value_name = "REF")]
+    pub baseline: Option<String>,
+}
+
 /// Prints the model file, or writes it beside its schema.
 ///
 /// # Errors
 ///
 /// If the data cannot be read, no column can be a feature, or the file is there already or cannot be written.
 pub fn run(args: &Init) -> Result<u8> {
+    if let Some(text) = adopt::monitor(args)? {
+        return adopt::run(args, &text);
+    }
     if let Some(file) = args.output.as_deref().filter(|file| file.exists()) {
         return Err(Error::input(format!(
             "`{}` exists: it is not written over; choose another name, or remove it first",
             file.display()
         )));
+    }
+    if args.baseline.is_some() {
+        return Err(Error::input(
+            "`--baseline` goes with a monitor of Azure ML: of data, name the baseline alone (`driftlead init DATA`)",
+        ));
     }
     // Before the data are read; and the schema beside it, which is written first, nobody has named.
     args.output.as_deref().map_or(Ok(()), output::ensure_folder)?;
@@ -54,6 +81,14 @@ pub fn run(args: &Init) -> Result<u8> {
         output::print(&draft.to_yaml())?;
         return Ok(code::OK);
     };
+    write_schema(file)?;
+    output::write_file(file, draft.to_yaml().as_bytes())?;
+    output::print(&format!("{}: next `driftlead validate {0}`\n", file.display()))?;
+    Ok(code::OK)
+}
+
+/// Writes the schema for editors beside the model file `file`, over none but an older one.
+pub(super) fn write_schema(file: &Path) -> Result<()> {
     let beside = file.with_file_name(SCHEMA);
     if std::fs::read_to_string(&beside).map_or_else(|_| beside.exists(), |text| !text.contains(schema::TITLE))
     {
@@ -62,17 +97,14 @@ pub fn run(args: &Init) -> Result<u8> {
             beside.display()
         )));
     }
-    output::write_file(&beside, schema::text().as_bytes())?;
-    output::write_file(file, draft.to_yaml().as_bytes())?;
-    output::print(&format!("{}: next `driftlead validate {0}`\n", file.display()))?;
-    Ok(code::OK)
+    output::write_file(&beside, schema::text().as_bytes())
 }
 
 /// What the schema for editors is called beside a model file.
-const SCHEMA: &str = "model.schema.json";
+pub(super) const SCHEMA: &str = "model.schema.json";
 
 /// `data` as the model file `file` has to name it: relative paths begin at the file's folder.
-fn seen_from(file: &Path, data: &str) -> String {
+pub(super) fn seen_from(file: &Path, data: &str) -> String {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     if folder.as_os_str().is_empty() || data.contains("://") || Path::new(data).is_absolute() {
         return data.to_owned();

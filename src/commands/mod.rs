@@ -1,5 +1,6 @@
 //! The commands, one a file: each takes what was typed and returns an exit code.
 
+pub mod adopt;
 pub mod alerts;
 pub mod azure;
 pub mod baseline;

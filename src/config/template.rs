@@ -156,7 +156,7 @@ fn comment(column: &Column) -> String {
 }
 
 /// A comment must not end before its line does.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_line_breaking(c) { ' ' } else { c }).collect()
 }
 
@@ -165,7 +165,7 @@ fn is_line_breaking(c: char) -> bool {
 }
 
 /// `text` as a YAML scalar that reads back as this text and nothing else.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
         && !matches!(

@@ -6,6 +6,7 @@ use std::time::Instant;
 use driftlead_connectors::dataset::Remotes;
 
 use super::baseline::{self, Loaded};
+use super::compat::azureml::Extract;
 use super::input::{Input, Preparation};
 use super::windows::{Bounds, Plan, needs_time};
 use super::{columns, compat, judge};
@@ -38,6 +39,15 @@ impl Check {
     /// If files cannot be read, or configuration and data do not fit each other. A feature that cannot be compared is
     /// not an error here: the report says so, and the others are judged.
     pub fn run(&self, remotes: &Arc<Remotes>) -> Result<Report> {
+        self.run_with(remotes, None)
+    }
+
+    /// As [`Check::run`]; what Azure ML keeps of each window beside its metrics is put into `extracts`, if it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Check::run`].
+    pub fn run_with(&self, remotes: &Arc<Remotes>, extracts: Option<&mut Vec<Extract>>) -> Result<Report> {
         let began = Instant::now();
         // A model file that says both was refused; the command line may add the one to the other.
         if !self.config.compat.is_empty() && self.config.moving().is_some() {
@@ -81,6 +91,9 @@ impl Check {
                 max_values: compat::MAX_VALUES,
             };
             job.add(&mut judged.windows, remotes)?;
+            if let Some(extracts) = extracts {
+                *extracts = job.extracts(&judged.windows, remotes)?;
+            }
         }
 
         let mut errors = failed.clone();

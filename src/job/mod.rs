@@ -20,7 +20,7 @@ mod at;
 pub mod baseline;
 pub mod check;
 pub mod columns;
-mod compat;
+pub mod compat;
 mod feature_row;
 pub mod input;
 pub(crate) mod judge;

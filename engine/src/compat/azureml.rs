@@ -117,6 +117,38 @@ pub fn chi2(columns: Columns<'_>) -> Result<CompatScore> {
     CompatScore::test(test.statistic, test.p_value, None)
 }
 
+/// A bar of a histogram over both sides, `[low, high)`; the last is closed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bar {
+    /// Where it begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+    /// Rows of the reference.
+    pub reference: u64,
+    /// Rows of the current side.
+    pub current: u64,
+}
+
+/// The histogram that the service draws of a numeric feature. NaN is left out; `rows` are those of the smaller side with
+/// what is missing, from which Sturges' rule takes the number of bars.
+///
+/// # Errors
+/// As [`super::score`]: an empty side, or a range that has no finite edges.
+pub fn bars(reference: &[f64], current: &[f64], rows: usize) -> Result<Vec<Bar>> {
+    let both = clean(reference, current)?;
+    let edges = edges(&both, rows);
+    let (base, prod) = (histogram(&both.reference, &edges)?, histogram(&both.current, &edges)?);
+    let counts = base.into_iter().zip(prod);
+    let bar = |(pair, (reference, current)): (&[f64], (u64, u64))| Bar {
+        low: pair[0],
+        high: pair[1],
+        reference,
+        current,
+    };
+    Ok(edges.windows(2).zip(counts).map(bar).collect())
+}
+
 /// The values of both sides that are not missing.
 fn clean(reference: &[f64], current: &[f64]) -> Result<Sorted> {
     Sorted::of(reference, current, |x| !x.is_nan())
@@ -124,19 +156,18 @@ fn clean(reference: &[f64], current: &[f64]) -> Result<Sorted> {
 
 /// Rows per cell of both sides.
 fn counted(both: &Sorted) -> Result<(Vec<u64>, Vec<u64>)> {
-    let edges = edges(both);
+    let edges = edges(both, both.reference.len().min(both.current.len()));
     Ok((histogram(&both.reference, &edges)?, histogram(&both.current, &edges)?))
 }
 
-/// Sturges' rule for the smaller side. The last edge is computed, not the maximum: rounding may leave the maximum
+/// Sturges' rule for the `rows` of the smaller side. The last edge is computed, not the maximum: rounding may leave the maximum
 /// beyond it, and then it is counted nowhere.
-fn edges(both: &Sorted) -> Vec<f64> {
+fn edges(both: &Sorted, rows: usize) -> Vec<f64> {
     let (low, high) = both.extent();
     if low == high {
         let delta = if low == 0.0 { 0.005 } else { (low * 0.005).abs() };
         return vec![low - delta, low + delta];
     }
-    let rows = both.reference.len().min(both.current.len());
     let bins = ((rows as f64).log2() + 1.0).ceil();
     let width = (high - low) / bins;
     (0..=bins as usize).map(|k| if k == 0 { low } else { low + k as f64 * width }).collect()

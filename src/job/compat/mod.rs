@@ -3,6 +3,7 @@
 //! These tools look at rows, not at counts, so their rows are read a second time and held: a bounded number of features
 //! at once, or one if it is larger than that. A metric that a tool itself refuses says why, and never fails the run.
 
+pub mod azureml;
 mod column;
 mod places;
 mod score;
