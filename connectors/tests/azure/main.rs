@@ -6,6 +6,10 @@ mod logs;
 mod metrics;
 mod place;
 mod prometheus;
+mod sdk;
 #[path = "../support/stub.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod stub;
+#[path = "../support/tls.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod tls;
