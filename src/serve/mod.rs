@@ -33,6 +33,7 @@ mod reload;
 pub mod silence;
 mod sinks;
 pub mod template;
+pub mod trial;
 mod watch;
 pub mod wire;
 

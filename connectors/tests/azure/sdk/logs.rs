@@ -86,7 +86,7 @@ fn both_send_the_same() {
     let read = |request: &Request| -> Json { serde_json::from_slice(&unzipped(request)).expect("JSON") };
     assert_eq!(read(own), read(theirs));
     assert_eq!(read(own), Json::from(records()), "as it was given, to the last digit");
-    // The header of gzip: method, flags, time, level, system. Theirs names Unix where ours does as well or knows none.
+    // The header of gzip, with method, flags, time and level; its last byte names the system.
     assert_eq!(own.body[..9], theirs.body[..9]);
 }
 
