@@ -3,6 +3,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod azure;
+#[cfg(all(unix, feature = "kafka"))]
+mod azure_check;
 mod cli;
 mod compat;
 mod deps;
