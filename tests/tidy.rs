@@ -43,3 +43,27 @@ fn no_committed_text_names_a_registry_host_or_a_home_folder() {
         }
     }
 }
+
+/// A row of that table is worth what its tests are worth.
+#[test]
+fn every_fault_of_the_other_monitor_names_tests_that_are_there() {
+    let text = std::fs::read_to_string(workspace().join("docs/azure.md")).expect("the page");
+    let (_, table) = text.split_once("## What the monitor of Azure ML gets wrong").expect("the table");
+    let (table, _) = table.split_once("\n## ").expect("what follows");
+    let rows: Vec<&str> =
+        table.lines().filter(|line| line.starts_with("| ") && !line.contains("| tests |")).collect();
+    let all = sources(".");
+    let mut names = 0;
+    for row in &rows {
+        let tests = row.rsplit('|').nth(1).expect("a column");
+        let has_none = row.contains("| nothing: ");
+        assert_eq!(tests.trim().is_empty(), has_none, "{row}");
+        for name in tests.split(',').map(|name| name.trim().trim_matches('`')).filter(|name| !name.is_empty())
+        {
+            let function = format!("fn {name}(");
+            assert!(all.iter().any(|(_, text)| text.contains(&function)), "there is no test `{name}`");
+            names += 1;
+        }
+    }
+    assert!(rows.len() > 10 && names > 20, "{} rows, {names} tests", rows.len());
+}

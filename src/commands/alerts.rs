@@ -4,7 +4,6 @@ use std::path::Path;
 
 use driftlead_connectors::sink;
 use driftlead_connectors::store::{AlertFilter, AlertStatus, Outbox, Reader, Selection, Store};
-use serde_json::json;
 
 use super::store::{folder, from_store};
 use crate::cli::{Alerts, AlertsCommand};
@@ -14,7 +13,7 @@ use crate::config::problem::suggest;
 use crate::exit::{Error, Result, code};
 use crate::output;
 use crate::serve::plan::Plan;
-use crate::serve::wire;
+use crate::serve::trial;
 use crate::time::Timestamp;
 
 /// Alerts of a page.
@@ -105,22 +104,13 @@ fn test(file: &Path, name: &str) -> Result<u8> {
         return Err(Error::input(format!("`{}` has no sink `{name}`: {hint}", file.display())));
     };
     let now = SystemClock.now();
-    let time = Timestamp::from_micros(now).to_string();
-    let event = json!({
-        "schema": wire::SCHEMA, "type": "alert", "id": "00000000000000000000000000000000", "revision": 0,
-        "time": time, "model": {"name": "test of this sink", "version": "test"}, "status": "open",
-        "severity": "major", "window": "test", "segment": null,
-        "first_window": {"start": time, "end": time},
-        "last_window": {"id": "00000000000000000000000000000000", "start": time, "end": time},
-        "causes": []
-    });
+    let trial = trial::alert(name, now);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Error::run("cannot start the runtime").because(error))?;
-    let key = format!("00000000000000000000000000000000:{now}:{name}");
-    match runtime.block_on(own.carrier.deliver_one(key, &event, now))? {
+    match runtime.block_on(own.carrier.deliver_one(trial.key, &trial.event, now))? {
         sink::Delivery::Delivered => {
             output::print(&format!("`{name}` took the test message\n"))?;
             Ok(code::OK)

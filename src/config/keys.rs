@@ -120,6 +120,13 @@ pub static MODEL: Record = Record {
             "The sinks of `service.yaml` that receive this model's alerts",
         ),
         optional(
+            "azure",
+            Shape::Record(&AZURE),
+            "",
+            "{rules: [credit is slow]}",
+            "Which alerts of Azure Monitor are about this model, beside those that name it",
+        ),
+        optional(
             "compat",
             Shape::Several(&Shape::Choice(&COMPAT)),
             "none",
@@ -133,6 +140,21 @@ pub static MODEL: Record = Record {
 const COLUMNS: Shape = Shape::Several(&Shape::Label);
 const PATHS: Shape = Shape::Several(&Shape::Text);
 const SPLIT: Shape = COLUMNS;
+
+static AZURE: Record = Record {
+    name: "what in Azure belongs to a model",
+    keys: &[
+        optional(
+            "resources",
+            COLUMNS,
+            "none",
+            "[/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W/onlineEndpoints/credit]",
+            "Ids of resources: alerts on them, and on what lies beneath them",
+        ),
+        optional("rules", COLUMNS, "none", "[credit is slow]", "Names or ids of alert rules"),
+    ],
+    one_of: &[],
+};
 
 static BASELINE: Record = Record {
     name: "a baseline",

@@ -4,6 +4,7 @@
 //! to the table in [`keys`]. [`Config`] is what comes out: resolved, valid, and free of YAML. Both stages collect
 //! problems instead of stopping, so that one run of `driftlead validate` shows all of them.
 
+mod azure;
 mod baseline;
 pub mod duration;
 mod feature;
@@ -28,6 +29,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use self::azure::AzureAlerts;
 pub use self::baseline::Baseline;
 pub use self::duration::Duration;
 pub use self::feature::{Feature, Features};
@@ -74,6 +76,8 @@ pub struct Config {
     pub alert: Alert,
     /// The names of the sinks that receive alerts.
     pub sinks: Vec<String>,
+    /// Which alerts of Azure Monitor are about the model.
+    pub azure: AzureAlerts,
     /// The tools whose metrics are computed besides.
     pub compat: Vec<Compat>,
     /// Where the file says all this.
@@ -144,6 +148,7 @@ impl Config {
             rules: Vec::new(),
             alert: Alert::default(),
             sinks: Vec::new(),
+            azure: AzureAlerts::default(),
             compat: Vec::new(),
             origin: Origin::default(),
         }
@@ -197,6 +202,7 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
         features,
         alert,
         sinks: labels(root, "sinks"),
+        azure: azure::read(root, problems),
         compat: labels(root, "compat").iter().filter_map(|name| Compat::parse(name)).collect(),
         origin: Origin::default(),
     }

@@ -90,6 +90,10 @@ pub fn text(config: &Config) -> String {
     if !config.sinks.is_empty() {
         line("sinks", &config.sinks.join(", "), false);
     }
+    if !config.azure.is_empty() {
+        let (resources, rules) = (config.azure.resources.len(), config.azure.rules.len());
+        line("azure", &format!("alerts of Azure on {resources} resources or of {rules} rules"), false);
+    }
     if !config.compat.is_empty() {
         let tools: Vec<_> = config.compat.iter().map(|tool| tool.name()).collect();
         line("compat", &tools.join(", "), false);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use driftlead_connectors::azure::{
-    ApplicationInsights, CustomMetrics, Examination, Finding, LogsIngestion, Outcome, RecordSink, RemoteWrite,
+    ApplicationInsights, CustomMetrics, Examination, LogsIngestion, RecordSink, RemoteWrite,
 };
 use driftlead_connectors::retry::Backoff;
 use driftlead_connectors::sink::{self, Delivery, Sink};
@@ -132,14 +132,9 @@ impl Freight {
                 let names: Vec<&str> = all.filter_map(Option::as_deref).collect();
                 client.examine(&names, now).await
             }
-            // These write whatever they are sent, and answer nothing to nothing.
-            Self::Metrics { .. } | Self::Prometheus { .. } | Self::Insights { .. } => Examination {
-                findings: vec![Finding {
-                    of: "records".to_owned(),
-                    outcome: Outcome::Unknown("only a record can tell whether it would be taken".to_owned()),
-                }],
-                ..Examination::default()
-            },
+            Self::Metrics { client, .. } => client.examine(now).await,
+            Self::Prometheus { client, .. } => client.examine(now).await,
+            Self::Insights { client } => client.examine(now).await,
         }
     }
 

@@ -38,6 +38,7 @@ mod seal;
 pub mod silence;
 mod sinks;
 pub mod template;
+pub mod trial;
 mod watch;
 pub mod wire;
 

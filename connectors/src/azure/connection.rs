@@ -8,6 +8,7 @@ use std::fmt;
 
 use reqwest::Url;
 
+use super::examine::Outcome;
 use super::poster::{beneath, is_here};
 use crate::error::{Error, Result};
 
@@ -24,6 +25,9 @@ pub struct ConnectionString {
     key: String,
     track: Url,
     audience: Option<String>,
+    application: Option<String>,
+    /// Whether the string says where telemetry goes.
+    has_place: bool,
 }
 
 impl fmt::Debug for ConnectionString {
@@ -93,7 +97,38 @@ impl ConnectionString {
         track.set_query(None);
         track.set_fragment(None);
         let audience = find(AUDIENCE).map(str::to_owned);
-        Ok(Self { key: key.to_owned(), track: beneath(track, &PATH), audience })
+        let application = find(APPLICATION).map(str::to_owned);
+        let has_place = find(INGESTION).or(find(SUFFIX)).is_some();
+        Ok(Self { key: key.to_owned(), track: beneath(track, &PATH), audience, application, has_place })
+    }
+
+    /// What it says, but for the key.
+    pub(super) fn look(&self) -> Outcome {
+        let host = self.track.host_str().unwrap_or_default();
+        if !self.has_place {
+            return Outcome::Unknown(format!(
+                "it names no `IngestionEndpoint`: all goes to `{host}`, and not to the resource's own region"
+            ));
+        }
+        let audience = match &self.audience {
+            Some(audience) => format!("tokens are for its `AADAudience` `{audience}`"),
+            None => "it names no `AADAudience`".to_owned(),
+        };
+        // REGION-NUMBER.in.applicationinsights.azure.com
+        let first = host.split('.').next().unwrap_or_default();
+        let region = match first.rsplit_once('-') {
+            Some((region, number)) if host.contains(".in.") && number.chars().all(|c| c.is_ascii_digit()) => {
+                format!(", in `{region}`")
+            }
+            _ => String::new(),
+        };
+        Outcome::Well(format!("all goes to `{host}`{region}; {audience}"))
+    }
+
+    /// The id of the resource's application, if the string names it: `ApplicationId`.
+    #[must_use]
+    pub fn application(&self) -> Option<&str> {
+        self.application.as_deref()
     }
 
     /// The resource of its tokens, as the string has it; a slash at its end is part of it.
@@ -119,7 +154,8 @@ const SUFFIX: &str = "EndpointSuffix";
 const LOCATION: &str = "Location";
 const AUDIENCE: &str = "AADAudience";
 const AUTHORIZATION: &str = "Authorization";
-const KEYS: [&str; 6] = [KEY, INGESTION, SUFFIX, LOCATION, AUDIENCE, AUTHORIZATION];
+const APPLICATION: &str = "ApplicationId";
+const KEYS: [&str; 7] = [KEY, INGESTION, SUFFIX, LOCATION, AUDIENCE, AUTHORIZATION, APPLICATION];
 
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
@@ -152,6 +188,12 @@ mod tests {
             "one slash"
         );
         assert_eq!(own.audience(), Some("https://monitor.azure.us/"), "with its slash");
+        assert_eq!(own.application(), Some("1"));
+        let Outcome::Well(said) = own.look() else { panic!("{:?}", own.look()) };
+        assert!(said.contains("in `westeurope`; tokens are for its `AADAudience`"), "{said}");
+        let bare = ConnectionString::parse(&format!("InstrumentationKey={UUID}")).expect("a string");
+        let Outcome::Unknown(said) = bare.look() else { panic!("{:?}", bare.look()) };
+        assert!(said.contains("no `IngestionEndpoint`") && !said.contains(UUID), "{said}");
         let other =
             whole.replace("InstrumentationKey", " instrumentationKEY ").replace("Ingestion", "INGESTION");
         assert_eq!(ConnectionString::parse(&other).expect("keys in any case"), own);

@@ -1,4 +1,5 @@
 //! A look at a service of Azure before anything is sent: is there a token, is there a server, would it take records?
+//! A service that has no question of its own is sent what writes nothing: a list of nothing, or what is a day too old.
 //!
 //! Each step is a [`Finding`], and a step that fails leaves out those that need it. What a sink is asked is its own
 //! affair, as long as it writes nothing; what the findings mean to a person, and the commands that mend them, stand with
@@ -12,7 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Url;
 use serde_json::Value as Json;
 
-use super::poster::{Answer, Login, Poster};
+use super::metrics::moment;
+use super::poster::{Answer, Login, Poster, is_here};
 use crate::entra::Entra;
 use crate::error::ErrorKind;
 
@@ -57,6 +59,8 @@ pub enum Fault {
     Refused,
     /// It has too much to do.
     Busy,
+    /// The quota is used up: waiting does not mend it soon.
+    Exhausted,
     /// Something else answers than a service of Azure.
     OtherServer,
 }
@@ -68,6 +72,22 @@ pub struct Claims {
     pub object: Option<String>,
     /// For what.
     pub audience: Option<String>,
+    /// The application that asks.
+    pub application: Option<String>,
+    /// Until when, in seconds since the epoch.
+    pub expires: Option<i64>,
+}
+
+impl Claims {
+    /// What a token says, by the names that it has there; empty for a token that says nothing.
+    fn shown(&self) -> String {
+        let text = |name: &str, own: &Option<String>| own.as_ref().map(|own| format!("{name} `{own}`"));
+        let end = self.expires.map(|end| format!("exp {}", moment(end.saturating_mul(1_000_000))));
+        let all =
+            [text("aud", &self.audience), text("appid", &self.application), text("oid", &self.object), end];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
+    }
 }
 
 /// All findings about one sink.
@@ -122,13 +142,17 @@ async fn identity(entra: &Arc<Entra>, examination: &mut Examination) {
         Ok(Ok(token)) => {
             examination.claims = claims(&token.value);
             let audience = examination.claims.audience.as_deref();
-            match audience.filter(|own| own.trim_end_matches('/') != entra.resource()) {
+            let expected = entra.resource().trim_end_matches('/');
+            match audience.filter(|own| own.trim_end_matches('/') != expected) {
                 // Entra may name a resource by the id of its application: that says nothing.
                 Some(other) if other.contains("://") => {
                     let said = format!("the token is for `{other}`, expected `{}`", entra.resource());
                     Outcome::Fault(Fault::OtherAudience, said)
                 }
-                _ => Outcome::Well(format!("has a token for `{}`", entra.resource())),
+                _ => {
+                    let claims = examination.claims.shown();
+                    Outcome::Well(format!("has a token for `{}`{claims}", entra.resource()))
+                }
             }
         }
         Ok(Err(error)) if error.kind() == ErrorKind::Unavailable => {
@@ -145,29 +169,54 @@ fn claims(token: &str) -> Claims {
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let json: Json = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let text = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
-    Claims { object: text("oid"), audience: text("aud") }
+    // Tokens of version 2 call the application `azp`.
+    let application = text("appid").or_else(|| text("azp"));
+    let expires = json.get("exp").and_then(Json::as_i64);
+    Claims { object: text("oid"), audience: text("aud"), application, expires }
 }
 
-/// What an answer to a request that writes nothing means, where `well` is the status of success.
-pub(super) fn outcome(answer: &Answer, well: u16) -> Outcome {
+/// What a server is asked that is to write nothing.
+pub(super) struct Question {
+    /// Which statuses are success.
+    pub(super) well: std::ops::RangeInclusive<u16>,
+    /// What is sent, for a person.
+    pub(super) sent: &'static str,
+    /// Whether an identity asks.
+    pub(super) has_identity: bool,
+}
+
+/// What an answer means.
+pub(super) fn outcome(answer: &Answer, question: &Question) -> Outcome {
     let said = answer.reason();
     let Answer::Status { status, .. } = answer else { return Outcome::Fault(Fault::NoAnswer, said) };
-    let fault = match status {
-        own if *own == well => return Outcome::Well(format!("takes records (status {well})")),
+    if question.well.contains(status) {
+        return Outcome::Well(format!("takes records (status {status})"));
+    }
+    if *status == 400 {
+        // Whether nothing is taken is not documented, nor whether rights are looked at before.
+        let it = if question.has_identity { "it is there and takes the identity" } else { "it is there" };
+        return Outcome::Unknown(format!("{it}, but says of {}: {said}", question.sent));
+    }
+    Outcome::Fault(fault(*status), said)
+}
+
+/// What is wrong where a request is answered with this status, which is none of success.
+#[must_use]
+pub fn fault(status: u16) -> Fault {
+    match status {
         401 => Fault::TokenRefused,
         403 => Fault::NoRight,
         404 => Fault::NotFound,
-        // Whether a list of nothing is taken is not documented; rights are looked at before.
-        400 => {
-            return Outcome::Unknown(format!(
-                "it is there and takes the identity, but says of a list without records: {said}"
-            ));
-        }
-        413 | 415 => Fault::Refused,
+        400 | 413 | 415 | 422 => Fault::Refused,
+        402 | 439 => Fault::Exhausted,
         408 | 429 | 500..=599 => Fault::Busy,
         _ => Fault::OtherServer,
-    };
-    Outcome::Fault(fault, said)
+    }
+}
+
+/// What an address says of itself: of a machine's own, such as in tests, nothing.
+pub(super) fn host_of(place: &Url) -> Option<&str> {
+    if is_here(place) { None } else { place.host_str() }
 }
 
 #[cfg(test)]
@@ -176,10 +225,15 @@ mod tests {
 
     #[test]
     fn a_token_says_for_whom_and_for_what_it_is() {
-        let payload = URL_SAFE_NO_PAD.encode(r#"{"oid":"o-1","aud":"https://monitor.azure.com"}"#);
+        let payload = URL_SAFE_NO_PAD
+            .encode(r#"{"oid":"o-1","aud":"https://monitor.azure.com","azp":"c-1","exp":1767600900}"#);
         let known = claims(&format!("e30.{payload}.x"));
         assert_eq!(known.object.as_deref(), Some("o-1"));
         assert_eq!(known.audience.as_deref(), Some("https://monitor.azure.com"));
+        assert_eq!(
+            known.shown(),
+            " (aud `https://monitor.azure.com`, appid `c-1`, oid `o-1`, exp 2026-01-05T08:15:00Z)"
+        );
         for odd in ["", "token", "a.b.c", "e30.e30.x"] {
             assert_eq!(claims(odd), Claims::default(), "{odd}");
         }

@@ -14,6 +14,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value as Json, json};
 
 use super::attempt::{Attempt, halves};
+use super::examine::{self, Examination, Finding, Question};
 use super::logs::chunks;
 use super::poster::{Answer, Poster, is_here, json_headers};
 use super::{Access, ConnectionString, RecordSink};
@@ -153,6 +154,36 @@ impl ApplicationInsights {
             instance: settings.instance.clone(),
             moved: Mutex::default(),
         })
+    }
+
+    /// Looks whether items would be taken, at `now` in microseconds since the epoch. What is sent is a list of no items,
+    /// which writes nothing.
+    pub async fn examine(&self, now: i64) -> Examination {
+        let place = self.connection.track();
+        let mut found = examine::begin(&self.poster, std::slice::from_ref(place)).await;
+        let fields = Finding { of: "connection string".to_owned(), outcome: self.connection.look() };
+        found.findings.insert(0, fields);
+        if !found.is_well() {
+            return found;
+        }
+        let answer = self.post(&json_headers(), b"[]", now).await;
+        let host = place.host_str().unwrap_or_default();
+        let of = format!("ingestion at `{host}`");
+        let sent = "a list without items";
+        let question = Question { well: 200..=299, sent, has_identity: self.poster.has_identity() };
+        let outcome = match (examine::outcome(&answer, &question), &answer) {
+            // Anybody answers with 200; the ingestion counts what it was sent.
+            (examine::Outcome::Well(_), Answer::Status { status, body, .. })
+                if Reply::read(body).is_none() =>
+            {
+                examine::Outcome::Unknown(format!("status {status}, but no word of items"))
+            }
+            (examine::Outcome::Unknown(said), _) => examine::Outcome::Unknown(self.hide(&said)),
+            (examine::Outcome::Fault(fault, said), _) => examine::Outcome::Fault(fault, self.hide(&said)),
+            (well, _) => well,
+        };
+        found.note(of, outcome);
+        found
     }
 
     /// An item as it is sent.

@@ -12,7 +12,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
 use super::attempt::{Attempt, halves};
-use super::examine::{self, Examination};
+use super::examine::{self, Examination, Question};
 use super::poster::{Answer, Poster, beneath, json_headers, name_request, place};
 use super::{Access, RecordSink};
 use crate::error::Result;
@@ -93,12 +93,14 @@ impl LogsIngestion {
         if !found.is_well() {
             return found;
         }
+        let sent = "a list without records";
+        let question = Question { well: 204..=204, sent, has_identity: self.poster.has_identity() };
         let empty = gzip(b"[]");
         for stream in streams {
             for place in self.places(stream) {
                 let host = place.host_str().unwrap_or_default().to_owned();
                 let answer = self.poster.post(&[place], &headers(&empty, now), &empty, now).await;
-                found.note(format!("stream `{stream}` at `{host}`"), examine::outcome(&answer, 204));
+                found.note(format!("stream `{stream}` at `{host}`"), examine::outcome(&answer, &question));
             }
         }
         found

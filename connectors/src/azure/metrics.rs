@@ -15,6 +15,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::attempt::{Attempt, halves};
+use super::examine::{self, Examination, Outcome, Question};
 use super::poster::{Answer, Poster, beneath, json_headers, name_request, place};
 use super::{Access, RecordSink};
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ const MINUTE: i64 = 60_000_000;
 const MAX_DIMENSIONS: usize = 10;
 /// The most characters of a name or of a value of a dimension.
 const MAX_NAME: usize = 256;
+/// Endpoints, behind the name of the region.
+const ENDPOINTS: [&str; 3] = [".monitoring.azure.com", ".monitoring.azure.us", ".monitoring.azure.cn"];
 /// Series of one request. No limit is documented; this is about 100 KB.
 const MAX_SERIES: usize = 500;
 /// Requests of one attempt; what is left then is tried again later.
@@ -109,6 +112,33 @@ impl CustomMetrics {
             places: all.map(one).collect::<Result<_>>()?,
             namespace: settings.namespace.clone(),
         })
+    }
+
+    /// Looks whether metrics would be taken at every endpoint, at `now` in microseconds since the epoch. What is sent is a
+    /// metric of a day ago without any series, which writes nothing.
+    pub async fn examine(&self, now: i64) -> Examination {
+        let mut found = examine::begin(&self.poster, &self.places).await;
+        for host in self.places.iter().filter_map(examine::host_of) {
+            if !ENDPOINTS.iter().any(|end| host.strip_suffix(end).is_some_and(|own| !own.contains('.'))) {
+                let said = "an endpoint of custom metrics is `REGION.monitoring.azure.com`, `.us` or `.cn`";
+                found.note(format!("address `{host}`"), Outcome::Unknown(said.to_owned()));
+            }
+        }
+        if !found.is_well() {
+            return found;
+        }
+        let sent = "a metric of yesterday without series";
+        let question = Question { well: 200..=299, sent, has_identity: self.poster.has_identity() };
+        let old = now.saturating_sub(24 * 60 * MINUTE);
+        let base = json!({"metric": "driftlead", "namespace": self.namespace, "dimNames": [], "series": []});
+        let body = json!({"time": moment(old), "data": {"baseData": base}}).to_string().into_bytes();
+        for place in &self.places {
+            let host = place.host_str().unwrap_or_default();
+            let answer =
+                self.poster.post(std::slice::from_ref(place), &headers(&body, now), &body, now).await;
+            found.note(format!("resource at `{host}`"), examine::outcome(&answer, &question));
+        }
+        found
     }
 }
 
@@ -249,7 +279,7 @@ fn body(
 }
 
 /// `2026-01-05T08:15:00Z`.
-fn moment(micros: i64) -> String {
+pub(super) fn moment(micros: i64) -> String {
     let time = timestamp_s_to_datetime(micros.div_euclid(1_000_000)).unwrap_or_default();
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

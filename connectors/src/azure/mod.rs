@@ -19,7 +19,7 @@ use std::future::Future;
 
 pub use self::cloud::Cloud;
 pub use self::connection::ConnectionString;
-pub use self::examine::{Claims, Examination, Fault, Finding, Outcome};
+pub use self::examine::{Claims, Examination, Fault, Finding, Outcome, fault};
 pub use self::insights::{ApplicationInsights, InsightsSettings, Kind, Telemetry};
 pub use self::logs::{LogRecord, LogsIngestion, LogsSettings, Rule};
 pub use self::metrics::{CustomMetrics, MetricRecord, MetricsSettings, Resource};

@@ -96,6 +96,11 @@ impl Poster {
         &self.login
     }
 
+    /// Whether an identity asks.
+    pub(super) fn has_identity(&self) -> bool {
+        matches!(self.login, Login::Entra(_))
+    }
+
     /// Posts `body` to the first of the places that can be had; `places` has one or two.
     pub(super) async fn post(&self, places: &[Url], headers: &HeaderMap, body: &[u8], now: i64) -> Answer {
         let is_away = now < self.away_until.load(Ordering::Relaxed);

@@ -20,6 +20,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Hea
 use xxhash_rust::xxh3::Xxh3;
 
 use super::attempt::{Attempt, halves};
+use super::examine::{self, Examination, Fault, Outcome, Question};
 use super::poster::{Answer, Login, Poster, place};
 use super::{Access, RecordSink};
 use crate::error::{Error, Result};
@@ -57,6 +58,13 @@ pub struct Sample {
     /// The value.
     pub value: f64,
 }
+
+/// The ends of the names of workspaces.
+const WORKSPACES: [&str; 3] = [
+    ".metrics.ingest.monitor.azure.com",
+    ".metrics.ingest.monitor.azure.us",
+    ".metrics.ingest.monitor.azure.cn",
+];
 
 /// How a receiver is reached.
 #[derive(Clone, Debug)]
@@ -156,6 +164,56 @@ fn headers(own: &[(String, String)], has_token: bool) -> Result<HeaderMap> {
         HeaderValue::from_static(VERSION),
     );
     Ok(headers)
+}
+
+impl RemoteWrite {
+    /// Looks whether samples would be taken, at `now` in microseconds since the epoch. What is sent is a message without
+    /// series, which writes nothing.
+    pub async fn examine(&self, now: i64) -> Examination {
+        let mut found = examine::begin(&self.poster, &self.places).await;
+        for place in &self.places {
+            if let Some((host, fault)) =
+                examine::host_of(place).and_then(|host| Some((host, misled(host, place)?)))
+            {
+                found.note(format!("address at `{host}`"), Outcome::Fault(Fault::NotFound, fault));
+            }
+        }
+        if !found.is_well() {
+            return found;
+        }
+        let sent = "a message without series";
+        let question = Question { well: 200..=299, sent, has_identity: self.poster.has_identity() };
+        let empty = body(&[], &[]);
+        for place in &self.places {
+            let host = place.host_str().unwrap_or_default();
+            let answer = self.poster.post(std::slice::from_ref(place), &self.headers, &empty, now).await;
+            found.note(format!("remote write at `{host}`"), examine::outcome(&answer, &question));
+        }
+        found
+    }
+}
+
+/// What is wrong with the address of a workspace of Azure; nothing for one of anybody else. The address is not repeated.
+fn misled(host: &str, place: &Url) -> Option<String> {
+    if !WORKSPACES.iter().any(|end| host.ends_with(end)) {
+        return None;
+    }
+    let path: Vec<&str> = place.path_segments().into_iter().flatten().collect();
+    let is_rule = |id: &str| id.starts_with("dcr-");
+    let is_path = matches!(
+        path[..],
+        ["dataCollectionRules", id, "streams", "Microsoft-PrometheusMetrics", "api", "v1", "write"] if is_rule(id)
+    );
+    let has_version = place.query_pairs().any(|(name, value)| name == "api-version" && !value.is_empty());
+    let wrong = match (is_path, has_version) {
+        (true, true) => return None,
+        (false, _) => "its path",
+        (true, false) => "its `api-version`",
+    };
+    Some(format!(
+        "{wrong} is not that of a workspace: expected `/dataCollectionRules/dcr-…/streams/Microsoft-PrometheusMetrics/api/v1/\
+         write?api-version=2023-04-24`"
+    ))
 }
 
 impl RecordSink for RemoteWrite {
@@ -285,5 +343,32 @@ mod wire {
         pub(super) value: f64,
         #[prost(int64, tag = "2")]
         pub(super) timestamp: i64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_workspace_is_whole() {
+        let base = "https://amw-x1y2.westeurope-1.metrics.ingest.monitor.azure.com";
+        let path = "/dataCollectionRules/dcr-1/streams/Microsoft-PrometheusMetrics/api/v1/write";
+        let said = |rest: &str| {
+            let url = Url::parse(&format!("{base}{rest}")).expect(rest);
+            misled(url.host_str().expect("a host"), &url)
+        };
+        assert_eq!(said(&format!("{path}?api-version=2023-04-24")), None);
+        for (rest, expected) in [
+            ("/api/v1/write?api-version=2023-04-24".to_owned(), "its path"),
+            (format!("{}?api-version=1", path.replace("dcr-", "dce-")), "its path"),
+            (path.to_owned(), "its `api-version`"),
+            (format!("{path}?api-version="), "its `api-version`"),
+        ] {
+            let said = said(&rest).expect(&rest);
+            assert!(said.starts_with(expected) && !said.contains("dcr-1"), "{rest}: {said}");
+        }
+        let other = Url::parse("https://prometheus.example.org/api/v1/write").expect("an address");
+        assert_eq!(misled("prometheus.example.org", &other), None);
     }
 }

@@ -188,8 +188,11 @@ impl Entra {
     pub fn new(identity: Identity, resource: impl Into<String>, now: Now) -> Result<Self> {
         let resource = resource.into();
         request::check(&identity)?;
-        let builder =
-            Client::builder().timeout(TIMEOUT).connect_timeout(TIMEOUT / 2).redirect(Policy::none());
+        let builder = Client::builder()
+            .user_agent(concat!("driftlead/", env!("CARGO_PKG_VERSION")))
+            .timeout(TIMEOUT)
+            .connect_timeout(TIMEOUT / 2)
+            .redirect(Policy::none());
         // What knows the machine is on the machine, never behind a proxy.
         let builder = match identity {
             Identity::AppService { .. } | Identity::Machine { .. } => builder.no_proxy(),

@@ -105,21 +105,21 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ExternalAlert> {
     })
 }
 
-/// Those of a model and of a status, if they are named, the last fired first.
+/// Those of a status, if it is named, that are `wanted`, the last fired first, up to `limit`. One is held at a time beside
+/// those that are answered: each may have a document of 256 KB.
 pub(super) fn list(
     connection: &Connection,
-    model: Option<&str>,
     status: Option<AlertStatus>,
     limit: usize,
+    mut wanted: impl FnMut(&ExternalAlert) -> bool,
 ) -> rusqlite::Result<Vec<ExternalAlert>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection
         .prepare(&format!(
-            "SELECT {COLUMNS} FROM external_alerts
-             WHERE (?1 IS NULL OR model = ?1) AND (?2 IS NULL OR status = ?2)
-             ORDER BY fired DESC, seq DESC LIMIT ?3"
+            "SELECT {COLUMNS} FROM external_alerts WHERE ?1 IS NULL OR status = ?1 ORDER BY fired DESC, seq DESC"
         ))?
-        .query_map(params![model, status.map(AlertStatus::name), limit], read)?
+        .query_map([status.map(AlertStatus::name)], read)?
+        .filter(|alert| alert.as_ref().map_or(true, &mut wanted))
+        .take(limit)
         .collect()
 }
 

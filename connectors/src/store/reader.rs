@@ -207,17 +207,17 @@ impl Reader {
         )
     }
 
-    /// Alerts of others, of a model and of a status if they are named, the last fired first, up to `limit`.
+    /// Alerts of others that are `wanted`, of a status if it is named, the last fired first, up to `limit`.
     ///
     /// # Errors
     /// As [`Reader::windows`].
     pub fn external_alerts(
         &self,
-        model: Option<&str>,
         status: Option<AlertStatus>,
         limit: usize,
+        wanted: impl FnMut(&ExternalAlert) -> bool,
     ) -> Result<Vec<ExternalAlert>> {
-        self.asked(external::list(&self.connection, model, status, limit))
+        self.asked(external::list(&self.connection, status, limit, wanted))
     }
 
     /// One alert of others; `None` if the store has none of this id.

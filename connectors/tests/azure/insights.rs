@@ -14,13 +14,13 @@ use serde_json::{Map, Value as Json, json};
 use crate::place::{NOW, access, clock, entra, send, tally};
 use crate::stub::{Answer, Request, Stub};
 
-const KEY: &str = "5ec2e700-0000-4000-8000-00000000beef";
+pub(crate) const KEY: &str = "5ec2e700-0000-4000-8000-00000000beef";
 /// The slash at its end is part of it: the scope has two.
-const AUDIENCE: &str = "https://monitor.azure.com/";
+pub(crate) const AUDIENCE: &str = "https://monitor.azure.com/";
 
 /// What the service does with a request: refuses it where it breaks the contract. Of its items those are refused that do
 /// so, or whose `name` is `STATUS MESSAGE`.
-fn judge(request: &Request, token: Option<&str>) -> Answer {
+pub(crate) fn judge(request: &Request, token: Option<&str>) -> Answer {
     let whole = |status: u16, message: &str| {
         let errors = json!([{"index": 0, "statusCode": status, "message": message}]);
         let reply = json!({"itemsReceived": 0, "itemsAccepted": 0, "errors": errors});
@@ -137,7 +137,7 @@ fn connection(stub: &Stub) -> ConnectionString {
     ConnectionString::parse(&text).expect("a connection string")
 }
 
-fn client_with(stub: &Stub, access: Access) -> ApplicationInsights {
+pub(crate) fn client_with(stub: &Stub, access: Access) -> ApplicationInsights {
     let settings = InsightsSettings {
         connection: connection(stub),
         role: "driftlead".to_owned(),
@@ -147,7 +147,7 @@ fn client_with(stub: &Stub, access: Access) -> ApplicationInsights {
     ApplicationInsights::new(&settings).expect("a client")
 }
 
-fn client(stub: &Stub) -> ApplicationInsights {
+pub(crate) fn client(stub: &Stub) -> ApplicationInsights {
     client_with(stub, Access { login: Login::None, tls: Tls::default(), timeout: Duration::from_secs(10) })
 }
 

@@ -11,15 +11,15 @@ use serde_json::Value as Json;
 use crate::place::{NOW, access, clock, entra, send, tally, unzipped};
 use crate::stub::{Answer, Request, Stub};
 
-const RESOURCE: &str = "https://monitor.azure.com";
-const RULE: &str = "dcr-00000000000000000000000000000001";
+pub(crate) const RESOURCE: &str = "https://monitor.azure.com";
+pub(crate) const RULE: &str = "dcr-00000000000000000000000000000001";
 const TARGET: &str =
     "/dataCollectionRules/dcr-00000000000000000000000000000001/streams/Custom-A?api-version=2023-01-01";
 /// The documented limit of a body, before compression.
-const LIMIT: usize = 1_048_576;
+pub(crate) const LIMIT: usize = 1_048_576;
 
 /// What the service does with a request: refuses it where it breaks the contract or holds a record with `"bad"`.
-fn judge(request: &Request, tokens: &[&str]) -> Answer {
+pub(crate) fn judge(request: &Request, tokens: &[&str]) -> Answer {
     let error = |status: u16, code: &str| {
         Answer::of(status).saying(&format!(r#"{{"error":{{"code":"{code}","message":"no"}}}}"#))
     };
@@ -34,6 +34,9 @@ fn judge(request: &Request, tokens: &[&str]) -> Answer {
         return error(400, "InvalidApiVersion");
     }
     if request.header("content-type") != Some("application/json") {
+        return error(415, "UnsupportedMediaType");
+    }
+    if request.header("content-encoding") != Some("gzip") || !request.body.starts_with(&[0x1f, 0x8b, 8]) {
         return error(415, "UnsupportedMediaType");
     }
     let body = unzipped(request);
@@ -55,7 +58,12 @@ fn settings(first: &Stub, second: Option<&Stub>, access: Access) -> LogsSettings
     LogsSettings { first: rule(first), second: second.map(rule), access }
 }
 
-fn client(first: &Stub, second: Option<&Stub>, entra: &Stub, clock: &Arc<AtomicI64>) -> LogsIngestion {
+pub(crate) fn client(
+    first: &Stub,
+    second: Option<&Stub>,
+    entra: &Stub,
+    clock: &Arc<AtomicI64>,
+) -> LogsIngestion {
     LogsIngestion::new(&settings(first, second, access(entra, RESOURCE, clock))).expect("a client")
 }
 
@@ -255,6 +263,10 @@ fn the_server_of_these_tests_refuses_what_breaks_the_contract() {
         401
     );
     assert_eq!(status(&|own| own.headers[1].1 = "text/plain".to_owned()), 415);
+    // What says that it is compressed and is not, and the other way about.
+    assert_eq!(status(&|own| own.body = b"[{}]".to_vec()), 415);
+    assert_eq!(status(&|own| drop(own.headers.remove(2))), 415);
+    assert_eq!(status(&|own| drop(own.headers.remove(0))), 401);
     assert_eq!(status(&|own| own.body = zipped(b"{}")), 400);
     assert_eq!(status(&|own| own.body = zipped(b"[{\"Value\":NaN}]")), 400);
     assert_eq!(status(&|own| own.body = zipped(&[b' '; LIMIT + 1])), 413);

@@ -19,6 +19,9 @@ pub(crate) const NOW: i64 = 1_767_600_900_000_000;
 pub(crate) fn entra(resource: &'static str) -> Stub {
     let mut given = 0;
     Stub::start(move |request| {
+        if let Some(known) = discovery(request) {
+            return Some(known);
+        }
         let body = String::from_utf8(request.body.clone()).expect("a form");
         let scope = format!(
             "scope={}",
@@ -35,6 +38,20 @@ pub(crate) fn entra(resource: &'static str) -> Stub {
         let text = format!(r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"token-{given}"}}"#);
         Some(Answer::of(200).saying(&text))
     })
+}
+
+/// What Entra says of the directory `t-1` to whom asks before anything else, as the official clients do.
+pub(crate) fn discovery(request: &Request) -> Option<Answer> {
+    if (request.method.as_str(), request.target.as_str())
+        != ("GET", "/t-1/v2.0/.well-known/openid-configuration")
+    {
+        return None;
+    }
+    let own = format!("https://{}/t-1", request.header("host").expect("a host"));
+    let text = format!(
+        r#"{{"issuer":"{own}/v2.0","authorization_endpoint":"{own}/oauth2/v2.0/authorize","token_endpoint":"{own}/oauth2/v2.0/token"}}"#
+    );
+    Some(Answer::of(200).saying(&text))
 }
 
 /// Who asks `entra` for tokens of `resource`, by a clock that does not move unless it is told.

@@ -2,46 +2,133 @@
 
 use std::path::Path;
 
-use driftlead_connectors::azure::{Claims, Fault};
+use driftlead_connectors::azure::{Claims, ConnectionString, Fault};
 
+use crate::config::secret::Setting;
 use crate::config::service::Target;
 
 /// What the advice is about.
 pub(super) struct Subject {
     /// For what the tokens are.
     audience: String,
-    /// A command that prints the id of the resource on which the identity needs its role.
+    /// On what rights are given, as a word of a command: an id, or a command that prints it.
     scope: String,
     /// A command that shows what there is.
     list: String,
-    /// The command that tries the sink with a record.
+    /// What has to be there, and what else an endpoint may be.
+    noun: &'static str,
+    endpoint: &'static str,
+    /// The key that names an identity, if none asks.
+    missing: Option<&'static str>,
+    /// What a look cannot tell, whatever is sent.
+    open: Option<String>,
+    /// The commands that try the sink with a record.
     test: String,
 }
 
-impl Subject {
-    /// The words for a sink.
-    pub(super) fn of(target: &Target, file: &Path, name: &str) -> Self {
-        let test = format!("driftlead alerts test-sink {} {name}", file.display());
-        let rules = "az monitor data-collection rule list --query \"[].{name: name, rule: immutableId, endpoint: \
+const RULES: &str = "az monitor data-collection rule list --query \"[].{name: name, rule: immutableId, endpoint: \
                      endpoints.logsIngestion}\" --output table";
-        let (audience, rule) = match target {
-            Target::AzureLogs(own) => (own.access.cloud.monitor(), own.first.rule.plain()),
-            _ => ("", None),
+
+/// A command that prints the id of the rule with this immutable id.
+fn rule(immutable: &str) -> String {
+    format!(
+        "$(az monitor data-collection rule list --query \"[?immutableId=='{immutable}'].id\" --output tsv)"
+    )
+}
+
+fn plain(setting: &Setting, other: &str) -> String {
+    setting.plain().unwrap_or_else(|| other.to_owned())
+}
+
+impl Subject {
+    /// The words for a sink; `connection` is the connection string of one of Application Insights.
+    pub(super) fn of(
+        target: &Target,
+        connection: Option<&ConnectionString>,
+        file: &Path,
+        name: &str,
+    ) -> Self {
+        let logs = Self {
+            audience: String::new(),
+            scope: rule("IMMUTABLE_ID"),
+            list: RULES.to_owned(),
+            noun: "rule or stream",
+            endpoint: "endpoint for logs ingestion",
+            missing: None,
+            open: None,
+            test: format!("driftlead alerts test-sink {} {name}", file.display()),
         };
-        let rule = rule.unwrap_or_else(|| "IMMUTABLE_ID".to_owned());
-        Self {
-            audience: audience.to_owned(),
-            scope: format!(
-                "az monitor data-collection rule list --query \"[?immutableId=='{rule}'].id\" --output tsv"
-            ),
-            list: rules.to_owned(),
-            test,
+        match target {
+            Target::AzureLogs(own) => Self {
+                audience: own.access.cloud.monitor().to_owned(),
+                scope: rule(&plain(&own.first.rule, "IMMUTABLE_ID")),
+                ..logs
+            },
+            Target::AzureMetrics(own) => {
+                let resource = plain(&own.first.resource, "RESOURCE_ID");
+                let show = format!("az resource show --ids \"{resource}\" --query location");
+                Self {
+                    audience: own.access.cloud.metrics().to_owned(),
+                    list: show.clone(),
+                    noun: "resource",
+                    endpoint: "endpoint of custom metrics: it is `https://REGION.monitoring.azure.com`",
+                    open: Some(format!(
+                        "region: whether the endpoint is that of the resource's region tells\n{show}"
+                    )),
+                    scope: resource,
+                    ..logs
+                }
+            }
+            Target::Insights(own) => {
+                let query = match connection.and_then(ConnectionString::application) {
+                    Some(application) => format!("[?appId=='{application}'].id"),
+                    None => "[?name=='NAME'].id".to_owned(),
+                };
+                let audience = connection.and_then(ConnectionString::audience);
+                Self {
+                    audience: audience.unwrap_or(own.access.cloud.monitor()).to_owned(),
+                    scope: format!(
+                        "$(az monitor app-insights component show --query \"{query}\" --output tsv)"
+                    ),
+                    list: "az monitor app-insights component show --query \"[].{name: name, connection: connectionString}\" \
+                           --output table"
+                        .to_owned(),
+                    noun: "resource",
+                    endpoint: "ingestion of Application Insights",
+                    missing: Some("entra").filter(|_| !own.has_entra),
+                    ..logs
+                }
+            }
+            Target::Prometheus(own) => {
+                let audience = own.audience.as_deref().unwrap_or(own.cloud.monitor());
+                let immutable = own.url.plain().and_then(|url| {
+                    let id = url.split('/').find(|part| part.starts_with("dcr-"))?;
+                    Some(id.to_owned())
+                });
+                Self {
+                    audience: audience.to_owned(),
+                    scope: rule(immutable.as_deref().unwrap_or("IMMUTABLE_ID")),
+                    list: "az monitor account list --query \"[].{name: name, endpoint: metrics.prometheusQueryEndpoint, \
+                           rule: defaultIngestionSettings.dataCollectionRuleResourceId}\" --output table"
+                        .to_owned(),
+                    noun: "address",
+                    endpoint: "receiver of remote write",
+                    missing: Some("entra` or `headers").filter(|_| own.entra.is_none()),
+                    ..logs
+                }
+            }
+            _ => logs,
         }
     }
 
-    /// What a look that writes nothing cannot tell.
-    pub(super) fn beyond(&self) -> String {
-        format!("whether the columns fit only a record can tell; this sends one: {}", self.test)
+    /// What a look cannot tell, which is less where a record was sent.
+    pub(super) fn beyond(&self, has_sent: bool) -> Vec<String> {
+        let record = format!(
+            "records: whether what is sent fits only a record can tell; this sends one: {}",
+            self.test
+        );
+        let all = [Some(record).filter(|_| !has_sent), self.open.clone()];
+        all.into_iter().flatten().map(|own| own.replace('\n', "\n           ")).collect()
     }
 
     /// What mends the fault, where `said` is what was said of it.
@@ -54,38 +141,51 @@ impl Subject {
                 self.audience
             ),
             Fault::NoAddress => format!(
-                "the endpoint is misspelled, or its name is known in a private network only; these are the endpoints:\n{}",
+                "the endpoint is misspelled, or its name is known in a private network only; this shows what there is:\n{}",
                 self.list
             ),
             Fault::NoAnswer => "nothing answers there: a firewall, a private link, a proxy (`HTTPS_PROXY`) or a certificate \
                                 (`tls`) may be in the way; from this machine try:\ncurl --verbose ENDPOINT"
                 .to_owned(),
-            Fault::TokenRefused => "the token is not taken: the rule belongs to another directory or cloud than the \
-                                    identity; compare `tenant` with\naz account show --query tenantId"
-                .to_owned(),
-            Fault::NoRight => {
-                let who = match &claims.object {
-                    Some(object) => format!("--assignee-object-id {object} --assignee-principal-type ServicePrincipal"),
-                    None => "--assignee CLIENT_ID".to_owned(),
-                };
-                format!(
-                    "the identity may not send there; a new right takes up to half an hour to hold:\naz role assignment create \
-                     {who} --role \"Monitoring Metrics Publisher\" --scope \"$({})\"",
-                    self.scope
-                )
-            }
+            Fault::TokenRefused => match self.missing {
+                Some(key) => format!("it takes nobody without an identity: name one with `{key}`"),
+                None => "the token is not taken: the resource belongs to another directory or cloud than the identity; \
+                         compare `tenant` with\naz account show --query tenantId"
+                    .to_owned(),
+            },
+            Fault::NoRight => match self.missing {
+                Some(key) => format!("it takes this from an identity with a role only: name one with `{key}`"),
+                None => self.no_right(claims),
+            },
             Fault::NotFound => format!(
-                "there is no such rule or stream at this endpoint; these are the rules and their endpoints:\n{}",
-                self.list
+                "there is no such {} at this endpoint; this shows what there is:\n{}",
+                self.noun, self.list
             ),
             Fault::Refused => format!("the request is refused as a whole; try a record:\n{}", self.test),
             Fault::Busy => "the service has too much to do or fails: try again later; driftlead keeps what it has to send"
                 .to_owned(),
-            Fault::OtherServer => format!(
-                "this is no endpoint for logs ingestion; these are:\n{}",
-                self.list
-            ),
+            Fault::Exhausted => "the daily cap or the quota of the resource is used up: raise it, or wait for the next day; \
+                                 what was set aside goes out with `driftlead alerts retry`"
+                .to_owned(),
+            Fault::OtherServer => {
+                format!("this is no {}; this shows what there is:\n{}", self.endpoint, self.list)
+            }
         }
+    }
+
+    fn no_right(&self, claims: &Claims) -> String {
+        let who = match (&claims.object, &claims.application) {
+            (Some(object), _) => {
+                format!("--assignee-object-id {object} --assignee-principal-type ServicePrincipal")
+            }
+            (None, Some(application)) => format!("--assignee {application}"),
+            (None, None) => "--assignee CLIENT_ID".to_owned(),
+        };
+        format!(
+            "the identity may not send there; a new right takes up to half an hour to hold:\naz role assignment create {who} \
+             --role \"Monitoring Metrics Publisher\" --scope \"{}\"",
+            self.scope
+        )
     }
 
     fn no_token(&self, said: &str) -> String {
@@ -129,7 +229,7 @@ mod tests {
 
     #[test]
     fn every_fault_has_advice_of_its_own() {
-        let subject = Subject::of(&Target::Stdout, Path::new("service.yaml"), "workspace");
+        let subject = Subject::of(&Target::Stdout, None, Path::new("service.yaml"), "workspace");
         let faults = [
             Fault::NoToken,
             Fault::OtherAudience,
@@ -140,11 +240,15 @@ mod tests {
             Fault::NotFound,
             Fault::Refused,
             Fault::Busy,
+            Fault::Exhausted,
             Fault::OtherServer,
         ];
         let mut all: Vec<String> =
             faults.iter().map(|fault| subject.advice(*fault, "", &Claims::default())).collect();
         assert!(all[5].contains("--assignee CLIENT_ID --role"), "{}", all[5]);
+        let of_token = Claims { application: Some("c-7".to_owned()), ..Claims::default() };
+        let own = subject.advice(Fault::NoRight, "", &of_token);
+        assert!(own.contains("--assignee c-7 --role"), "{own}");
         all.sort();
         all.dedup();
         assert_eq!(all.len(), faults.len(), "{all:#?}");

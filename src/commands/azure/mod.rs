@@ -28,13 +28,18 @@ pub enum AzureCommand {
     Template(TemplateWords),
     /// Find out whether Azure would take what a service sends, and what mends it if not.
     ///
-    /// For each sink in Azure: whether its identity gets a token for the right resource, whether its endpoint has an address
-    /// and answers, and whether the rule, its streams and the right to send are there. Only lists of no records are sent:
-    /// nothing is written. Exits 0 if all is well, 2 if something is to be mended, 3 if a server does not answer.
+    /// For each sink in Azure, and each of Prometheus: whether its identity gets a token for the right resource, whether its
+    /// endpoint has an address and answers, and whether what it sends to and the right to send are there. Only what writes
+    /// nothing is sent, unless `--send` asks for it. Exits 0 if all is well, 2 if something is to be mended, 3 if a server
+    /// does not answer.
     Doctor {
         /// The service file.
         #[arg(value_name = "SERVICE.yaml")]
         service: PathBuf,
+        /// Send a message of each kind to each sink that seems well, of the model `test of this sink`: only a record tells
+        /// whether it is taken. It stays there.
+        #[arg(long)]
+        send: bool,
     },
 }
 
@@ -74,6 +79,6 @@ pub enum TemplateFormat {
 pub fn run(args: &Azure) -> Result<u8> {
     match &args.command {
         AzureCommand::Template(words) => template::run(words),
-        AzureCommand::Doctor { service } => doctor::run(service),
+        AzureCommand::Doctor { service, send } => doctor::run(service, *send),
     }
 }

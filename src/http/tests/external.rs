@@ -68,6 +68,45 @@ fn fired_and_resolved_are_shown_as_one_alert_beside_the_service_s_own() {
 }
 
 #[test]
+fn an_alert_that_names_no_model_is_of_those_that_lay_claim_to_its_target_or_rule() {
+    let world = World::open();
+    let send = |id: &str, rule: &str, target: &str, model: Value| {
+        let mut alert = metric("Fired");
+        let essentials = &mut alert["data"]["essentials"];
+        essentials["originAlertId"] = json!(id);
+        essentials["alertRule"] = json!(rule);
+        essentials["alertTargetIDs"] = json!([target]);
+        alert["data"]["customProperties"] = model;
+        let reply = world.post(PATH, &alert);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["models"].clone()
+    };
+    // Azure writes ids in whichever case.
+    let beneath = "/subscriptions/S-1/resourcegroups/g/providers/p/k/FLIGHTS/deployments/blue";
+    assert_eq!(send("by-target", "cpu", beneath, Value::Null), json!(["flights"]));
+    assert_eq!(send("by-rule", "Flights are slow", "/subscriptions/s-2", Value::Null), json!(["flights"]));
+    assert_eq!(send("nobody's", "cpu", &beneath.replace("FLIGHTS", "flights-2"), Value::Null), json!([]));
+    assert_eq!(
+        send("named", "cpu", beneath, json!({"model": "trains"})),
+        json!(["trains"]),
+        "a name counts more"
+    );
+    assert_eq!(send("own", "cpu", "/x", json!({"model": "flights"})), json!(["flights"]));
+    let ids = |query: &str| -> Vec<String> {
+        let all = world.get(&format!("/api/v1/alerts{query}")).json()["external"].clone();
+        let mut ids: Vec<String> =
+            all.as_array().unwrap().iter().map(|own| own["id"].as_str().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids("?model=flights"), ["by-rule", "by-target", "own"]);
+    assert_eq!(ids("?model=flights&status=open"), ["by-rule", "by-target", "own"]);
+    assert_eq!(ids("?model=trains"), ["named"]);
+    assert_eq!(ids("").len(), 5);
+    assert!(ids("?model=flights&status=resolved").is_empty());
+}
+
+#[test]
 fn log_and_activity_log_alerts_are_taken_with_whatever_else_they_say() {
     let world = World::open();
     let other = |id: &str, signal: &str, context: Value| {

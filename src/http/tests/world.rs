@@ -287,6 +287,7 @@ fn model(folder: &TempDir) -> ShownModel {
     let text = format!(
         "model: flights\nversion: \"2001-01\"\nbaseline: {}\nsource: flights\ntime: t\nsegments: [origin]\n\
          windows: {{hourly: {{length: 1h}}, daily: {{length: 24h, every: 1h}}}}\nsinks: [oncall]\n\
+         azure: {{resources: [/subscriptions/s-1/resourceGroups/G/providers/P/k/flights], rules: [flights are slow]}}\n\
          thresholds:\n  - {{metric: psi, warn: 0.1, drift: 0.2}}\n  - {{metric: ks, features: [delay], drift: 0.1}}\n",
         data.display()
     );

@@ -50,12 +50,16 @@ fn fired_and_resolved_are_one_alert_in_any_order_and_number() {
     // An end of which the beginning was never heard.
     assert_eq!(outbox.hear(&resolved("b", 40, 50)).unwrap(), Heard::News);
     let ids = |model: Option<&str>, status| -> Vec<String> {
-        let all = reader.external_alerts(model, status, 10).unwrap();
+        let is_of = |own: &ExternalAlert| model.is_none() || own.model.as_deref() == model;
+        let all = reader.external_alerts(status, 10, is_of).unwrap();
         all.into_iter().map(|own| own.id).collect()
     };
     assert_eq!(ids(None, None), ["b", "a"]);
     assert_eq!(ids(Some("flights"), Some(AlertStatus::Open)), ["a"]);
     assert!(ids(Some("trains"), None).is_empty());
+    let first = reader.external_alerts(None, 1, |own| own.id != "b").unwrap();
+    assert_eq!(first.len(), 1, "what is not wanted does not count");
+    assert_eq!(first[0].id, "a");
     assert_eq!(check(folder.path()).unwrap(), []);
 }
 
@@ -68,10 +72,10 @@ fn they_are_kept_for_a_time_and_in_a_number() {
         outbox.hear(&fired(&format!("a{at}"), at)).unwrap();
     }
     let reader = store.reader().unwrap();
-    let all = reader.external_alerts(None, None, 2_000).unwrap();
+    let all = reader.external_alerts(None, 2_000, |_| true).unwrap();
     assert_eq!((all.len(), all[0].fired, all[999].fired), (1_000, 1_009, 10));
     let retention = Retention { windows: Duration::from_micros(100), rows: 10_000, ..Retention::default() };
     let swept = store.sweep(1_000, &retention).unwrap();
     assert_eq!(swept.external_alerts, 889, "those that were heard of before 900");
-    assert_eq!(reader.external_alerts(None, None, 2_000).unwrap().last().unwrap().received, 900);
+    assert_eq!(reader.external_alerts(None, 2_000, |_| true).unwrap().last().unwrap().received, 900);
 }
