@@ -3,13 +3,10 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod azure;
-<<<<<<< HEAD
-mod azureml;
-mod azureml_outputs;
-=======
 #[cfg(all(unix, feature = "kafka"))]
 mod azure_check;
->>>>>>> sdk
+mod azureml;
+mod azureml_outputs;
 mod cli;
 mod compat;
 mod deps;

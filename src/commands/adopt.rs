@@ -139,7 +139,8 @@ fn file_name(model: &str) -> String {
 fn rows(path: &str, file: Option<&Path>) -> Result<Rows> {
     let remotes = Arc::new(Remotes::default());
     let input = Input::open(&[path.to_owned()], &remotes, Preparation::default())?;
-    let columns = Columns::choose(input.schema(), &Config::first_look())?;
+    let columns =
+        Columns::choose(input.schema(), &Config::first_look(), input.dataset().format().envelope())?;
     let looks = look(&input, &columns)?;
     let judged = columns.features.iter().zip(&looks).filter(|(_, look)| look.skipped.is_none());
     let kinds: BTreeMap<_, _> = judged.map(|(spec, _)| (spec.name.clone(), spec.kind)).collect();
