@@ -8,7 +8,7 @@ use super::rows::{self, Row};
 use super::same::{assert_finals, checked_file, end_of, finals};
 use super::service;
 use crate::support::folder::Folder;
-use crate::support::service::{Service, eventually, metric};
+use crate::support::service::{Service, asked, eventually, metric};
 
 /// Rows of the first row group, the only one that can be read at first.
 const READABLE: u64 = 10_000;
@@ -17,6 +17,7 @@ const READABLE: u64 = 10_000;
 struct Damaged {
     path: String,
     whole: Vec<u8>,
+    damaged: Vec<u8>,
     modified: SystemTime,
 }
 
@@ -27,20 +28,23 @@ impl Damaged {
         let path = folder.path(&format!("in/{name}"));
         let whole = std::fs::read(folder.path("in/unseen.tmp")).expect("read");
         std::fs::remove_file(folder.path("in/unseen.tmp")).expect("removed");
-        let damaged = Self {
-            path,
-            whole,
-            modified: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000),
-        };
-        let mut bytes = damaged.whole.clone();
-        let (from, to) = (bytes.len() / 2, bytes.len() * 6 / 10);
-        bytes[from..to].fill(0xaa);
-        damaged.put(folder, &bytes);
-        damaged
+        let mut damaged = whole.clone();
+        let (from, to) = (damaged.len() / 2, damaged.len() * 6 / 10);
+        damaged[from..to].fill(0xaa);
+        let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        let file = Self { path, whole, damaged, modified };
+        file.put(folder, &file.damaged);
+        file
     }
 
     fn mend(&self, folder: &Folder) {
         self.put(folder, &self.whole);
+    }
+
+    /// As damaged as before, of another time.
+    fn touch(&self, folder: &Folder) {
+        let part = folder.write("part.parquet", &self.damaged);
+        std::fs::rename(part, &self.path).expect("moved");
     }
 
     /// Under its name at once, of the same time.
@@ -98,6 +102,13 @@ fn a_file_that_was_begun_is_not_overtaken_by_one_whose_name_comes_before() {
             running.wait_for("listening");
         } else {
             arrives(&folder, "a.parquet", &rows[26_000..], &[]);
+            // The words change twice, so that a whole look has found the new file beside the damaged one.
+            let told = |text: &str| asked(&address, "/readyz").contains(text);
+            file.touch(&folder);
+            eventually("another fault is told", || told("has changed since it was read"));
+            file.put(&folder, &file.damaged);
+            eventually("the first fault is told again", || !told("has changed since it was read"));
+            assert_eq!(records(&address), READABLE);
             file.mend(&folder);
         }
         eventually("all is counted", || has_final_until(&folder, border(&rows)));
