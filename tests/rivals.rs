@@ -395,3 +395,18 @@ fn embeddings_without_drift_do_not_alarm() {
     assert_eq!(gone.verdict, Verdict::Drift, "{gone:?}");
     assert!(gone.top.iter().any(|cell| cell.label.starts_with("cluster") && cell.window < cell.baseline));
 }
+
+/// Those tools have other metrics for vectors: ours stand alone there, and theirs beside the other columns.
+#[test]
+fn metrics_of_other_tools_leave_embeddings_alone() {
+    let mut random = Random::new(32);
+    let mut table = |n: usize| vec![("v", vectors(&mut random, n, 4)), ("x", floats(random.normals(n, 0.0)))];
+    let folder = Folder::new();
+    let (baseline, window) =
+        (folder.parquet("b.parquet", table(1_000)), folder.parquet("w.parquet", table(500)));
+    for tool in ["evidently", "azureml", "nannyml", "scouter"] {
+        let report = report(&["--baseline", &baseline, &window, "--compat", tool]);
+        assert!(feature(only(&report), "v").compat.is_empty(), "{tool}");
+        assert!(!feature(only(&report), "x").compat.is_empty(), "{tool}");
+    }
+}

@@ -169,7 +169,9 @@ impl Job<'_> {
                 window.features.get(index).is_none_or(|feature| feature.verdict == Verdict::Error)
             })
         };
-        let list = self.baseline.features().iter().enumerate().filter(|(index, _)| !is_failed(*index));
+        // These tools have other metrics for vectors, which are not among those that are computed here.
+        let list = self.baseline.features().iter().enumerate();
+        let list = list.filter(|(index, own)| !is_failed(*index) && own.cells().kind() != Kind::Embedding);
         list.filter_map(|(index, own)| {
             let place = |schema: &Schema| {
                 let place = schema.index_of(own.name()).ok()?;
