@@ -19,6 +19,7 @@ pub mod kernel;
 pub mod kind;
 pub mod metric;
 pub mod policy;
+mod random;
 pub mod score;
 pub mod statistic;
 pub mod stream;

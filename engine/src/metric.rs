@@ -109,6 +109,15 @@ pub const ALL: [Metric; 31] = [
     Metric::Freshness,
 ];
 
+/// The tests of which `embedding_drift` takes the least p-value.
+pub const EMBEDDING_PARTS: [Metric; 5] = [
+    Metric::EmbeddingMean,
+    Metric::EmbeddingComponents,
+    Metric::EmbeddingShape,
+    Metric::EmbeddingCovariance,
+    Metric::EmbeddingClusters,
+];
+
 impl Metric {
     /// The key in reports and rules, such as `psi`.
     #[must_use]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use driftlead_engine::Kind;
 use driftlead_engine::baseline::{Baseline, FeatureSpec};
+use driftlead_engine::embedding::can_hold_vectors;
 use driftlead_engine::feature::{Domain, Family, Unit, ValueType};
 
 use super::time::{is_time, no_time};
@@ -244,7 +245,7 @@ pub(crate) fn type_word(data_type: &DataType) -> String {
 fn kind_of(data_type: &DataType, declared: Option<&config::Feature>) -> Result<(Kind, ValueType), String> {
     let wanted = declared.and_then(|feature| feature.kind);
     if wanted == Some(Kind::Embedding) {
-        return if holds_vectors(data_type) {
+        return if can_hold_vectors(data_type) {
             Ok((Kind::Embedding, ValueType::VECTOR))
         } else {
             Err(format!(
@@ -274,14 +275,4 @@ fn kind_of(data_type: &DataType, declared: Option<&config::Feature>) -> Result<(
         }
     };
     Ok((kind, value_type))
-}
-
-/// Whether a column of this type can hold vectors, if somebody says so.
-fn holds_vectors(data_type: &DataType) -> bool {
-    use DataType as D;
-    ValueType::of(data_type).is_ok_and(|own| own.family == Family::Vector)
-        || matches!(
-            data_type,
-            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::FixedSizeBinary(_)
-        )
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driftlead_engine::Metric;
+use driftlead_engine::metric::EMBEDDING_PARTS;
 
 use super::format::{clean, count, percent, plural, value};
 use super::verdict::Verdict;
@@ -177,7 +178,7 @@ pub(super) fn what_moved(feature: &Feature) -> String {
         parts.extend(direction(feature).map(str::to_owned));
         let embedded = moved_parts(feature);
         // The clusters' shares are only of interest where they moved.
-        if embedded.first().is_none_or(|_| embedded.contains(&"clusters")) {
+        if embedded.is_empty() || embedded.contains(&"clusters") {
             parts.extend(feature.top.iter().take(2).map(cell));
         }
         if !embedded.is_empty() {
@@ -189,16 +190,12 @@ pub(super) fn what_moved(feature: &Feature) -> String {
 
 /// Which parts of an embedding moved, the surest first; empty for other kinds.
 fn moved_parts(feature: &Feature) -> Vec<&'static str> {
-    const PARTS: [(Metric, &str); 5] = [
-        (Metric::EmbeddingMean, "mean"),
-        (Metric::EmbeddingComponents, "components"),
-        (Metric::EmbeddingShape, "shape"),
-        (Metric::EmbeddingCovariance, "covariance"),
-        (Metric::EmbeddingClusters, "clusters"),
-    ];
-    let mut moved: Vec<(f64, &str)> = PARTS
+    let mut moved: Vec<(f64, &str)> = EMBEDDING_PARTS
         .iter()
-        .filter_map(|(metric, name)| Some((feature.metrics.of(*metric)?.p_value?, *name)))
+        .filter_map(|metric| {
+            let name = metric.name();
+            Some((feature.metrics.of(*metric)?.p_value?, name.strip_prefix("embedding_").unwrap_or(name)))
+        })
         // Five tests at once.
         .filter(|(p, _)| *p <= 0.01)
         .collect();

@@ -6,6 +6,8 @@ use std::fmt;
 use arrow_array::RecordBatch;
 use arrow_buffer::BooleanBuffer;
 
+use crate::error::Result;
+
 /// One batch of decoded rows.
 ///
 /// A value that did not fit its column is null in `batch` and set in `type_errors`, so that a column's null rate and
@@ -32,6 +34,16 @@ impl DecodedBatch {
     pub fn type_error_counts(&self) -> Vec<u64> {
         let count = |mask: &Option<BooleanBuffer>| mask.as_ref().map_or(0, |m| m.count_set_bits() as u64);
         self.type_errors.iter().map(count).collect()
+    }
+}
+
+/// What an iterator of batches gives of the batch `next`: nothing of an empty one, which is the last. An error is the last
+/// too, which `ended` notes.
+pub(crate) fn unless_empty(next: Result<DecodedBatch>, ended: &mut bool) -> Option<Result<DecodedBatch>> {
+    *ended |= next.is_err();
+    match next {
+        Ok(decoded) if decoded.batch.num_rows() == 0 && decoded.bad_records.is_empty() => None,
+        next => Some(next),
     }
 }
 

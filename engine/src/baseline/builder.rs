@@ -14,7 +14,7 @@ use crate::baseline::draft::{BaselineValue, Draft, DraftCounter};
 use crate::baseline::freeze::freeze;
 use crate::baseline::vectors::VectorSample;
 use crate::baseline::{Baseline, BaselineFeature, Skipped};
-use crate::embedding::{EmbeddingCounter, EmbeddingState};
+use crate::embedding::{EmbeddingCells, EmbeddingCounter, EmbeddingState};
 use crate::feature::{Domain, Edges, FeatureCells, ValueType};
 use crate::{Error, ErrorKind, Kind, Result};
 
@@ -159,7 +159,7 @@ impl Sampler {
                     AnyDraft::I128(Arc::new(Draft::new(own, rows, complete, &spec.edges)))
                 }
                 Sample::Vectors(sample) => match sample.fit() {
-                    Ok(cells) => AnyDraft::Vectors(Arc::new(FeatureCells::Embedding(Box::new(cells)))),
+                    Ok(cells) => AnyDraft::Vectors(Arc::new(cells)),
                     Err(reason) => AnyDraft::NoVectors(reason),
                 },
                 Sample::None => AnyDraft::Census,
@@ -178,7 +178,7 @@ enum AnyDraft {
     F64(Arc<Draft<f64>>),
     I64(Arc<Draft<i64>>),
     I128(Arc<Draft<i128>>),
-    Vectors(Arc<FeatureCells>),
+    Vectors(Arc<EmbeddingCells>),
     /// Vectors that nothing can be fitted to, and why.
     NoVectors(String),
     Census,
@@ -219,7 +219,6 @@ impl Plan {
                         cells: cells.clone(),
                         counter: EmbeddingCounter::of_baseline(),
                         state: EmbeddingState::empty(),
-                        error: None,
                     })),
                     AnyDraft::NoVectors(reason) => AnyCounter::Skipped(reason.clone()),
                     AnyDraft::Census => AnyCounter::Census(Box::new(Census::new(spec.value_type))),
@@ -245,16 +244,20 @@ enum AnyCounter {
 /// Counts the vectors of a baseline.
 #[derive(Debug)]
 struct VectorCounter {
-    cells: Arc<FeatureCells>,
+    cells: Arc<EmbeddingCells>,
     counter: EmbeddingCounter,
     state: EmbeddingState,
-    error: Option<String>,
 }
 
 impl VectorCounter {
     fn update(&mut self, array: &dyn Array, errors: Option<&BooleanBuffer>) -> Result<()> {
-        let FeatureCells::Embedding(cells) = self.cells.as_ref() else { return Ok(()) };
-        self.counter.update(cells, array, errors, &[Slots::All(0)], std::slice::from_mut(&mut self.state))
+        self.counter.update(
+            &self.cells,
+            array,
+            errors,
+            &[Slots::All(0)],
+            std::slice::from_mut(&mut self.state),
+        )
     }
 }
 
@@ -299,17 +302,17 @@ impl Counter {
     pub fn merge(&mut self, other: Self) {
         self.rows += other.rows;
         for (own, other) in self.features.iter_mut().zip(other.features) {
+            if let (AnyCounter::Vectors(mine), AnyCounter::Vectors(other)) = (&mut *own, &other) {
+                if let Err(error) = mine.state.merge(&other.state) {
+                    *own = AnyCounter::Error(error.to_string());
+                }
+                continue;
+            }
             match (own, other) {
                 (AnyCounter::F32(own), AnyCounter::F32(other)) => own.merge(*other),
                 (AnyCounter::F64(own), AnyCounter::F64(other)) => own.merge(*other),
                 (AnyCounter::I64(own), AnyCounter::I64(other)) => own.merge(*other),
                 (AnyCounter::I128(own), AnyCounter::I128(other)) => own.merge(*other),
-                (AnyCounter::Vectors(own), AnyCounter::Vectors(other)) => {
-                    own.error = own.error.take().or(other.error);
-                    if let Err(error) = own.state.merge(&other.state) {
-                        own.error = Some(error.to_string());
-                    }
-                }
                 (AnyCounter::Census(own), AnyCounter::Census(other)) => own.merge(*other),
                 // The least message, so that the order of parts cannot show.
                 (AnyCounter::Error(own), AnyCounter::Error(other)) if other < *own => *own = other,
@@ -356,17 +359,9 @@ impl Counter {
                     skip(reason);
                     continue;
                 }
-                AnyCounter::Vectors(counter) if counter.error.is_some() => {
-                    let reason = counter.error.unwrap_or_default();
-                    failed.push(Skipped { name: spec.name.clone(), reason });
-                    continue;
+                AnyCounter::Vectors(counter) => {
+                    (FeatureCells::Embedding(counter.cells), FeatureState::Embedding(counter.state))
                 }
-                AnyCounter::Vectors(counter) => match Arc::unwrap_or_clone(counter.cells) {
-                    FeatureCells::Embedding(cells) => {
-                        (FeatureCells::Embedding(cells), FeatureState::Embedding(counter.state))
-                    }
-                    _ => continue,
-                },
                 AnyCounter::Census(mut census) => {
                     let (n_distinct, values) = (census.n_distinct(), census.values());
                     #[expect(clippy::cast_precision_loss, reason = "a share")]

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use crate::random::mixed;
+
 /// The most rows that cuts are drawn from.
 pub const SAMPLE_ROWS: u64 = 65_536;
 
@@ -57,14 +59,6 @@ pub fn sample_plan(part_rows: &[u64]) -> Vec<Vec<Range<u64>>> {
         offset = end;
     }
     plan
-}
-
-/// SplitMix64's output function (Steele, Lea & Flood 2014).
-fn mixed(x: u64) -> u64 {
-    let mut z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

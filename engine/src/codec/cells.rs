@@ -1,5 +1,7 @@
 //! Frozen cells as bytes.
 
+use std::sync::Arc;
+
 use super::bytes::{Reader, Writer, damaged};
 use super::embedding;
 use crate::Result;
@@ -65,7 +67,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureCells> {
             let rare = (0..reader.length(8)?).map(|_| reader.hash()).collect::<Result<_>>()?;
             Ok(FeatureCells::Categorical(Categories::new(value_type, names, rare, reader.count()?)))
         }
-        EMBEDDING => embedding::read(reader).map(|cells| FeatureCells::Embedding(Box::new(cells))),
+        EMBEDDING => embedding::read(reader).map(|cells| FeatureCells::Embedding(Arc::new(cells))),
         other => Err(damaged(format!("expected the cells of a feature, found kind {other}"))),
     }
 }

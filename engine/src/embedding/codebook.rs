@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::CODES;
-use super::random::Random;
+use crate::random::Random;
 
 /// Rows of a step, if there are as many.
 const BATCH: usize = 1024;

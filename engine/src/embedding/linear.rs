@@ -4,7 +4,7 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// Columns that are factored together.
 const PANEL: usize = 64;

@@ -22,7 +22,6 @@ mod codebook;
 mod counter;
 mod fit;
 mod linear;
-mod random;
 mod state;
 mod vectors;
 
@@ -32,6 +31,7 @@ pub(crate) use counter::EmbeddingCounter;
 pub(crate) use fit::{Fit, is_fitted};
 pub(crate) use linear::{eigenvalues, matrix_root};
 pub use state::EmbeddingState;
+pub use vectors::can_hold_vectors;
 pub(crate) use vectors::{Found, Vectors, is_vectors};
 
 /// Principal components that are followed.

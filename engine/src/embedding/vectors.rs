@@ -36,6 +36,17 @@ pub(crate) fn is_vectors(data_type: &DataType) -> bool {
     }
 }
 
+/// Whether columns of this type can hold vectors, if somebody says so: lists of floats, bytes, and base64 text.
+#[must_use]
+pub fn can_hold_vectors(data_type: &DataType) -> bool {
+    use DataType as D;
+    is_vectors(data_type)
+        || matches!(
+            data_type,
+            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::FixedSizeBinary(_)
+        )
+}
+
 impl<'a> Vectors<'a> {
     /// The vectors of `array`.
     ///
@@ -43,19 +54,16 @@ impl<'a> Vectors<'a> {
     ///
     /// `Schema` if the column can hold none.
     pub(crate) fn of(array: &'a dyn Array) -> Result<Self> {
-        use DataType as D;
-        match array.data_type() {
-            D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::FixedSizeBinary(_) => {
-                Ok(Self { array })
-            }
-            data_type if is_vectors(data_type) => Ok(Self { array }),
-            other => Err(Error::new(
-                ErrorKind::Schema,
-                format!(
-                    "expected vectors (lists of floats, or little-endian float32 as bytes or base64 text), found type `{other}`"
-                ),
-            )),
+        let found = array.data_type();
+        if can_hold_vectors(found) {
+            return Ok(Self { array });
         }
+        Err(Error::new(
+            ErrorKind::Schema,
+            format!(
+                "expected vectors (lists of floats, or little-endian float32 as bytes or base64 text), found type `{found}`"
+            ),
+        ))
     }
 
     /// Writes the vector of `row` to `to`; all of it only if it has as many numbers.

@@ -14,6 +14,8 @@ pub(crate) use numeric::power_of_two;
 pub use numeric::{NumericCells, PsiCells, Scale};
 pub use value_type::{Domain, Family, Unit, ValueType};
 
+use std::sync::Arc;
+
 use crate::Kind;
 use crate::embedding::{self, EmbeddingCells};
 
@@ -25,7 +27,7 @@ pub enum FeatureCells {
     /// A cell per frequent category.
     Categorical(Categories),
     /// What vectors are measured with.
-    Embedding(Box<EmbeddingCells>),
+    Embedding(Arc<EmbeddingCells>),
 }
 
 impl FeatureCells {

@@ -15,18 +15,10 @@ use crate::embedding::{
     CELLS, CODES, COLUMNS, COMPONENTS, EmbeddingCells, EmbeddingState, SCORE_CELLS, SCORES, eigenvalues,
     matrix_root, moment_at,
 };
+use crate::metric::EMBEDDING_PARTS as PARTS;
 use crate::statistic::p_value::{chi_squared, normal};
 use crate::statistic::significance::{self, effective_size};
-use crate::statistic::{Score, chi2, pool_tested, rate};
-
-/// Parts that the combination takes the least p of.
-const PARTS: [Metric; 5] = [
-    Metric::EmbeddingMean,
-    Metric::EmbeddingComponents,
-    Metric::EmbeddingShape,
-    Metric::EmbeddingCovariance,
-    Metric::EmbeddingClusters,
-];
+use crate::statistic::{Score, chi2, ks, pool_tested, rate};
 
 /// A dimension whose mean moved by more of the baseline's standard deviations has drifted. The distance of means is never
 /// above Wasserstein's, for which others use the same bound.
@@ -186,7 +178,7 @@ impl Sides<'_> {
             if score < COMPONENTS {
                 let folded = [fold(b), fold(w)];
                 part.1 = part.1.max(separation(&folded[0], &folded[1]));
-                sliced = sliced.max(largest_gap(b, w));
+                sliced = sliced.max(ks(b, w, &[true; SCORE_CELLS]).map_or(0.0, |ks| ks.d));
             }
             let (tested, refusal) = pool_tested(b, w, &[]);
             let own = significance::test(Metric::Chi2, chi2(&tested.baseline, &tested.window), self.deff);
@@ -329,18 +321,6 @@ fn separation(baseline: &[u64], window: &[u64]) -> f64 {
 fn fold(counts: &[u64]) -> Vec<u64> {
     let half = counts.len() / 2;
     (0..half).map(|i| counts[half + i] + counts[half - 1 - i]).collect()
-}
-
-/// The largest difference of the two distribution functions at an edge.
-fn largest_gap(baseline: &[u64], window: &[u64]) -> f64 {
-    let (n, big) = (window.iter().sum::<u64>() as f64, baseline.iter().sum::<u64>() as f64);
-    let (mut b, mut w, mut largest) = (0, 0, 0.0_f64);
-    for (own, other) in baseline.iter().zip(window) {
-        b += own;
-        w += other;
-        largest = largest.max((b as f64 / big - w as f64 / n).abs());
-    }
-    largest
 }
 
 const _: () = assert!(CELLS == SCORES * SCORE_CELLS + CODES);

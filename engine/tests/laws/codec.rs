@@ -160,43 +160,42 @@ fn use_feature(feature: &BaselineFeature, columns: &[ArrayRef]) {
     assert_eq!(again.cutset_id(), feature.cutset_id());
 }
 
+/// Cuts and flips every `step`th byte of a feature, and every byte of a window's state, by each of `flips`.
+fn damage(name: &str, feature: &BaselineFeature, rows: &ArrayRef, step: usize, flips: &[u8]) {
+    let bytes = encode_feature(feature);
+    assert!(decode_feature(&[&bytes[..], &[0]].concat()).is_err());
+    for at in (0..bytes.len()).step_by(step) {
+        assert_eq!(decode_feature(&bytes[..at]).unwrap_err().kind(), ErrorKind::Codec, "{name} to {at}");
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            match decode_feature(&damaged) {
+                Ok(feature) => use_feature(&feature, std::slice::from_ref(rows)),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Codec, "{name} at {at}"),
+            }
+        }
+    }
+    let window = window_of(feature, rows);
+    let bytes = encode_state(&window);
+    for at in 0..bytes.len() {
+        assert!(decode_state(&bytes[..at]).is_err(), "{name} to {at}");
+        for flip in flips {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            if let Ok(state) = decode_state(&damaged) {
+                drop(measure(feature.cells(), &window, &state, 1.0));
+                let mut sum = window.clone();
+                drop(sum.merge(&state));
+                drop(sum.subtract(&window));
+            }
+        }
+    }
+}
+
 #[test]
 fn damaged_bytes_give_an_error_or_a_value() {
     for (name, feature, rows) in samples() {
-        let bytes = encode_feature(&feature);
-        for end in 0..bytes.len() {
-            assert_eq!(
-                decode_feature(&bytes[..end]).unwrap_err().kind(),
-                ErrorKind::Codec,
-                "{name} to {end}"
-            );
-        }
-        assert!(decode_feature(&[&bytes[..], &[0]].concat()).is_err());
-        for at in 0..bytes.len() {
-            for flip in [0x01, 0x80, 0xff] {
-                let mut damaged = bytes.clone();
-                damaged[at] ^= flip;
-                match decode_feature(&damaged) {
-                    Ok(feature) => use_feature(&feature, std::slice::from_ref(&rows)),
-                    Err(error) => assert_eq!(error.kind(), ErrorKind::Codec, "{name} at {at}"),
-                }
-            }
-        }
-        let window = window_of(&feature, &rows);
-        let bytes = encode_state(&window);
-        for at in 0..bytes.len() {
-            assert!(decode_state(&bytes[..at]).is_err(), "{name} to {at}");
-            for flip in 1..=255 {
-                let mut damaged = bytes.clone();
-                damaged[at] ^= flip;
-                if let Ok(state) = decode_state(&damaged) {
-                    drop(measure(feature.cells(), &window, &state, 1.0));
-                    let mut sum = window.clone();
-                    drop(sum.merge(&state));
-                    drop(sum.subtract(&window));
-                }
-            }
-        }
+        damage(name, &feature, &rows, 1, &(1..=255).collect::<Vec<u8>>());
     }
 }
 
@@ -211,33 +210,7 @@ fn embedding() -> (BaselineFeature, ArrayRef) {
 #[test]
 fn damaged_vectors_give_an_error_or_a_value() {
     let (feature, rows) = embedding();
-    let bytes = encode_feature(&feature);
-    for at in (0..bytes.len()).step_by(61) {
-        assert_eq!(decode_feature(&bytes[..at]).unwrap_err().kind(), ErrorKind::Codec, "to {at}");
-        for flip in [0x01, 0x80, 0xff] {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= flip;
-            match decode_feature(&damaged) {
-                Ok(feature) => use_feature(&feature, std::slice::from_ref(&rows)),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Codec, "at {at}"),
-            }
-        }
-    }
-    let window = window_of(&feature, &rows);
-    let bytes = encode_state(&window);
-    for at in 0..bytes.len() {
-        assert!(decode_state(&bytes[..at]).is_err(), "to {at}");
-        for flip in [0x01, 0x80, 0xff] {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= flip;
-            if let Ok(state) = decode_state(&damaged) {
-                drop(measure(feature.cells(), &window, &state, 1.0));
-                let mut sum = window.clone();
-                drop(sum.merge(&state));
-                drop(sum.subtract(&window));
-            }
-        }
-    }
+    damage("vectors", &feature, &rows, 61, &[0x01, 0x80, 0xff]);
 }
 
 /// What version 1 wrote of an embedding is read, and written again as it was. It is not made anew: a fit on other

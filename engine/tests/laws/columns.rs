@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int32Array,
-    Int64Array, ListArray, StringArray, TimestampMicrosecondArray, UInt64Array,
+    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, FixedSizeListArray, Float32Array, Float64Array,
+    Int32Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_buffer::BooleanBuffer;
+use arrow_schema::{DataType, Field};
 use driftlead_engine::accumulate::{Accumulator, Column, FeatureState, SlotKey, Slots};
 use driftlead_engine::baseline::{Baseline, FeatureSpec, SAMPLE_ROWS, Sampler, sample_plan};
 use driftlead_engine::feature::ValueType;
@@ -107,6 +108,13 @@ pub(crate) fn scored(baseline: &Baseline, array: &ArrayRef) -> Measured {
 pub(crate) fn value(measured: &Measured, metric: Metric) -> f64 {
     let score = &measured.scores[&metric];
     score.value.unwrap_or_else(|| panic!("{metric}: {score:?}"))
+}
+
+/// Vectors of `dim` numbers each, one after the other.
+pub(crate) fn fixed_lists(dim: usize, numbers: Vec<f32>) -> ArrayRef {
+    let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+    let values = Arc::new(Float32Array::from(numbers));
+    Arc::new(FixedSizeListArray::new(item, i32::try_from(dim).unwrap(), values, None))
 }
 
 pub(crate) fn doubles(values: &[f64]) -> ArrayRef {

@@ -1,16 +1,13 @@
 //! An embedding's scores against numpy's, scipy's and scikit-learn's, stored by `fixtures/oracle/embedding.py`.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
-use arrow_schema::{DataType, Field};
+use arrow_array::ArrayRef;
 use driftlead_engine::accumulate::FeatureState;
-use driftlead_engine::baseline::FeatureSpec;
-use driftlead_engine::feature::{FeatureCells, ValueType};
+use driftlead_engine::feature::FeatureCells;
 use driftlead_engine::{Kind, metric};
 
-use crate::columns::{Rng, baseline_with, compare, state};
+use crate::columns::{Rng, baseline_with, compare, fixed_lists, spec, state};
 
 const DIM: usize = 40;
 
@@ -36,22 +33,13 @@ fn draw(seed: u64, rows: usize, moved: bool) -> ArrayRef {
             values.push((x.div_euclid(4096) + 40) as f32 / 64.0);
         }
     }
-    let item = Arc::new(Field::new_list_field(DataType::Float32, false));
-    Arc::new(FixedSizeListArray::new(item, DIM as i32, Arc::new(Float32Array::from(values)), None))
+    fixed_lists(DIM, values)
 }
 
 #[test]
 fn every_part_is_what_numpy_says() {
     let rows = draw(11, 2_500, false);
-    let spec = FeatureSpec {
-        name: "x".to_owned(),
-        kind: Kind::Embedding,
-        value_type: ValueType::VECTOR,
-        edges: Vec::new(),
-        dim: None,
-        inferred: false,
-    };
-    let baseline = baseline_with(spec, &[rows]);
+    let baseline = baseline_with(spec("x", Kind::Embedding, &rows), std::slice::from_ref(&rows));
     let feature = &baseline.features()[0];
     let FeatureCells::Embedding(cells) = feature.cells().as_ref() else { panic!("no embedding") };
     let codes: Vec<Vec<f64>> = (0..cells.n_codes()).map(|code| cells.code(code)).collect();

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::types::{Float16Type, Float32Type, Float64Type};
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, FixedSizeListArray, Float32Array, LargeListArray, ListArray, StringArray,
-};
-use arrow_schema::{DataType, Field};
+use arrow_array::{Array, ArrayRef, BinaryArray, LargeListArray, ListArray, StringArray};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use driftlead_engine::accumulate::FeatureState;
@@ -15,7 +12,7 @@ use driftlead_engine::embedding::EmbeddingState;
 use driftlead_engine::feature::ValueType;
 use driftlead_engine::{Kind, Metric};
 
-use crate::columns::{Rng, baseline_with, scored, state, value};
+use crate::columns::{Rng, baseline_with, fixed_lists, scored, state, value};
 
 const DIM: usize = 40;
 
@@ -34,9 +31,7 @@ fn numbers(rng: &mut Rng, n: usize, shift: f64) -> Vec<Vec<f32>> {
 }
 
 fn fixed(rows: &[Vec<f32>]) -> ArrayRef {
-    let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-    let values = Float32Array::from(rows.concat());
-    Arc::new(FixedSizeListArray::new(item, DIM as i32, Arc::new(values), None))
+    fixed_lists(DIM, rows.concat())
 }
 
 fn bytes(row: &[f32]) -> Vec<u8> {

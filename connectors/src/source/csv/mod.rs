@@ -26,6 +26,7 @@ use self::records::{Next, Records};
 use super::column::{Column, decoded_type};
 use super::{BadReason, BadRecords, BatchSize, DecodedBatch};
 use crate::error::{Error, Result};
+use crate::source::decoded::unless_empty;
 use crate::suggest;
 
 /// How a file is written.
@@ -180,11 +181,7 @@ impl<R: Read + Send> Iterator for Reader<R> {
             return None;
         }
         let next = self.next_batch();
-        self.ended |= next.is_err();
-        match next {
-            Ok(decoded) if decoded.batch.num_rows() == 0 && decoded.bad_records.is_empty() => None,
-            next => Some(next),
-        }
+        unless_empty(next, &mut self.ended)
     }
 }
 

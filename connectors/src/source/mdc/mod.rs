@@ -17,6 +17,7 @@ use super::ndjson::{Decoder, Outcome, Sample, Sampler, Selection};
 use super::{BadReason, BadRecords, BatchSize, DecodedBatch, Inferred};
 use crate::error::Result;
 use crate::location::{Object, Referred};
+use crate::source::decoded::unless_empty;
 
 /// The records of a file, one after the other.
 struct Records<R> {
@@ -181,10 +182,6 @@ impl<R: Read> Iterator for Reader<R> {
             return None;
         }
         let next = self.next_batch();
-        self.ended |= next.is_err();
-        match next {
-            Ok(decoded) if decoded.batch.num_rows() == 0 && decoded.bad_records.is_empty() => None,
-            next => Some(next),
-        }
+        unless_empty(next, &mut self.ended)
     }
 }

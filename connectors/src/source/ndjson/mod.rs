@@ -22,6 +22,7 @@ pub use super::path::Pointer;
 use self::lines::{Line, Lines};
 use super::{BadReason, BadRecords, BatchSize, DecodedBatch};
 use crate::error::Result;
+use crate::source::decoded::unless_empty;
 
 /// The batches of an NDJSON file.
 ///
@@ -79,10 +80,6 @@ impl<R: Read + Send> Iterator for Reader<R> {
             return None;
         }
         let next = self.next_batch();
-        self.ended |= next.is_err();
-        match next {
-            Ok(decoded) if decoded.batch.num_rows() == 0 && decoded.bad_records.is_empty() => None,
-            next => Some(next),
-        }
+        unless_empty(next, &mut self.ended)
     }
 }
