@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Schema};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::baseline::{Baseline, BaselineFeature};
 use driftlead_engine::compat::Tool;
-use driftlead_engine::feature::{Domain, Family, Unit, ValueType};
+use driftlead_engine::feature::{Domain, Family, FeatureCells, Unit, ValueType};
 use driftlead_engine::score::describe;
 use driftlead_engine::{Kind, id};
 use rayon::prelude::*;
@@ -37,6 +37,9 @@ use crate::report::wire::{self, CompatMetric};
 
 /// The most values that are held at once, of both sides: 256 MiB of doubles.
 pub(super) const MAX_VALUES: u64 = 32 << 20;
+
+/// The numbers of vectors, in single precision, that take the room of a value.
+const NUMBERS_PER_VALUE: u64 = 2;
 
 /// Refuses the tools that need raw rows, if the baseline is a file of counts.
 ///
@@ -95,6 +98,14 @@ impl Feature<'_> {
         self.own.cells().kind()
     }
 
+    /// The length of an embedding's vectors; 0 of all else.
+    fn dim(&self) -> usize {
+        match self.own.cells().as_ref() {
+            FeatureCells::Embedding(cells) => cells.dim(),
+            FeatureCells::Numeric(_) | FeatureCells::Categorical(_) => 0,
+        }
+    }
+
     fn family(&self) -> Family {
         self.own.cells().value_type().family
     }
@@ -115,6 +126,10 @@ impl Job<'_> {
             None => None,
         };
         let features = self.features(opened.as_ref(), windows);
+        let is_vector = |feature: &&Feature<'_>| feature.kind() == Kind::Embedding;
+        let (vectors, features): (Vec<&Feature<'_>>, Vec<&Feature<'_>>) =
+            features.iter().partition(|feature| is_vector(feature));
+        let features: Vec<Feature<'_>> = features.into_iter().copied().collect();
         let mut before = match &opened {
             Some(input) => Some(Rows {
                 places: Places::read(input, None, Bounds::default(), self.segments)?,
@@ -159,6 +174,35 @@ impl Job<'_> {
                 one.add(windows, &frames)?;
             }
         }
+        // Vectors one column at a time, and none of them is missing in a row that Azure ML drops.
+        for feature in vectors.into_iter().filter(|_| tools.contains(&Tool::Evidently)) {
+            let numbers = (rows as u64).saturating_mul(feature.dim() as u64);
+            if numbers > self.max_values.saturating_mul(NUMBERS_PER_VALUE) {
+                let reason = format!(
+                    "{rows} vectors of {} numbers on both sides are more than the {} MiB that are held for a column",
+                    feature.dim(),
+                    (self.max_values * size_of::<f64>() as u64) >> 20
+                );
+                for window in windows.iter_mut().filter(|window| window.rows > 0) {
+                    window.features[feature.index].compat = score::refused_vectors(&reason);
+                }
+                continue;
+            }
+            let group = std::slice::from_ref(feature);
+            let (Some(before), Some(column)) = (&before, now.columns(group, |f| Some(f.data))?.pop()) else {
+                continue;
+            };
+            let Some(reference) = before.columns(group, |f| f.baseline)?.pop() else { continue };
+            let tools = [Tool::Evidently];
+            let one = One {
+                tools: &tools,
+                feature,
+                reference: Some((before, &reference)),
+                now: &now,
+                column: &column,
+            };
+            one.add(windows, &frames)?;
+        }
         Ok(())
     }
 
@@ -169,9 +213,7 @@ impl Job<'_> {
                 window.features.get(index).is_none_or(|feature| feature.verdict == Verdict::Error)
             })
         };
-        // These tools have other metrics for vectors, which are not among those that are computed here.
-        let list = self.baseline.features().iter().enumerate();
-        let list = list.filter(|(index, own)| !is_failed(*index) && own.cells().kind() != Kind::Embedding);
+        let list = self.baseline.features().iter().enumerate().filter(|(index, _)| !is_failed(*index));
         list.filter_map(|(index, own)| {
             let place = |schema: &Schema| {
                 let place = schema.index_of(own.name()).ok()?;
@@ -213,8 +255,10 @@ impl Rows<'_> {
         features: &[Feature<'_>],
         place: impl Fn(&Feature<'_>) -> Option<usize>,
     ) -> Result<Vec<Column>> {
-        let wanted: Vec<(usize, Kind)> =
-            features.iter().filter_map(|feature| Some((place(feature)?, feature.kind()))).collect();
+        let wanted: Vec<(usize, &FeatureCells)> = features
+            .iter()
+            .filter_map(|feature| Some((place(feature)?, feature.own.cells().as_ref())))
+            .collect();
         column::read(self.input, &wanted)
     }
 
