@@ -131,6 +131,7 @@ fn baseline(array: &ArrayRef) -> Result<Baseline> {
         value_type: ValueType::VECTOR,
         edges: Vec::new(),
         dim: None,
+        mmd: false,
         inferred: false,
     };
     let mut sampler = Sampler::new(Arc::new(vec![spec]));

@@ -25,6 +25,7 @@ pub fn baseline(kind: Kind, columns: &[ArrayRef]) -> Result<Baseline> {
                 value_type: ValueType::of(column.data_type())?,
                 edges: Vec::new(),
                 dim: None,
+                mmd: false,
                 inferred: false,
             })
         })
