@@ -14,6 +14,7 @@ mod determinism;
 mod doctor;
 mod errors;
 mod fuzz;
+mod mmd;
 mod models;
 mod moving;
 mod oracle;
