@@ -12,12 +12,14 @@ use crate::embedding::{EmbeddingCells, Fit, Found, MAX_DIM, MAX_NUMBER, Vectors}
 pub(super) struct VectorSample {
     /// The length that they must have; `None` for the one that most of them have.
     dim: Option<usize>,
+    /// Whether `mmd` is asked for.
+    has_waves: bool,
     by_length: BTreeMap<usize, Vec<(usize, Vec<f32>)>>,
 }
 
 impl VectorSample {
-    pub(super) fn new(dim: Option<usize>) -> Self {
-        Self { dim, by_length: BTreeMap::new() }
+    pub(super) fn new(dim: Option<usize>, has_waves: bool) -> Self {
+        Self { dim, has_waves, by_length: BTreeMap::new() }
     }
 
     /// Adds rows of part number `part`.
@@ -79,7 +81,7 @@ impl VectorSample {
         };
         let mut parts = self.by_length.remove(&length).unwrap_or_default();
         parts.sort_by_key(|(part, _)| *part);
-        let mut fit = Fit::new(length);
+        let mut fit = Fit::new(length, self.has_waves);
         for (_, rows) in parts {
             rows.chunks_exact(length).for_each(|vector| fit.add(vector));
         }

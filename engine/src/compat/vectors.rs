@@ -29,6 +29,7 @@ pub fn counterpart(name: &str) -> Option<Metric> {
         "distance" => Metric::CentroidEuclidean,
         "distance_cosine" => Metric::CentroidCosine,
         "ratio" => Metric::DimensionDriftShare,
+        "mmd" => Metric::Mmd,
         "model" => Metric::EmbeddingDrift,
         _ => return None,
     })

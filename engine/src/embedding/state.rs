@@ -1,7 +1,7 @@
 //! What a window knows of an embedding: counts and integer sums.
 
-use super::{CELLS, CODES, MOMENTS, SCORES};
-use crate::accumulate::CellCounts;
+use super::{CELLS, CODES, MOMENTS, SCORES, WAVES};
+use crate::accumulate::{CellCounts, counters};
 use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one embedding.
@@ -29,6 +29,8 @@ pub struct EmbeddingState {
     pub sums: Vec<i64>,
     /// The scaled sums of products of principal components; empty if all are zero.
     pub moments: Vec<i64>,
+    /// The scaled sums of waves: all cosines, then all sines; empty if all are zero, or `mmd` is not asked for.
+    pub waves: Vec<i64>,
 }
 
 impl EmbeddingState {
@@ -47,6 +49,7 @@ impl EmbeddingState {
             overflow: 0,
             sums: Vec::new(),
             moments: Vec::new(),
+            waves: Vec::new(),
         }
     }
 
@@ -68,14 +71,10 @@ impl EmbeddingState {
     ///
     /// `Mismatch` if the length of the vectors differs, or the sums would not fit; then nothing is changed.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
-        let sums = combined(&self.sums, &other.sums, i64::checked_add)?;
-        let moments = combined(&self.moments, &other.moments, i64::checked_add)?;
+        let sums = self.combined_sums(other, i64::checked_add)?;
         self.cells.merge(&other.cells)?;
-        (self.sums, self.moments) = (sums, moments);
-        let theirs = other.counters();
-        for (own, other) in self.counters_mut().into_iter().zip(theirs) {
-            *own += other;
-        }
+        counters::add(self.parts_mut().1, other.counters());
+        self.set_sums(sums);
         Ok(())
     }
 
@@ -85,18 +84,29 @@ impl EmbeddingState {
     ///
     /// `Mismatch` if the length of the vectors differs or the other state was never added; then nothing is changed.
     pub fn subtract(&mut self, other: &Self) -> Result<()> {
-        if self.counters().into_iter().zip(other.counters()).any(|(own, other)| own < other) {
-            return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
-        }
-        let sums = combined(&self.sums, &other.sums, i64::checked_sub)?;
-        let moments = combined(&self.moments, &other.moments, i64::checked_sub)?;
-        self.cells.subtract(&other.cells)?;
-        (self.sums, self.moments) = (sums, moments);
-        let theirs = other.counters();
-        for (own, other) in self.counters_mut().into_iter().zip(theirs) {
-            *own -= other;
-        }
+        let sums = self.combined_sums(other, i64::checked_sub)?;
+        let (cells, own) = self.parts_mut();
+        counters::take(own, other.counters(), || cells.subtract(&other.cells))?;
+        self.set_sums(sums);
         Ok(())
+    }
+
+    /// Every list of sums.
+    pub(crate) fn sums(&self) -> [&Vec<i64>; 3] {
+        [&self.sums, &self.moments, &self.waves]
+    }
+
+    fn combined_sums(&self, other: &Self, by: fn(i64, i64) -> Option<i64>) -> Result<[Vec<i64>; 3]> {
+        let [sums, moments, waves] = self.sums();
+        Ok([
+            combined(sums, &other.sums, by)?,
+            combined(moments, &other.moments, by)?,
+            combined(waves, &other.waves, by)?,
+        ])
+    }
+
+    fn set_sums(&mut self, sums: [Vec<i64>; 3]) {
+        [self.sums, self.moments, self.waves] = sums;
     }
 
     /// Rows, then all that is set apart.
@@ -113,9 +123,9 @@ impl EmbeddingState {
         ]
     }
 
-    /// As [`counters`](Self::counters).
-    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 8] {
-        [
+    /// The cells, and the counters as [`counters`](Self::counters).
+    pub(crate) fn parts_mut(&mut self) -> (&mut CellCounts, [&mut u64; 8]) {
+        let counters = [
             &mut self.rows,
             &mut self.nulls,
             &mut self.type_errors,
@@ -124,7 +134,8 @@ impl EmbeddingState {
             &mut self.zeros,
             &mut self.fitted,
             &mut self.overflow,
-        ]
+        ];
+        (&mut self.cells, counters)
     }
 
     /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells and in one code, or
@@ -135,8 +146,9 @@ impl EmbeddingState {
         self.cells.n_cells() == CELLS
             && self.overflow <= values
             && values.checked_mul(SCORES as u64 + 1) == Some(self.cells.total())
-            && [&self.sums, &self.moments].iter().all(|sums| values > 0 || sums.is_empty())
+            && self.sums().iter().all(|sums| values > 0 || sums.is_empty())
             && (self.moments.is_empty() || self.moments.len() == MOMENTS)
+            && (self.waves.is_empty() || self.waves.len() == WAVES)
     }
 
     /// Rows per code.

@@ -64,6 +64,9 @@ pub(super) fn measure(
         }
         scores.insert(Metric::Frechet, sides.shown(sides.frechet(&means)));
     }
+    if let Some(waves) = &cells.waves {
+        scores.insert(Metric::Mmd, super::mmd::score(waves, baseline, window, deff));
+    }
     let mut add_rate = |metric, of: fn(&EmbeddingState) -> u64| {
         scores.insert(metric, rate(of(window), window.rows, of(baseline), baseline.rows, deff));
     };

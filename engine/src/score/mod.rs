@@ -6,6 +6,7 @@ mod categorical;
 mod describe;
 mod design_effect;
 mod embedding;
+mod mmd;
 mod numeric;
 
 use std::collections::BTreeMap;
