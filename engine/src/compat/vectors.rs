@@ -296,8 +296,8 @@ fn between(left: &Rows<'_>, right: &Rows<'_>, above_only: bool, mut on: impl FnM
             let products = gram(&doubles, &right.interleaved(from));
             for (row, products) in (start..).zip(products) {
                 let first = if above_only { (row + 1).saturating_sub(from) } else { 0 };
-                for lane in first..lanes {
-                    let square = left.squares[row] + right.squares[from + lane] - 2.0 * products[lane];
+                for (lane, product) in products.iter().enumerate().take(lanes).skip(first) {
+                    let square = left.squares[row] + right.squares[from + lane] - 2.0 * product;
                     on(square.max(0.0));
                 }
             }
