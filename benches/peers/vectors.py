@@ -123,7 +123,7 @@ def main():
             print(f"{name:<30} {'–':>9} {'–':>8} {'–':>8}  not run: {needed / 2**30:.0f} GiB for all pairs")
             continue
         seconds = medians[name]
-        print(f"{name:<30} {seconds:9.3f} {seconds / whole:7.1f}x {seconds / frozen:7.1f}x  {answers[name][0][1]}")
+        print(f"{name:<30} {seconds:9.3f} {seconds / whole:7.2f}x {seconds / frozen:7.2f}x  {answers[name][0][1]}")
 
 
 if __name__ == "__main__":

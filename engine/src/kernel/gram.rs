@@ -1,8 +1,5 @@
 //! Products of two blocks of vectors in double precision, each vector with each.
 
-// The bodies of closures and iterators are not always compiled with a level's instructions; a counted loop is.
-#![expect(clippy::needless_range_loop, reason = "counted loops over lanes become vector code")]
-
 use super::level::{Level, Task};
 
 /// Vectors of a block.
