@@ -7,6 +7,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::product::times_transposed;
 use crate::random::Random;
 
 /// Frequencies, each with a cosine and a sine: 1,024 features.
@@ -117,6 +118,6 @@ fn traces(frequencies: &[f32], held: &[f32], dim: usize) -> (f64, f64) {
     let (a, b) = (half(0), half(1));
     let freedom = n.saturating_sub(1) as f64;
     let square = |rows: &Array2<f64>| rows.iter().map(|x| x * x).sum::<f64>() / freedom;
-    let products = a.dot(&b.t()).iter().map(|x| x * x).sum::<f64>();
+    let products = times_transposed(a.view(), b.view()).iter().map(|x| x * x).sum::<f64>();
     (0.5 * (square(&a) + square(&b)), products / (freedom * freedom))
 }
