@@ -174,34 +174,42 @@ impl Job<'_> {
                 one.add(windows, &frames)?;
             }
         }
-        // Vectors one column at a time, and none of them is missing in a row that Azure ML drops.
-        for feature in vectors.into_iter().filter(|_| tools.contains(&Tool::Evidently)) {
-            let numbers = (rows as u64).saturating_mul(feature.dim() as u64);
-            if numbers > self.max_values.saturating_mul(NUMBERS_PER_VALUE) {
-                let reason = format!(
-                    "{rows} vectors of {} numbers on both sides are more than the {} MiB that are held for a column",
-                    feature.dim(),
-                    (self.max_values * size_of::<f64>() as u64) >> 20
-                );
-                for window in windows.iter_mut().filter(|window| window.rows > 0) {
-                    window.features[feature.index].compat = score::refused_vectors(&reason);
-                }
-                continue;
+        if let Some(before) = before.as_ref().filter(|_| tools.contains(&Tool::Evidently)) {
+            for feature in vectors {
+                self.add_vectors(feature, before, &now, windows, &frames)?;
             }
-            let group = std::slice::from_ref(feature);
-            let (Some(before), Some(column)) = (&before, now.columns(group, |f| Some(f.data))?.pop()) else {
-                continue;
-            };
-            let Some(reference) = before.columns(group, |f| f.baseline)?.pop() else { continue };
+        }
+        Ok(())
+    }
+
+    /// Adds evidently's metrics of vectors. No tool has them in a frame with other columns, so each column is read by itself.
+    fn add_vectors(
+        &self,
+        feature: &Feature<'_>,
+        before: &Rows<'_>,
+        now: &Rows<'_>,
+        windows: &mut [wire::Window],
+        frames: &[bool],
+    ) -> Result<()> {
+        let rows = (before.places.n_rows + now.places.n_rows) as u64;
+        if rows.saturating_mul(feature.dim() as u64) > self.max_values.saturating_mul(NUMBERS_PER_VALUE) {
+            let reason = format!(
+                "{rows} vectors of {} numbers on both sides are more than the {} MiB that are held of a column",
+                feature.dim(),
+                (self.max_values * size_of::<f64>() as u64) >> 20
+            );
+            for window in windows.iter_mut().filter(|window| window.rows > 0) {
+                window.features[feature.index].compat = score::refused_vectors(&reason);
+            }
+            return Ok(());
+        }
+        let group = std::slice::from_ref(feature);
+        let of_baseline = before.columns(group, |f| f.baseline)?;
+        let of_data = now.columns(group, |f| Some(f.data))?;
+        if let (Some(reference), Some(column)) = (of_baseline.first(), of_data.first()) {
             let tools = [Tool::Evidently];
-            let one = One {
-                tools: &tools,
-                feature,
-                reference: Some((before, &reference)),
-                now: &now,
-                column: &column,
-            };
-            one.add(windows, &frames)?;
+            One { tools: &tools, feature, reference: Some((before, reference)), now, column }
+                .add(windows, frames)?;
         }
         Ok(())
     }
@@ -416,5 +424,43 @@ mod tests {
         let at_once = with(MAX_VALUES);
         assert!(at_once[0].features.iter().all(|feature| feature.compat.len() > 10), "{at_once:?}");
         assert!(with(1) == at_once && with(40_000) == at_once);
+    }
+
+    /// A column of vectors that is too large says so for each metric, and the columns beside it are computed.
+    #[test]
+    fn vectors_beyond_the_bound_are_refused_with_the_reason() {
+        let fixture =
+            |name: &str| vec![format!("{}/fixtures/speeches/{name}.parquet", env!("CARGO_MANIFEST_DIR"))];
+        let remotes = Arc::new(Remotes::new([]).without_identity_service());
+        let config = Config { compat: vec![Compat::Evidently], ..Config::first_look() };
+        let check = Check {
+            config: Config::first_look(),
+            model_file: None,
+            baseline: fixture("held-out"),
+            data: fixture("mixed"),
+            bounds: Bounds::default(),
+        };
+        let report = check.run(&remotes).unwrap();
+        let loaded = baseline::load(&config, &check.baseline, &remotes).unwrap();
+        let data = Input::open(&check.data, &remotes, Preparation::default()).unwrap();
+        let job = Job {
+            config: &config,
+            baseline: &loaded.baseline,
+            baseline_rows: Some(&check.baseline),
+            segments: &loaded.segments,
+            data: &data,
+            time: None,
+            bounds: Bounds::default(),
+            // 1,200 vectors of 384 in single precision, less a number.
+            max_values: 1_200 * 384 / 2 - 1,
+        };
+        let mut windows = report.windows.clone();
+        job.add(&mut windows, &remotes).unwrap();
+        let of = |name: &str| windows[0].features.iter().find(|own| own.name == name).unwrap().compat.clone();
+        let refused = of("embedding");
+        let says_so =
+            |own: &CompatMetric| own.reason.as_ref().is_some_and(|reason| reason.contains("1200 vectors"));
+        assert!(refused.len() == 7 && refused.iter().all(says_so), "{refused:?}");
+        assert!(of("year").iter().all(|own| own.value.is_some()));
     }
 }
