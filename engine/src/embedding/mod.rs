@@ -24,6 +24,7 @@ mod codebook;
 mod counter;
 mod fit;
 mod linear;
+mod product;
 mod state;
 mod vectors;
 mod waves;

@@ -7,6 +7,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::product::{squares, times_transposed};
 use crate::random::Random;
 
 /// Frequencies, each with a cosine and a sine: 1,024 features.
@@ -113,21 +114,23 @@ fn traces(frequencies: &[f32], held: &[f32], dim: usize) -> [f64; 3] {
         x -= &mean;
     }
     // The powers of G by products of features, of which there are fewer than rows.
-    let inner = x.t().dot(&x);
-    let outer = x.dot(&inner);
-    let [mut own, mut squares, mut cubes] =
+    #[expect(clippy::cast_possible_truncation, reason = "far finer than sampling")]
+    let single: Vec<f32> = x.iter().map(|x| *x as f32).collect();
+    let inner = squares(&single, WAVES);
+    let outer = times_transposed(x.view(), inner.view());
+    let [mut own, mut second, mut third] =
         [0.0, inner.iter().map(|y| y * y).sum::<f64>(), outer.iter().map(|y| y * y).sum::<f64>()];
     for (x, outer) in x.rows().into_iter().zip(outer.rows()) {
         // What a row makes with itself is taken out.
         let square = x.dot(&x);
         own += square;
-        squares -= square * square;
-        cubes += square * (2.0 * square * square - 3.0 * x.dot(&outer));
+        second -= square * square;
+        third += square * (2.0 * square * square - 3.0 * x.dot(&outer));
     }
     let n = n as f64;
     let trace = own / (n - 1.0);
     // No covariance of so many features has less (Cauchy and Schwarz); with the least cube the first two moments decide.
-    let square = (squares / (n * (n - 1.0))).max(trace * trace / WAVES as f64);
-    let cube = (cubes / (n * (n - 1.0) * (n - 2.0))).max(square * square / trace);
+    let square = (second / (n * (n - 1.0))).max(trace * trace / WAVES as f64);
+    let cube = (third / (n * (n - 1.0) * (n - 2.0))).max(square * square / trace);
     [trace, square, cube]
 }
