@@ -1,13 +1,14 @@
 //! What a window knows of an embedding: counts and integer sums.
 
-use super::{CELLS, CODES, MOMENTS, SCORES};
+use super::{CELLS, CODES, Exemplars, MAP_CELLS, MOMENTS, SCORE_CELLS, SCORES};
 use crate::accumulate::CellCounts;
 use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one embedding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddingState {
-    /// Rows per cell of each score, then rows per code; each vector is in one cell of every score, and in one code.
+    /// Rows per cell of each score, then rows per code, then per cell of the map; each vector is in one cell of every
+    /// score, in one code, and in one cell of the map.
     pub cells: CellCounts,
     /// All rows, whatever they hold.
     pub rows: u64,
@@ -29,6 +30,8 @@ pub struct EmbeddingState {
     pub sums: Vec<i64>,
     /// The scaled sums of products of principal components; empty if all are zero.
     pub moments: Vec<i64>,
+    /// Ids of some rows of each cluster; none where rows have no ids.
+    pub exemplars: Exemplars,
 }
 
 impl EmbeddingState {
@@ -47,6 +50,7 @@ impl EmbeddingState {
             overflow: 0,
             sums: Vec::new(),
             moments: Vec::new(),
+            exemplars: Exemplars::default(),
         }
     }
 
@@ -71,6 +75,7 @@ impl EmbeddingState {
         let sums = combined(&self.sums, &other.sums, i64::checked_add)?;
         let moments = combined(&self.moments, &other.moments, i64::checked_add)?;
         self.cells.merge(&other.cells)?;
+        self.exemplars.merge(&other.exemplars);
         (self.sums, self.moments) = (sums, moments);
         let theirs = other.counters();
         for (own, other) in self.counters_mut().into_iter().zip(theirs) {
@@ -79,7 +84,7 @@ impl EmbeddingState {
         Ok(())
     }
 
-    /// Takes a state away that was added before.
+    /// Takes a state away that was added before. What is left has no [`exemplars`](Self::exemplars).
     ///
     /// # Errors
     ///
@@ -91,6 +96,7 @@ impl EmbeddingState {
         let sums = combined(&self.sums, &other.sums, i64::checked_sub)?;
         let moments = combined(&self.moments, &other.moments, i64::checked_sub)?;
         self.cells.subtract(&other.cells)?;
+        self.exemplars = Exemplars::default();
         (self.sums, self.moments) = (sums, moments);
         let theirs = other.counters();
         for (own, other) in self.counters_mut().into_iter().zip(theirs) {
@@ -127,22 +133,41 @@ impl EmbeddingState {
         ]
     }
 
-    /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells and in one code, or
-    /// set apart.
+    /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells, in one code and in
+    /// one cell of the map, or set apart.
     pub(crate) fn adds_up(&self) -> bool {
         let apart = self.counters()[1..7].iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
         let Some(values) = apart.and_then(|apart| self.rows.checked_sub(apart)) else { return false };
         self.cells.n_cells() == CELLS
             && self.overflow <= values
-            && values.checked_mul(SCORES as u64 + 1) == Some(self.cells.total())
+            && values.checked_mul(SCORES as u64 + 2) == Some(self.cells.total())
+            && self.map_adds_up()
+            && self.exemplars.fit(&self.codes(), values)
             && [&self.sums, &self.moments].iter().all(|sums| values > 0 || sums.is_empty())
             && (self.moments.is_empty() || self.moments.len() == MOMENTS)
+    }
+
+    /// Whether the map's rows and columns have the counts of the first two components.
+    fn map_adds_up(&self) -> bool {
+        let (counts, map) = (self.cells.to_vec(), self.map());
+        let map = map.as_chunks::<SCORE_CELLS>().0;
+        let sums = [0, 1].map(|score| &counts[score * SCORE_CELLS..(score + 1) * SCORE_CELLS]);
+        (0..SCORE_CELLS).all(|cell| {
+            map[cell].iter().sum::<u64>() == sums[0][cell]
+                && map.iter().map(|row| row[cell]).sum::<u64>() == sums[1][cell]
+        })
     }
 
     /// Rows per code.
     #[must_use]
     pub fn codes(&self) -> Vec<u64> {
-        self.cells.to_vec().split_off(CELLS - CODES)
+        self.cells.to_vec()[SCORES * SCORE_CELLS..][..CODES].to_vec()
+    }
+
+    /// Rows per cell of the map: [`SCORE_CELLS`] cells of the second component for each cell of the first.
+    #[must_use]
+    pub fn map(&self) -> Vec<u64> {
+        self.cells.to_vec().split_off(CELLS - MAP_CELLS)
     }
 }
 
