@@ -12,6 +12,7 @@ mod compat;
 mod deps;
 mod determinism;
 mod doctor;
+mod embeddings;
 mod errors;
 mod fuzz;
 mod models;

@@ -5,8 +5,8 @@
 //! a cell's width elsewhere. What lies outside of the baseline's range stands apart, so that the bars add up (I-LOST).
 
 use driftlead_engine::accumulate::{CategoricalState, FeatureState, NumericState};
-use driftlead_engine::feature::{Categories, FeatureCells, NumericCells};
 use driftlead_engine::embedding::{EmbeddingCells, EmbeddingState};
+use driftlead_engine::feature::{Categories, FeatureCells, NumericCells};
 use serde_json::{Value, json};
 
 /// The most bars of a numeric feature.

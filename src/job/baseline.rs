@@ -540,7 +540,9 @@ fn check_declared(config: &Config, baseline: &Baseline, location: &str) -> Resul
             FeatureCells::Embedding(cells) => Some(cells.dim()),
             _ => None,
         });
-        if let Some((wanted, found)) = declared.dim.zip(dim).filter(|(wanted, found)| *wanted != *found as u64) {
+        if let Some((wanted, found)) =
+            declared.dim.zip(dim).filter(|(wanted, found)| *wanted != *found as u64)
+        {
             let message = format!(
                 "feature `{}` has `dim: {wanted}`, but the vectors of the baseline file `{location}` have {found} numbers: \
                  write `dim: {found}`, or make it again with `driftlead baseline`",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use driftlead_engine::accumulate::{Column, Slots, Split};
 use driftlead_engine::Kind;
+use driftlead_engine::accumulate::{Column, Slots, Split};
 use driftlead_engine::baseline::Baseline;
 use driftlead_engine::embedding::RowIds;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::wire::{self as report, Cell, Model, Segment, Window, instant, moment, Way};
+use crate::report::wire::{self as report, Cell, Model, Segment, Way, Window, instant, moment};
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
