@@ -15,6 +15,7 @@ mod doctor;
 mod embeddings;
 mod errors;
 mod fuzz;
+mod mmd;
 mod models;
 mod moving;
 mod oracle;

@@ -34,13 +34,19 @@ fn main() -> Result<()> {
 
 fn measure(dim: usize, rows: usize, rounds: usize) -> Result<()> {
     let mut random = Random(dim as u64);
-    let baseline = baseline(&column(dim, &random.vectors(dim, 12 * dim)))?;
+    let rows_of_baseline = column(dim, &random.vectors(dim, 12 * dim));
+    let (plain, with_mmd) = (baseline(&rows_of_baseline, false)?, baseline(&rows_of_baseline, true)?);
     let values = random.vectors(dim, rows);
     let array = column(dim, &values);
     let basis: Vec<f32> = (0..dim * COLUMNS).map(|_| random.number()).collect();
-    let mut accumulators = [baseline.accumulator(), baseline.accumulator()];
-    let jobs =
-        ["the product alone, faer", "the product alone, ndarray", "driftlead", "driftlead, 50 segments"];
+    let mut accumulators = [plain.accumulator(), plain.accumulator(), with_mmd.accumulator()];
+    let jobs = [
+        "the product alone, faer",
+        "the product alone, ndarray",
+        "driftlead",
+        "driftlead, 50 segments",
+        "driftlead, with mmd",
+    ];
     let mut seconds = vec![Vec::new(); jobs.len()];
     let segments: Vec<Arc<str>> = (0..50).map(|i| Arc::from(format!("s{i}"))).collect();
     for round in 0..=rounds {
@@ -50,7 +56,8 @@ fn measure(dim: usize, rows: usize, rounds: usize) -> Result<()> {
                 0 => faer_products(&values, &basis, dim),
                 1 => ndarray_products(&values, &basis, dim),
                 2 => whole(&mut accumulators[0], &array),
-                _ => in_segments(&mut accumulators[1], &array, &segments),
+                3 => in_segments(&mut accumulators[1], &array, &segments),
+                _ => whole(&mut accumulators[2], &array),
             }
             // The first round fills caches.
             if round > 0 {
@@ -124,13 +131,14 @@ fn ndarray_products(values: &[f32], basis: &[f32], dim: usize) {
     }
 }
 
-fn baseline(array: &ArrayRef) -> Result<Baseline> {
+fn baseline(array: &ArrayRef, mmd: bool) -> Result<Baseline> {
     let spec = FeatureSpec {
         name: "x".to_owned(),
         kind: Kind::Embedding,
         value_type: ValueType::VECTOR,
         edges: Vec::new(),
         dim: None,
+        mmd,
         inferred: false,
     };
     let mut sampler = Sampler::new(Arc::new(vec![spec]));

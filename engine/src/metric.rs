@@ -66,6 +66,9 @@ pub enum Metric {
     Frechet,
     /// The largest Kolmogorov-Smirnov distance along a principal component, at its cells' edges, in `[0, 1]`.
     SlicedKs,
+    /// Squared distance of the two distributions' means under a Gaussian kernel, without bias, in `[0, 2]`; only where the
+    /// baseline was made with what it is measured by.
+    Mmd,
     /// Share of rows whose vector is all zero.
     ZeroRate,
     /// Rows in the window, of the window as a whole.
@@ -75,7 +78,7 @@ pub enum Metric {
 }
 
 /// Every metric, in the order of reports.
-pub const ALL: [Metric; 31] = [
+pub const ALL: [Metric; 32] = [
     Metric::Psi,
     Metric::Kl,
     Metric::Js,
@@ -104,6 +107,7 @@ pub const ALL: [Metric; 31] = [
     Metric::DimensionDriftShare,
     Metric::Frechet,
     Metric::SlicedKs,
+    Metric::Mmd,
     Metric::ZeroRate,
     Metric::RowCount,
     Metric::Freshness,
@@ -151,6 +155,7 @@ impl Metric {
             Self::DimensionDriftShare => "dimension_drift_share",
             Self::Frechet => "frechet",
             Self::SlicedKs => "sliced_ks",
+            Self::Mmd => "mmd",
             Self::ZeroRate => "zero_rate",
             Self::RowCount => "row_count",
             Self::Freshness => "freshness",
@@ -185,7 +190,7 @@ impl Metric {
             | Self::EmbeddingComponents
             | Self::EmbeddingShape
             | Self::EmbeddingClusters => (0.5, 1.0),
-            Self::CentroidCosine => (0.0, 2.0),
+            Self::CentroidCosine | Self::Mmd => (0.0, 2.0),
             Self::MeanShift | Self::SdShift => (f64::NEG_INFINITY, f64::INFINITY),
             Self::Psi
             | Self::Kl
@@ -278,7 +283,8 @@ impl Metric {
             | Self::CentroidEuclidean
             | Self::DimensionDriftShare
             | Self::Frechet
-            | Self::SlicedKs => kind == Kind::Embedding,
+            | Self::SlicedKs
+            | Self::Mmd => kind == Kind::Embedding,
             Self::RowCount | Self::Freshness => false,
         }
     }

@@ -28,6 +28,8 @@ pub struct Feature {
     pub logical_type: Option<String>,
     /// The length of an embedding's vectors; `None` for the baseline's.
     pub dim: Option<u64>,
+    /// Whether `mmd` of an embedding is measured.
+    pub mmd: bool,
     /// Bounds that the cells of a numeric feature must respect, strictly ascending.
     pub edges: Vec<f64>,
 }
@@ -88,15 +90,19 @@ pub(super) fn read(root: &Node, problems: &mut Vec<Problem>) -> Features {
 fn feature(name: &str, node: &Node, problems: &mut Vec<Problem>) -> Feature {
     let kind = node.text().or_else(|| label(node, "kind")).and_then(|kind| Kind::parse(&kind));
     let edges = edges(node, problems);
-    if let (Some(at), Some(kind)) = (node.child("dim"), kind.filter(|kind| *kind != Kind::Embedding)) {
-        let message = format!("`dim` is for embeddings, but `{name}` is {kind}");
-        problems.push(Problem::new(at.place, message));
+    for key in ["dim", "mmd"] {
+        if let (Some(at), Some(kind)) = (node.child(key), kind.filter(|kind| *kind != Kind::Embedding)) {
+            let message = format!("`{key}` is for embeddings, but `{name}` is {kind}");
+            problems.push(Problem::new(at.place, message));
+        }
     }
     if let (Some(at), Some(kind)) = (node.child("edges"), kind.filter(|kind| *kind != Kind::Numeric)) {
         let message = format!("`edges` are for numeric features, but `{name}` is {kind}");
         problems.push(Problem::new(at.place, message));
     }
-    Feature { name: name.to_owned(), kind, logical_type: label(node, "type"), dim: count(node, "dim"), edges }
+    let mmd = matches!(node.child("mmd"), Some(Node { value: Value::Bool(true), .. }));
+    let logical_type = label(node, "type");
+    Feature { name: name.to_owned(), kind, logical_type, dim: count(node, "dim"), mmd, edges }
 }
 
 fn edges(node: &Node, problems: &mut Vec<Problem>) -> Vec<f64> {

@@ -308,6 +308,7 @@ static FEATURE: Record = Record {
             "The logical type that the data must have",
         ),
         optional("dim", Shape::Count(1), "the baseline's", "384", "The length of an embedding's vectors"),
+        optional("mmd", Shape::Flag, "false", "true", "Whether `mmd` of an embedding is measured"),
         optional(
             "edges",
             Shape::List(&Shape::Number),

@@ -33,7 +33,7 @@ features:
   delay: {kind: numeric, type: float64, edges: [0, 15, 60]}
   origin: categorical
   speed: {}
-  prompt_embedding: {kind: embedding, dim: 384}
+  prompt_embedding: {kind: embedding, dim: 384, mmd: true}
 exclude: [id]
 thresholds:
   - {metric: psi, warn: 0.1, drift: 0.2}
@@ -63,6 +63,7 @@ fn a_full_file_is_read_to_the_last_key() {
     assert!(!config.features.others);
     assert_eq!(config.features.declared[0].edges, [0.0, 15.0, 60.0]);
     assert_eq!(config.features.declared[3].dim, Some(384));
+    assert!(config.features.declared[3].mmd && !config.features.declared[0].mmd);
 
     let [psi, ks, nulls, p] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
     assert_eq!(
@@ -156,7 +157,7 @@ window: {length: 6 hours, every: 1h, min_rows: many}
 segments: origin
 where: ${SECRET}
 features:
-  delay: {kind: numerical, dim: 3}
+  delay: {kind: numerical, dim: 3, mmd: perhaps}
   origin: {kind: categorical, edges: [1]}
   bins: {kind: numeric, edges: [1, 3, 2]}
   delay: numeric

@@ -115,6 +115,9 @@ fn features(config: &Config, line: &mut impl FnMut(&str, &str, bool)) {
         if let Some(dim) = feature.dim {
             let _ = write!(value, ", dim {dim}");
         }
+        if feature.mmd {
+            value.push_str(", with mmd");
+        }
         if !feature.edges.is_empty() {
             let edges: Vec<_> = feature.edges.iter().map(f64::to_string).collect();
             let _ = write!(value, ", edges {}", edges.join(" "));

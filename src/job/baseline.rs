@@ -8,6 +8,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 use driftlead_connectors::baseline_file::{self, Replaces};
 use driftlead_connectors::dataset::Remotes;
+use driftlead_engine::Metric;
 use driftlead_engine::accumulate::SlotKey;
 use driftlead_engine::baseline::{Baseline, SAMPLE_ROWS, Sampler, sample_plan};
 use driftlead_engine::codec;
@@ -562,6 +563,11 @@ fn check_declared(config: &Config, baseline: &Baseline, location: &str) -> Resul
                  baseline`",
                 declared.name,
                 own.cells().kind()
+            ),
+            (Some(own), _) if declared.mmd && !own.cells().measures(Metric::Mmd) => format!(
+                "feature `{}` asks for `mmd`, but the baseline file `{location}` was made without it: make it again with \
+                 `driftlead baseline`",
+                declared.name
             ),
             _ => continue,
         };

@@ -73,6 +73,7 @@ impl Columns {
                         value_type,
                         edges: declared.map(|feature| feature.edges.clone()).unwrap_or_default(),
                         dim: declared.and_then(|feature| usize::try_from(feature.dim?).ok()),
+                        mmd: declared.is_some_and(|feature| feature.mmd),
                         inferred: declared.is_none_or(|feature| feature.kind.is_none()),
                     });
                     columns.places.push(place);

@@ -465,7 +465,24 @@ pub(crate) fn rules(config: &Config, baseline: &Baseline) -> Result<RuleSet, pol
     let features: Vec<(&str, Kind)> =
         baseline.features().iter().map(|own| (own.name(), own.cells().kind())).collect();
     let segments: Vec<&str> = baseline.segments().keys().map(AsRef::as_ref).collect();
-    RuleSet::new(config.rules.iter().map(|rule| rule.rule.clone()).collect(), &features, &segments)
+    let set =
+        RuleSet::new(config.rules.iter().map(|rule| rule.rule.clone()).collect(), &features, &segments)?;
+    for (place, rule) in config.rules.iter().map(|own| &own.rule).enumerate() {
+        let metric = rule.metric();
+        let is_lacking = |own: &&BaselineFeature| {
+            metric.applies_to(own.cells().kind())
+                && !own.cells().measures(metric)
+                && rule.features().is_none_or(|names| names.contains(own.name()))
+        };
+        if let Some(own) = baseline.features().iter().find(is_lacking) {
+            return Err(policy::RuleError::NotMeasured {
+                rule: place,
+                metric,
+                feature: own.name().to_owned(),
+            });
+        }
+    }
+    Ok(set)
 }
 
 fn cell_of(cells: &FeatureCells, moved: &Moved) -> wire::Cell {

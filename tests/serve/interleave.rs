@@ -57,6 +57,7 @@ fn every_type_in_twenty_interleavings_gives_what_check_gives() {
     for feature in whole["features"].as_array().expect("features") {
         let metric = if feature["kind"] == "embedding" { "embedding_drift" } else { "psi" };
         assert!(feature["metrics"][metric]["value"].is_f64(), "{feature}");
+        assert_eq!(feature["metrics"]["mmd"]["p_value"].is_f64(), feature["name"] == "vector", "{feature}");
     }
     // Nor are ids, ways and maps that nobody has.
     let embeddings = || {

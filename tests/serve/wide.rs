@@ -32,7 +32,7 @@ features:
   s: categorical
   flag: categorical
   seen: numeric
-  vector: {kind: embedding, dim: 6}
+  vector: {kind: embedding, dim: 6, mmd: true}
   code: {kind: embedding, dim: 6}
 alert: {windows: 2 of 3, resolve_after: 2}
 sinks: [record]

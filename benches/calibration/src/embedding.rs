@@ -62,6 +62,17 @@ pub const SHIFTS: [(&str, Shift); 7] = [
     ("contamination", Shift::Contamination),
 ];
 
+/// [`SHIFTS`], as names of experiments with `mmd`.
+const MMD_SHIFTS: [&str; 7] = [
+    "mmd sparse mean",
+    "mmd dense mean",
+    "mmd scale",
+    "mmd rotation",
+    "mmd mode drop",
+    "mmd reweight",
+    "mmd contamination",
+];
+
 impl World {
     /// The world of `dim` dimensions; the same for every replicate.
     #[must_use]
@@ -160,8 +171,14 @@ pub fn column(dim: usize, rows: Vec<f32>) -> ArrayRef {
     Arc::new(FixedSizeListArray::new(item, dim, Arc::new(Float32Array::from(rows)), None))
 }
 
+/// A test, and its name in the record.
+type Test = (&'static str, Metric);
+
+/// What is asked for beside, which makes all of it some times as dear.
+const MMD: [Test; 1] = [("mmd", Metric::Mmd)];
+
 /// The parts, then their combination.
-const METRICS: [(&str, Metric); 6] = [
+const METRICS: [Test; 6] = [
     ("mean", Metric::EmbeddingMean),
     ("components", Metric::EmbeddingComponents),
     ("shape", Metric::EmbeddingShape),
@@ -171,26 +188,40 @@ const METRICS: [(&str, Metric); 6] = [
 ];
 
 /// One replicate: a fresh baseline, and a window of each size.
-fn replicate(world: &World, seed: u64, sizes: &Sizes, shift: Shift) -> Result<Vec<Vec<Option<f64>>>> {
+fn replicate(
+    world: &World,
+    tests: &[Test],
+    seed: u64,
+    sizes: &Sizes,
+    shift: Shift,
+) -> Result<Vec<Vec<Option<f64>>>> {
     let mut random = Random::new(seed, 41);
     let size = |n: u64| usize::try_from(n).unwrap_or(0);
     let rows = world.draw(size(sizes.baseline), Shift::None, &mut random);
-    let baseline = pipeline::baseline(Kind::Embedding, &[column(world.dim, rows)])?;
+    let mmd = tests.iter().any(|(_, metric)| *metric == Metric::Mmd);
+    let baseline = pipeline::baseline_with(Kind::Embedding, &[column(world.dim, rows)], mmd)?;
     sizes
         .windows
         .iter()
         .map(|n| {
             let window = column(world.dim, world.draw(size(*n), shift, &mut random));
             let measured = pipeline::scores(&baseline, &window)?;
-            Ok(METRICS.iter().map(|(_, metric)| measured.scores.get(metric)?.p_value).collect())
+            Ok(tests.iter().map(|(_, metric)| measured.scores.get(metric)?.p_value).collect())
         })
         .collect()
 }
 
-fn experiment(name: &'static str, what: &'static str, dim: usize, baseline: u64, shift: Shift) -> Experiment {
+fn experiment(
+    name: &'static str,
+    what: &'static str,
+    tests: &'static [Test],
+    (dim, baseline): (usize, u64),
+    shift: Shift,
+) -> Experiment {
     let world = World::new(dim);
     let demand = |metric| match (shift, metric) {
         (Shift::None, Metric::EmbeddingDrift) => Demand::AtMost,
+        (Shift::None, Metric::Mmd) => Demand::Near,
         (Shift::None, _) => Demand::AtMostTwice,
         _ => Demand::Shown,
     };
@@ -199,22 +230,28 @@ fn experiment(name: &'static str, what: &'static str, dim: usize, baseline: u64,
         name,
         what,
         grid: vec![Sizes { baseline, windows, every: if shift == Shift::None { 1 } else { 20 } }],
-        tests: METRICS.iter().map(|(name, metric)| (*name, demand(*metric))).collect(),
-        replicate: Box::new(move |seed, sizes| replicate(&world, seed, sizes, shift)),
+        tests: tests.iter().map(|(name, metric)| (*name, demand(*metric))).collect(),
+        replicate: Box::new(move |seed, sizes| replicate(&world, tests, seed, sizes, shift)),
     }
 }
 
 /// Every experiment.
 #[must_use]
 pub fn experiments() -> Vec<Experiment> {
+    let none = |name, what, tests, sizes| experiment(name, what, tests, sizes, Shift::None);
     let mut all = vec![
-        experiment("embedding 48", "vectors of 48 numbers without drift", 48, 3_000, Shift::None),
-        experiment("embedding 384", "vectors of 384 numbers without drift", 384, 40_000, Shift::None),
-        experiment("embedding 384 small", "the same against few vectors", 384, 10_000, Shift::None),
-        experiment("embedding 1536", "vectors of 1536 numbers without drift", 1_536, 20_000, Shift::None),
+        none("embedding 48", "vectors of 48 numbers without drift", &METRICS, (48, 3_000)),
+        none("embedding 384", "vectors of 384 numbers without drift", &METRICS, (384, 40_000)),
+        none("embedding 384 small", "the same against few vectors", &METRICS, (384, 10_000)),
+        none("embedding 1536", "vectors of 1536 numbers without drift", &METRICS, (1_536, 20_000)),
+        none("mmd 64", "vectors of 64 numbers without drift", &MMD, (64, 4_000)),
+        none("mmd 384", "vectors of 384 numbers without drift", &MMD, (384, 10_000)),
     ];
     for (name, shift) in SHIFTS {
-        all.push(experiment(name, "power at 384 numbers", 384, 10_000, shift));
+        all.push(experiment(name, "power at 384 numbers", &METRICS, (384, 10_000), shift));
+    }
+    for ((_, shift), name) in SHIFTS.into_iter().zip(MMD_SHIFTS) {
+        all.push(experiment(name, "power of mmd at 384 numbers", &MMD, (384, 10_000), shift));
     }
     all
 }

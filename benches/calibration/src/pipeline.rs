@@ -15,6 +15,15 @@ use driftlead_engine::{Kind, Result};
 ///
 /// As the engine's: a column of a type that no feature can have, or no rows.
 pub fn baseline(kind: Kind, columns: &[ArrayRef]) -> Result<Baseline> {
+    baseline_with(kind, columns, false)
+}
+
+/// [`baseline`], with what `mmd` is measured with if that is asked for.
+///
+/// # Errors
+///
+/// As [`baseline`].
+pub fn baseline_with(kind: Kind, columns: &[ArrayRef], mmd: bool) -> Result<Baseline> {
     let specs = columns
         .iter()
         .enumerate()
@@ -25,6 +34,7 @@ pub fn baseline(kind: Kind, columns: &[ArrayRef]) -> Result<Baseline> {
                 value_type: ValueType::of(column.data_type())?,
                 edges: Vec::new(),
                 dim: None,
+                mmd,
                 inferred: false,
             })
         })

@@ -3,7 +3,7 @@
 use crate::{Error, ErrorKind, Result};
 
 /// Adds each counter to its own.
-pub(super) fn add<const N: usize>(own: [&mut u64; N], other: [u64; N]) {
+pub(crate) fn add<const N: usize>(own: [&mut u64; N], other: [u64; N]) {
     for (own, other) in own.into_iter().zip(other) {
         *own += other;
     }
@@ -15,7 +15,7 @@ pub(super) fn add<const N: usize>(own: [&mut u64; N], other: [u64; N]) {
 ///
 /// `Mismatch` if a counter is greater than its own, so that the other state was never added, or from `cells`; then no
 /// counter is changed.
-pub(super) fn take<const N: usize>(
+pub(crate) fn take<const N: usize>(
     own: [&mut u64; N],
     other: [u64; N],
     cells: impl FnOnce() -> Result<()>,

@@ -7,7 +7,7 @@ mod accumulator;
 mod categorical;
 mod cells;
 mod column;
-mod counters;
+pub(crate) mod counters;
 mod grouping;
 mod names;
 mod newcomers;

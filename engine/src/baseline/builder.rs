@@ -31,6 +31,8 @@ pub struct FeatureSpec {
     pub edges: Vec<f64>,
     /// The length of an embedding's vectors; `None` for the one that most of its sampled vectors have.
     pub dim: Option<usize>,
+    /// Whether `mmd` of an embedding is measured, which costs about six times the work of all else.
+    pub mmd: bool,
     /// Whether the kind was guessed: then columns that look like identifiers are left out (SEMANTICS S10).
     pub inferred: bool,
 }
@@ -68,7 +70,7 @@ impl Sampler {
         let samples = specs
             .iter()
             .map(|spec| match (spec.kind, spec.value_type.domain) {
-                (Kind::Embedding, _) => Sample::Vectors(VectorSample::new(spec.dim)),
+                (Kind::Embedding, _) => Sample::Vectors(VectorSample::new(spec.dim, spec.mmd)),
                 (Kind::Numeric, Domain::F32) => Sample::F32(Vec::new()),
                 (Kind::Numeric, Domain::F64) => Sample::F64(Vec::new()),
                 (Kind::Numeric, Domain::I64) => Sample::I64(Vec::new()),

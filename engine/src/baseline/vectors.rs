@@ -13,6 +13,8 @@ use crate::embedding::{EmbeddingCells, Fit, Found, MAX_DIM, MAX_NUMBER, Vectors}
 pub(super) struct VectorSample {
     /// The length that they must have; `None` for the one that most of them have.
     dim: Option<usize>,
+    /// Whether `mmd` is asked for.
+    has_waves: bool,
     by_length: BTreeMap<usize, Vec<(usize, Vec<f32>)>>,
     /// Sampled vectors of other lengths than `dim`, by length.
     others: BTreeMap<usize, u64>,
@@ -56,8 +58,9 @@ pub(super) enum Unfit {
 }
 
 impl VectorSample {
-    pub(super) fn new(dim: Option<usize>) -> Self {
-        Self { dim, by_length: BTreeMap::new(), others: BTreeMap::new(), has_dim: false }
+    pub(super) fn new(dim: Option<usize>, has_waves: bool) -> Self {
+        let (by_length, others) = (BTreeMap::new(), BTreeMap::new());
+        Self { dim, has_waves, by_length, others, has_dim: false }
     }
 
     /// Adds rows of part number `part`.
@@ -135,7 +138,7 @@ impl VectorSample {
         };
         let mut parts = self.by_length.remove(&length).unwrap_or_default();
         parts.sort_by_key(|(part, _)| *part);
-        let mut fit = Fit::new(length);
+        let mut fit = Fit::new(length, self.has_waves);
         for (_, rows) in parts {
             rows.chunks_exact(length).for_each(|vector| fit.add(vector));
         }

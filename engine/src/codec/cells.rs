@@ -12,6 +12,8 @@ use crate::feature::{
 const NUMERIC: u8 = 0;
 const CATEGORICAL: u8 = 1;
 const EMBEDDING: u8 = 2;
+/// With what `mmd` is measured by.
+const EMBEDDING_WAVES: u8 = 3;
 
 pub(super) fn write(writer: &mut Writer, cells: &FeatureCells) {
     match cells {
@@ -39,7 +41,7 @@ pub(super) fn write(writer: &mut Writer, cells: &FeatureCells) {
             writer.raw(&cells.scale.exponent_xx.to_le_bytes());
         }
         FeatureCells::Embedding(cells) => {
-            writer.byte(EMBEDDING);
+            writer.byte(if cells.waves().is_some() { EMBEDDING_WAVES } else { EMBEDDING });
             embedding::write(writer, cells);
         }
         FeatureCells::Categorical(cells) => {
@@ -67,7 +69,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureCells> {
             let rare = (0..reader.length(8)?).map(|_| reader.hash()).collect::<Result<_>>()?;
             Ok(FeatureCells::Categorical(Categories::new(value_type, names, rare, reader.count()?)))
         }
-        EMBEDDING => embedding::read(reader).map(|cells| FeatureCells::Embedding(Arc::new(cells))),
+        kind @ (EMBEDDING | EMBEDDING_WAVES) => embedding::read(reader, kind == EMBEDDING_WAVES)
+            .map(|cells| FeatureCells::Embedding(Arc::new(cells))),
         other => Err(damaged(format!("expected the cells of a feature, found kind {other}"))),
     }
 }

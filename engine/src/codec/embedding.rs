@@ -3,7 +3,8 @@
 use super::bytes::{Reader, Writer, damaged};
 use crate::Result;
 use crate::embedding::{
-    CODES, COLUMNS, COMPONENTS, EmbeddingCells, MAX_DIM, MOMENTS, SCORE_CELLS, SCORES, Whitening,
+    CODES, COLUMNS, COMPONENTS, EmbeddingCells, FREQUENCIES, MAX_DIM, MOMENTS, SCORE_CELLS, SCORES, Waves,
+    Whitening,
 };
 
 pub(super) fn write(writer: &mut Writer, cells: &EmbeddingCells) {
@@ -23,9 +24,13 @@ pub(super) fn write(writer: &mut Writer, cells: &EmbeddingCells) {
         writer.float(own.trace);
         writer.float(own.square_trace);
     }
+    if let Some(own) = &cells.waves {
+        own.frequencies.iter().for_each(|x| writer.narrow(*x));
+        [own.bandwidth, own.trace, own.square_trace].into_iter().for_each(|x| writer.float(x));
+    }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<EmbeddingCells> {
+pub(super) fn read(reader: &mut Reader<'_>, has_waves: bool) -> Result<EmbeddingCells> {
     let dim = reader.count()?;
     let dim = usize::try_from(dim)
         .ok()
@@ -45,11 +50,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<EmbeddingCells> {
     let whitening = if reader.flag()? {
         let factor = finite(reader, dim * (dim + 1) / 2)?;
         let own = Whitening { factor, trace: reader.float()?, square_trace: reader.float()? };
-        let is_sound = |x: f64| x > 0.0 && x.is_finite();
         if !is_sound(own.trace) || !is_sound(own.square_trace) {
             return Err(damaged("the spread of whitened vectors is out of range".to_owned()));
         }
         Some(own)
+    } else {
+        None
+    };
+    let waves = if has_waves {
+        let frequencies = finite(reader, dim * FREQUENCIES)?;
+        let (bandwidth, trace, square_trace) = (reader.float()?, reader.float()?, reader.float()?);
+        if ![bandwidth, trace, square_trace].into_iter().all(is_sound) {
+            return Err(damaged("the spread of waves is out of range".to_owned()));
+        }
+        Some(Waves { frequencies, bandwidth, trace, square_trace })
     } else {
         None
     };
@@ -67,17 +81,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<EmbeddingCells> {
         moment_variances,
         spread,
         whitening,
+        waves,
         fitted,
     };
-    let is_sound = cells.moment_variances.iter().all(|x| *x >= 0.0 && x.is_finite())
+    let are_in_range = cells.moment_variances.iter().all(|x| *x >= 0.0 && x.is_finite())
         && cells.offsets.iter().all(|x| *x >= 0.0)
         && cells.limit > 0.0
         && cells.score_limit > 0.0;
-    if is_sound && cells.is_consistent() {
+    if are_in_range && cells.is_consistent() {
         Ok(cells)
     } else {
         Err(damaged("the measures of an embedding contradict each other".to_owned()))
     }
+}
+
+fn is_sound(x: f64) -> bool {
+    x > 0.0 && x.is_finite()
 }
 
 fn floats(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f32>> {

@@ -5,13 +5,15 @@
 
 use super::bytes::{Reader, Writer, damaged};
 use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState, StateView};
-use crate::embedding::{EmbeddingState, Exemplars, MAX_DIM, MOMENTS};
+use crate::embedding::{EmbeddingState, Exemplars, MAX_DIM, MOMENTS, WAVES};
 use crate::feature::FeatureCells;
 use crate::{Kind, Result};
 
 const NUMERIC: u8 = 0;
 const CATEGORICAL: u8 = 1;
 const EMBEDDING: u8 = 2;
+/// With sums of waves.
+const EMBEDDING_WAVES: u8 = 3;
 
 pub(super) fn write(writer: &mut Writer, state: &FeatureState) {
     write_view(
@@ -53,10 +55,12 @@ pub(super) fn write_view(writer: &mut Writer, state: StateView<'_>) {
             writer.byte(u8::from(state.narrowed));
         }
         StateView::Embedding(state) => {
-            writer.byte(EMBEDDING);
+            writer.byte(if state.waves.is_empty() { EMBEDDING } else { EMBEDDING_WAVES });
             write_cells(writer, &state.cells);
             state.counters().into_iter().for_each(|count| writer.count(count));
-            for sums in [&state.sums, &state.moments] {
+            let lists = state.sums();
+            let written = if state.waves.is_empty() { 2 } else { lists.len() };
+            for sums in &lists[..written] {
                 writer.count(sums.len() as u64);
                 sums.iter().for_each(|sum| writer.count(zigzag(*sum)));
             }
@@ -147,14 +151,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
             ensure_rows_add_up(state.rows, &[state.nulls, state.nans, state.type_errors], &state.cells)?;
             Ok(FeatureState::Categorical(state))
         }
-        EMBEDDING => {
+        kind @ (EMBEDDING | EMBEDDING_WAVES) => {
             let mut state = EmbeddingState::empty();
             state.cells = read_cells(reader)?;
-            for count in state.counters_mut() {
+            for count in state.parts_mut().1 {
                 *count = reader.count()?;
             }
             state.sums = read_sums(reader, MAX_DIM)?;
             state.moments = read_sums(reader, MOMENTS)?;
+            if kind == EMBEDDING_WAVES {
+                state.waves = read_sums(reader, WAVES)?;
+                if state.waves.is_empty() {
+                    return Err(damaged("sums of waves that are all zero are not written".to_owned()));
+                }
+            }
             state.exemplars = read_exemplars(reader)?;
             if !state.adds_up() {
                 return Err(damaged(format!("the cells do not add up to its {} rows", state.rows)));
@@ -181,6 +191,11 @@ pub(super) fn fit(state: FeatureState, cells: &FeatureCells) -> Result<FeatureSt
         && !(state.sums.is_empty() || state.sums.len() == cells.dim)
     {
         Err(damaged(format!("sums of vectors of {}, not {}", state.sums.len(), cells.dim)))
+    } else if let (FeatureState::Embedding(state), FeatureCells::Embedding(cells)) = (&state, cells)
+        && !state.waves.is_empty()
+        && cells.waves.is_none()
+    {
+        Err(damaged("sums of waves, which the cells do not have".to_owned()))
     } else {
         Ok(state)
     }

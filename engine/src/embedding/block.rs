@@ -5,7 +5,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder as _};
 
-use super::{CODES, COLUMNS, COMPONENTS, EmbeddingCells, SCORES};
+use super::{CODES, COLUMNS, COMPONENTS, EmbeddingCells, FREQUENCIES, SCORES};
 use crate::kernel::VectorKernel;
 pub(super) use crate::kernel::{BLOCK, Column, RowSize};
 
@@ -19,6 +19,8 @@ pub(super) struct Block {
     sizes: Vec<RowSize>,
     /// A column for each column of the basis, that is, the first number of each row, then the second.
     products: Vec<f32>,
+    /// As `products`, for each frequency; empty where there are none.
+    phases: Vec<f32>,
 }
 
 /// The scores of a block, and the largest component of each row without its sign.
@@ -35,6 +37,7 @@ impl Block {
             rows: vec![0.0; BLOCK * dim],
             sizes: Vec::with_capacity(BLOCK),
             products: vec![0.0; BLOCK * COLUMNS],
+            phases: Vec::new(),
         }
     }
 
@@ -70,12 +73,16 @@ impl Block {
     /// Multiplies the block with the basis.
     pub(super) fn multiply(&mut self, cells: &EmbeddingCells) {
         self.rows[self.sizes.len() * self.dim..].fill(0.0);
-        let rows = ArrayView2::from_shape((BLOCK, self.dim), &self.rows);
-        let basis = ArrayView2::from_shape((self.dim, COLUMNS), &cells.basis);
-        let products = ArrayViewMut2::from_shape((BLOCK, COLUMNS).f(), &mut self.products);
-        if let (Ok(rows), Ok(basis), Ok(mut products)) = (rows, basis, products) {
-            ndarray::linalg::general_mat_mul(1.0, &rows, &basis, 0.0, &mut products);
+        product(&self.rows, &cells.basis, COLUMNS, &mut self.products);
+        if let Some(waves) = &cells.waves {
+            self.phases.resize(BLOCK * FREQUENCIES, 0.0);
+            product(&self.rows, &waves.frequencies, FREQUENCIES, &mut self.phases);
         }
+    }
+
+    /// Each phase of all rows; nothing where `mmd` is not asked for.
+    pub(super) fn phases(&self) -> &[Column<f32>] {
+        self.phases.as_chunks::<BLOCK>().0
     }
 
     /// The vectors, one after the other, less the center; zero beyond the last one.
@@ -109,5 +116,16 @@ impl Block {
     pub(super) fn codes(&self, cells: &EmbeddingCells) -> Column<u8> {
         let along = &self.products.as_chunks::<BLOCK>().0[COMPONENTS..COMPONENTS + CODES];
         self.kernel.nearest(along, &cells.offsets)
+    }
+}
+
+/// The product of [`BLOCK`] rows with a matrix of so many `columns`, a column for each.
+fn product(rows: &[f32], matrix: &[f32], columns: usize, to: &mut [f32]) {
+    let dim = rows.len() / BLOCK;
+    let rows = ArrayView2::from_shape((BLOCK, dim), rows);
+    let matrix = ArrayView2::from_shape((dim, columns), matrix);
+    let to = ArrayViewMut2::from_shape((BLOCK, columns).f(), to);
+    if let (Ok(rows), Ok(matrix), Ok(mut to)) = (rows, matrix, to) {
+        ndarray::linalg::general_mat_mul(1.0, &rows, &matrix, 0.0, &mut to);
     }
 }

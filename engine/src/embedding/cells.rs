@@ -1,6 +1,6 @@
 //! What vectors are measured with: fitted once, then frozen.
 
-use super::{CODES, COLUMNS, COMPONENTS, MOMENTS, SCORE_CELLS, SCORES};
+use super::{CODES, COLUMNS, COMPONENTS, FREQUENCIES, MOMENTS, SCORE_CELLS, SCORES, Waves};
 use crate::digest::sha256_hex;
 
 /// The frozen measures of an embedding.
@@ -33,6 +33,8 @@ pub struct EmbeddingCells {
     pub(crate) spread: Vec<f32>,
     /// What the mean is tested with; `None` if there were too few vectors for that.
     pub(crate) whitening: Option<Whitening>,
+    /// What `mmd` is measured with; `None` where nobody asked for it.
+    pub(crate) waves: Option<Waves>,
     /// The vectors that were fitted.
     pub(crate) fitted: u64,
 }
@@ -88,6 +90,12 @@ impl EmbeddingCells {
         [0, 1].map(|score: usize| self.edges[score].iter().copied().filter(|edge| edge.is_finite()).collect())
     }
 
+    /// What `mmd` is measured with; `None` where the baseline was made without it.
+    #[must_use]
+    pub fn waves(&self) -> Option<&Waves> {
+        self.waves.as_ref()
+    }
+
     /// The vector that stands for cluster number `code`, below [`n_codes`](Self::n_codes).
     ///
     /// # Panics
@@ -113,6 +121,10 @@ impl EmbeddingCells {
         bytes.extend((self.dim as u64).to_le_bytes());
         for values in self.floats() {
             values.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
+        }
+        if let Some(waves) = &self.waves {
+            bytes.extend(b"waves");
+            waves.frequencies.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
         }
         sha256_hex(&bytes)
     }
@@ -145,6 +157,7 @@ impl EmbeddingCells {
             && is_power(self.scale)
             && is_power(self.moment_scale)
             && self.edges.iter().all(|edges| edges.windows(2).all(|pair| pair[0] <= pair[1]))
+            && self.waves.as_ref().is_none_or(|own| own.frequencies.len() == self.dim * FREQUENCIES)
             && self.whitening.as_ref().is_none_or(|own| own.factor.len() == self.dim * (self.dim + 1) / 2)
     }
 }

@@ -3,8 +3,8 @@
 use super::block::{BLOCK, Block, Column};
 use super::vectors::{Found, Vectors};
 use super::{
-    CELLS, CODES, COMPONENTS, EmbeddingCells, EmbeddingState, Ids, MAX_NUMBER, MOMENTS, SCORE_CELLS, SCORES,
-    is_fitted,
+    CELLS, CODES, COMPONENTS, EmbeddingCells, EmbeddingState, FREQUENCIES, Ids, MAX_NUMBER, MOMENTS,
+    SCORE_CELLS, SCORES, WAVES, is_fitted,
 };
 use crate::accumulate::{NO_SLOT, Slots};
 use crate::{Error, ErrorKind, Result};
@@ -196,6 +196,9 @@ fn make_room(cells: &EmbeddingCells, state: &mut EmbeddingState, rows: usize) ->
     if state.moments.is_empty() {
         state.moments = vec![0; MOMENTS];
     }
+    if state.waves.is_empty() && cells.waves.is_some() {
+        state.waves = vec![0; WAVES];
+    }
     Ok(())
 }
 
@@ -236,6 +239,11 @@ fn add_one(
             block.kernel.add_row(own, &z[i..], first * located.product_weights[at]);
             sums = rest;
         }
+        if cells.waves.is_some() {
+            let mut phases = [0.0; FREQUENCIES];
+            phases.iter_mut().zip(block.phases()).for_each(|(phase, column)| *phase = column[at]);
+            block.kernel.add_wave(&mut state.waves, &phases);
+        }
     }
     tidy(state);
     Ok(())
@@ -265,13 +273,16 @@ fn add_all(
     state.overflow += located.weights[..block.len()].iter().filter(|weight| **weight == 0.0).count() as u64;
     block.kernel.add_block(&mut state.sums, block.rows(), &located.weights);
     block.kernel.add_products(&mut state.moments, block.components(), &located.product_weights);
+    if cells.waves.is_some() {
+        block.kernel.add_waves(&mut state.waves, block.phases(), &located.weights);
+    }
     tidy(state);
     Ok(())
 }
 
 /// Sums that are all zero have one form, so that equal states are equal.
 fn tidy(state: &mut EmbeddingState) {
-    for sums in [&mut state.sums, &mut state.moments] {
+    for sums in [&mut state.sums, &mut state.moments, &mut state.waves] {
         if sums.first() == Some(&0) && sums.iter().all(|sum| *sum == 0) {
             sums.clear();
         }

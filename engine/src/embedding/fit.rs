@@ -7,7 +7,7 @@ use super::block::{BLOCK, Block};
 use super::cells::{EmbeddingCells, Whitening, moment_at};
 use super::codebook::{codebook, half_square};
 use super::linear::{cholesky, leading, whiten_rows};
-use super::{CODES, COLUMNS, COMPONENTS, MOMENTS, NORM, SCORE_CELLS, SCORES};
+use super::{CODES, COLUMNS, COMPONENTS, MOMENTS, NORM, SCORE_CELLS, SCORES, Waves};
 
 /// Vectors that each half needs before anything is fitted.
 const MIN_HALF: usize = 100;
@@ -47,12 +47,14 @@ pub(crate) struct Fit {
     dim: usize,
     fitted: Vec<f32>,
     held: Vec<f32>,
+    /// Whether `mmd` is asked for.
+    has_waves: bool,
 }
 
 impl Fit {
-    /// Nothing yet, of vectors of `dim` numbers.
-    pub(crate) fn new(dim: usize) -> Self {
-        Self { dim, fitted: Vec::new(), held: Vec::new() }
+    /// Nothing yet, of vectors of `dim` numbers; `has_waves` asks for what `mmd` is measured with.
+    pub(crate) fn new(dim: usize, has_waves: bool) -> Self {
+        Self { dim, fitted: Vec::new(), held: Vec::new(), has_waves }
     }
 
     /// Adds a vector that is finite and not all zero.
@@ -71,7 +73,7 @@ impl Fit {
     /// Why there are none: a lowercase fragment.
     #[expect(clippy::cast_possible_truncation, reason = "vectors are compared as float32")]
     pub(crate) fn finish(self) -> Result<EmbeddingCells, String> {
-        let Self { dim, fitted, held } = self;
+        let Self { dim, fitted, held, has_waves } = self;
         let (mut fitted, mut held) = without_outliers(dim, fitted, held);
         let (n, n_held) = (fitted.len() / dim, held.len() / dim);
         if n.min(n_held) < MIN_HALF {
@@ -119,6 +121,14 @@ impl Fit {
         let farthest = |rows: &[f32]| rows.iter().fold(0.0_f32, |a, x| a.max(x.abs()));
         let largest = farthest(&fitted).max(farthest(&held));
         let (scale, limit) = scale(largest);
+        let waves = if has_waves {
+            let own = Waves::fit(&fitted, &held, dim);
+            Some(own.ok_or(
+                "`mmd` has no scale, because nearly all of its vectors are the same: leave `mmd` out",
+            )?)
+        } else {
+            None
+        };
         let mut cells = EmbeddingCells {
             dim,
             center: vec![0.0; dim],
@@ -133,6 +143,7 @@ impl Fit {
             moment_variances: vec![0.0; MOMENTS],
             spread,
             whitening,
+            waves,
             fitted: n as u64,
         };
         measure_held(&mut cells, &held)?;

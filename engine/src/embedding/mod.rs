@@ -12,8 +12,9 @@
 //! | covariance | sums of the 528 products of two components | directions that begin to move together |
 //! | clusters | rows per cell of a codebook of 64 | topics that come, go or change their share |
 //!
-//! Beside them, for pictures only, stand the joint counts of the cells of the first two components, and, where rows have
-//! ids, the ids of some rows of each cluster ([`Exemplars`]).
+//! Where `mmd` is asked for, a window also keeps the sums of random waves ([`Waves`]). For pictures only stand there the
+//! joint counts of the cells of the first two components, and, where rows have ids, the ids of some rows of each cluster
+//! ([`Exemplars`]).
 //!
 //! What the vectors are measured with ([`EmbeddingCells`]) is fitted on one half of the baseline's vectors, chosen by a
 //! hash of their bytes, and calibrated and counted on the other half: a basis fits the rows it was made from better than
@@ -28,6 +29,7 @@ mod fit;
 mod linear;
 mod state;
 mod vectors;
+mod waves;
 
 pub(crate) use cells::moment_at;
 pub use cells::{EmbeddingCells, Whitening};
@@ -38,6 +40,8 @@ pub(crate) use linear::{eigenvalues, matrix_root};
 pub use state::EmbeddingState;
 pub use vectors::can_hold_vectors;
 pub(crate) use vectors::{Found, Vectors, is_vectors};
+pub(crate) use waves::WAVES;
+pub use waves::{FREQUENCIES, Waves};
 
 /// Principal components that are followed.
 pub const COMPONENTS: usize = 32;

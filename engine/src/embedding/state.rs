@@ -1,7 +1,7 @@
 //! What a window knows of an embedding: counts and integer sums.
 
-use super::{CELLS, CODES, Exemplars, MAP_CELLS, MOMENTS, SCORE_CELLS, SCORES};
-use crate::accumulate::CellCounts;
+use super::{CELLS, CODES, Exemplars, MAP_CELLS, MOMENTS, SCORE_CELLS, SCORES, WAVES};
+use crate::accumulate::{CellCounts, counters};
 use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one embedding.
@@ -30,6 +30,8 @@ pub struct EmbeddingState {
     pub sums: Vec<i64>,
     /// The scaled sums of products of principal components; empty if all are zero.
     pub moments: Vec<i64>,
+    /// The scaled sums of waves: all cosines, then all sines; empty if all are zero, or `mmd` is not asked for.
+    pub waves: Vec<i64>,
     /// Ids of some rows of each cluster; none where rows have no ids.
     pub exemplars: Exemplars,
 }
@@ -50,6 +52,7 @@ impl EmbeddingState {
             overflow: 0,
             sums: Vec::new(),
             moments: Vec::new(),
+            waves: Vec::new(),
             exemplars: Exemplars::default(),
         }
     }
@@ -72,15 +75,11 @@ impl EmbeddingState {
     ///
     /// `Mismatch` if the length of the vectors differs, or the sums would not fit; then nothing is changed.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
-        let sums = combined(&self.sums, &other.sums, i64::checked_add)?;
-        let moments = combined(&self.moments, &other.moments, i64::checked_add)?;
+        let sums = self.combined_sums(other, i64::checked_add)?;
         self.cells.merge(&other.cells)?;
         self.exemplars.merge(&other.exemplars);
-        (self.sums, self.moments) = (sums, moments);
-        let theirs = other.counters();
-        for (own, other) in self.counters_mut().into_iter().zip(theirs) {
-            *own += other;
-        }
+        counters::add(self.parts_mut().1, other.counters());
+        self.set_sums(sums);
         Ok(())
     }
 
@@ -90,19 +89,30 @@ impl EmbeddingState {
     ///
     /// `Mismatch` if the length of the vectors differs or the other state was never added; then nothing is changed.
     pub fn subtract(&mut self, other: &Self) -> Result<()> {
-        if self.counters().into_iter().zip(other.counters()).any(|(own, other)| own < other) {
-            return Err(Error::new(ErrorKind::Mismatch, "cannot subtract a state that was never added"));
-        }
-        let sums = combined(&self.sums, &other.sums, i64::checked_sub)?;
-        let moments = combined(&self.moments, &other.moments, i64::checked_sub)?;
-        self.cells.subtract(&other.cells)?;
+        let sums = self.combined_sums(other, i64::checked_sub)?;
+        let (cells, own) = self.parts_mut();
+        counters::take(own, other.counters(), || cells.subtract(&other.cells))?;
+        self.set_sums(sums);
         self.exemplars = Exemplars::default();
-        (self.sums, self.moments) = (sums, moments);
-        let theirs = other.counters();
-        for (own, other) in self.counters_mut().into_iter().zip(theirs) {
-            *own -= other;
-        }
         Ok(())
+    }
+
+    /// Every list of sums.
+    pub(crate) fn sums(&self) -> [&Vec<i64>; 3] {
+        [&self.sums, &self.moments, &self.waves]
+    }
+
+    fn combined_sums(&self, other: &Self, by: fn(i64, i64) -> Option<i64>) -> Result<[Vec<i64>; 3]> {
+        let [sums, moments, waves] = self.sums();
+        Ok([
+            combined(sums, &other.sums, by)?,
+            combined(moments, &other.moments, by)?,
+            combined(waves, &other.waves, by)?,
+        ])
+    }
+
+    fn set_sums(&mut self, sums: [Vec<i64>; 3]) {
+        [self.sums, self.moments, self.waves] = sums;
     }
 
     /// Rows, then all that is set apart.
@@ -119,9 +129,9 @@ impl EmbeddingState {
         ]
     }
 
-    /// As [`counters`](Self::counters).
-    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 8] {
-        [
+    /// The cells, and the counters as [`counters`](Self::counters).
+    pub(crate) fn parts_mut(&mut self) -> (&mut CellCounts, [&mut u64; 8]) {
+        let counters = [
             &mut self.rows,
             &mut self.nulls,
             &mut self.type_errors,
@@ -130,7 +140,8 @@ impl EmbeddingState {
             &mut self.zeros,
             &mut self.fitted,
             &mut self.overflow,
-        ]
+        ];
+        (&mut self.cells, counters)
     }
 
     /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells, in one code and in
@@ -143,8 +154,9 @@ impl EmbeddingState {
             && values.checked_mul(SCORES as u64 + 2) == Some(self.cells.total())
             && self.map_adds_up()
             && self.exemplars.fit(&self.codes(), values)
-            && [&self.sums, &self.moments].iter().all(|sums| values > 0 || sums.is_empty())
+            && self.sums().iter().all(|sums| values > 0 || sums.is_empty())
             && (self.moments.is_empty() || self.moments.len() == MOMENTS)
+            && (self.waves.is_empty() || self.waves.len() == WAVES)
     }
 
     /// Whether the map's rows and columns have the counts of the first two components.

@@ -16,8 +16,8 @@ pub use value_type::{Domain, Family, Unit, ValueType};
 
 use std::sync::Arc;
 
-use crate::Kind;
 use crate::embedding::{self, EmbeddingCells};
+use crate::{Kind, Metric};
 
 /// The frozen cells of a feature.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,15 @@ impl FeatureCells {
             Self::Categorical(_) => Kind::Categorical,
             Self::Embedding(_) => Kind::Embedding,
         }
+    }
+
+    /// Whether `metric` is measured on these cells: of this kind of features, and with what it is measured by, where
+    /// that is made only if somebody asks.
+    #[must_use]
+    pub fn measures(&self, metric: Metric) -> bool {
+        let is_lacking =
+            metric == Metric::Mmd && matches!(self, Self::Embedding(cells) if cells.waves().is_none());
+        metric.applies_to(self.kind()) && !is_lacking
     }
 
     /// The baseline's type.

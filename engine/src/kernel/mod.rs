@@ -12,6 +12,7 @@
 //! | `sums` | SEMANTICS S1: summands scaled by a power of two, rounded, added as integers | any column |
 //! | `extent` | smallest and largest value | any column |
 //! | `vectors` | centred, located, summed rows of an embedding | vectors |
+//! | `waves` | cosines and sines of an embedding's phases, summed | vectors, where `mmd` is asked for |
 //!
 //! Loops are written once, over slices, so that the compiler turns them into vector code; [`level`] compiles each for
 //! several instruction sets and picks one at run time. Counters and sums are integers, hence the width of the vectors
@@ -42,6 +43,7 @@ mod table;
 mod tests;
 mod validity;
 mod vectors;
+mod waves;
 #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
 mod wide;
 
@@ -51,3 +53,4 @@ pub use native::Native;
 pub use sums::{Sums, sums};
 pub use validity::Validity;
 pub(crate) use vectors::{BLOCK, Column, RowSize, VectorKernel};
+pub(crate) use waves::WAVE_SCALE;

@@ -12,7 +12,7 @@ use super::level::{Level, Task};
 /// Rows of a block.
 pub(crate) const BLOCK: usize = 128;
 /// Lanes of a sum within a row, or of rows that are added as integers.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// One number of each row of a block.
 pub(crate) type Column<T> = [T; BLOCK];
@@ -35,6 +35,17 @@ pub(crate) struct VectorKernel(Level);
 impl VectorKernel {
     pub(crate) fn detect() -> Self {
         Self(Level::detect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(level: Level) -> Self {
+        Self(level)
+    }
+
+    /// Runs one more loop over vectors.
+    #[inline]
+    pub(super) fn run<K: Task>(self, task: K) -> K::Output {
+        self.0.run(task)
     }
 
     /// Takes `center` from `row`, and measures what is left.
@@ -201,7 +212,7 @@ const BOUND: f32 = 16_777_215.0;
 
 /// The nearest integer, half to even.
 #[inline(always)]
-fn rounded(x: f32) -> i32 {
+pub(super) fn rounded(x: f32) -> i32 {
     // NaN becomes one of the bounds.
     let held = if x < BOUND { x } else { BOUND };
     let held = if held > -BOUND { held } else { -BOUND };

@@ -162,6 +162,19 @@ pub enum RuleError {
         /// Its kind.
         kind: Kind,
     },
+    /// A metric that is measured where somebody asks, of a feature of which the baseline holds nothing to measure it with.
+    #[error(
+        "the rule on `{metric}` asks for it of `{feature}`, but the baseline was made without it: write \
+         `{metric}: true` at that feature and make the baseline anew"
+    )]
+    NotMeasured {
+        /// The rule's place.
+        rule: usize,
+        /// The rule's metric.
+        metric: Metric,
+        /// The feature.
+        feature: String,
+    },
     /// A rule for all features, none of which has the metric.
     #[error("the rule on `{metric}` matches nothing: the model has no feature for which it is computed")]
     MatchesNothing {
@@ -180,6 +193,7 @@ impl RuleError {
             Self::UnknownFeature { rule, .. }
             | Self::UnknownSegment { rule, .. }
             | Self::DoesNotApply { rule, .. }
+            | Self::NotMeasured { rule, .. }
             | Self::MatchesNothing { rule, .. } => Some(*rule),
             _ => None,
         }

@@ -65,6 +65,9 @@ pub(super) fn measure(
         scores.insert(Metric::Frechet, sides.shown(sides.frechet(&means)));
         directions = super::direction::directions(&sides, &means, &scores);
     }
+    if let Some(waves) = &cells.waves {
+        scores.insert(Metric::Mmd, super::mmd::score(waves, baseline, window, deff));
+    }
     let mut add_rate = |metric, of: fn(&EmbeddingState) -> u64| {
         scores.insert(metric, rate(of(window), window.rows, of(baseline), baseline.rows, deff));
     };

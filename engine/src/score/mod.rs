@@ -7,6 +7,7 @@ mod describe;
 mod design_effect;
 mod direction;
 mod embedding;
+mod mmd;
 mod numeric;
 
 use std::collections::BTreeMap;

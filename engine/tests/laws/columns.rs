@@ -47,6 +47,8 @@ pub(crate) fn spec(name: &str, kind: Kind, array: &ArrayRef) -> FeatureSpec {
         value_type: ValueType::of(array.data_type()).unwrap(),
         edges: Vec::new(),
         dim: None,
+        // The laws hold with it as without; `vectors.rs` has embeddings without.
+        mmd: kind == Kind::Embedding,
         inferred: false,
     }
 }

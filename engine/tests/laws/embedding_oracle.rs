@@ -4,9 +4,10 @@ use std::path::Path;
 
 use arrow_array::ArrayRef;
 use driftlead_engine::accumulate::FeatureState;
+use driftlead_engine::embedding::FREQUENCIES;
 use driftlead_engine::feature::FeatureCells;
 use driftlead_engine::score::{Measured, Way};
-use driftlead_engine::{Kind, metric};
+use driftlead_engine::{Kind, Metric, metric};
 
 use crate::columns::{Rng, baseline_with, compare, fixed_lists, spec, state};
 
@@ -83,7 +84,7 @@ fn every_part_is_what_numpy_says() {
             assert!((own / stored - 1.0).abs() < most, "{metric} {key}: {own}, numpy says {stored}");
         }
     }
-    assert_eq!(compared, 13);
+    assert_eq!(compared, 15);
     for (counts, name) in [(own.map(), "baseline"), (moved.map(), "window")] {
         let stored: Vec<u64> = serde_json::from_value(expected["map"][name].clone()).unwrap();
         let moved: u64 = counts.iter().zip(&stored).map(|(a, b)| a.abs_diff(*b)).sum();
@@ -91,6 +92,25 @@ fn every_part_is_what_numpy_says() {
         assert!(moved <= 4, "{name}: {counts:?} {stored:?}");
     }
     check_ways(&measured, &expected["ways"]);
+
+    // The waves themselves, and what they stand for: the Gaussian kernel of all pairs, and its permutations.
+    let number = |of: &serde_json::Value| of.as_f64().unwrap();
+    let waves = cells.waves().unwrap();
+    assert!((waves.bandwidth() / number(&expected["bandwidth"]) - 1.0).abs() < 1e-6);
+    for (half, stored) in expected["waves"].as_array().unwrap().iter().enumerate() {
+        for (at, stored) in stored.as_array().unwrap().iter().enumerate() {
+            let own = moved.waves[half * FREQUENCIES + at] as f64 / 65_536.0 / moved.summed() as f64;
+            assert!((own - number(stored)).abs() < 2e-6, "{own} {stored}");
+        }
+    }
+    let exact = &expected["mmd_exact"];
+    let mmd = measured.scores[&Metric::Mmd].value.unwrap();
+    assert!((mmd - number(&exact["value"])).abs() < 4.0 * number(&exact["error"]), "{mmd}, not {exact}");
+    let same = compare(&baseline, &state(&baseline, &draw(13, 600, false)));
+    let p = same.scores[&Metric::Mmd].p_value.unwrap();
+    assert!((p - number(&expected["mmd_of_same"]["p_value"])).abs() < 1e-4, "{p}");
+    assert!((p - number(&expected["mmd_of_same"]["permuted"])).abs() < 0.03, "{p}");
+    assert!((p - number(&expected["mmd_of_same"]["kernel_permuted"])).abs() < 0.1, "{p}");
 }
 
 /// What moved in each part: the same things in the same order, with the same numbers.

@@ -60,12 +60,18 @@ fn forms(rows: &[Vec<f32>]) -> Vec<(&'static str, ArrayRef)> {
 }
 
 fn baseline(array: ArrayRef) -> Baseline {
+    asked(array, false)
+}
+
+/// With or without `mmd`.
+fn asked(array: ArrayRef, mmd: bool) -> Baseline {
     let spec = FeatureSpec {
         name: "x".to_owned(),
         kind: Kind::Embedding,
         value_type: ValueType::VECTOR,
         edges: Vec::new(),
         dim: None,
+        mmd,
         inferred: false,
     };
     let dim = if ValueType::of(array.data_type()).is_ok_and(|own| own == ValueType::VECTOR) {
@@ -137,7 +143,7 @@ fn what_is_no_vector_of_this_length_is_set_apart() {
 #[test]
 fn blocks_of_any_size_give_the_same_bits() {
     let mut rng = Rng(3);
-    let baseline = baseline(fixed(&numbers(&mut rng, 1_500, 0.0)));
+    let baseline = asked(fixed(&numbers(&mut rng, 1_500, 0.0)), true);
     let rows = numbers(&mut rng, 300, 0.3);
     let whole = state(&baseline, &fixed(&rows));
     for size in [1, 7, 127, 128, 129] {
@@ -149,6 +155,37 @@ fn blocks_of_any_size_give_the_same_bits() {
     let mut backwards = rows;
     backwards.reverse();
     assert_eq!(state(&baseline, &fixed(&backwards)), whole);
+    assert_eq!(embedding(&whole).waves.len(), 1024);
+}
+
+/// What nobody asks for is in no baseline, no state and no score; all else is the same to the last bit with it.
+#[test]
+fn mmd_is_measured_where_it_is_asked_for() {
+    let mut rng = Rng(6);
+    let rows = fixed(&numbers(&mut rng, 3_000, 0.0));
+    let (without, with) = (asked(rows.clone(), false), asked(rows, true));
+    assert_ne!(without.id(), with.id());
+    for (shift, is_seen) in [(0.0, false), (2.5, true)] {
+        let window = fixed(&numbers(&mut rng, 1_000, shift));
+        let (plain, mut measured) = (scored(&without, &window), scored(&with, &window));
+        assert!(embedding(&state(&without, &window)).waves.is_empty());
+        assert!(!plain.scores.contains_key(&Metric::Mmd));
+        let mmd = measured.scores.remove(&Metric::Mmd).unwrap();
+        assert_eq!(measured, plain);
+        let (value, p) = (mmd.value.unwrap(), mmd.p_value.unwrap());
+        assert!((0.0..=2.0).contains(&value));
+        assert_eq!((p < 1e-6, p > 0.05), (is_seen, !is_seen), "{shift}: {mmd:?}");
+        // Without bias, and not below 0 as shown.
+        assert!(if is_seen { value > 0.001 } else { value < 0.001 }, "{shift}: {mmd:?}");
+    }
+    // Rows too far out for a sum are in no wave either; of one row there are no pairs.
+    let mut far = numbers(&mut rng, 3, 0.0);
+    far[1][7] = 1e6;
+    far[2][7] = 1e6;
+    let own = state(&with, &fixed(&far));
+    assert_eq!(embedding(&own).waves, embedding(&state(&with, &fixed(&far[..1]))).waves);
+    let mmd = &scored(&with, &fixed(&far)).scores[&Metric::Mmd];
+    assert!(mmd.value.is_none() && mmd.reason.unwrap().contains("fewer than two"), "{mmd:?}");
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Random Fourier features for `mmd`, fitted where they are asked for.
+//!
+//! The kernel is Gaussian, `exp(-|x - y|^2 / 2 s^2)`, and s the median distance of two vectors (Gretton et al., JMLR 13,
+//! 2012, section 8). The mean of `cos w(x - y)` over frequencies w that are normal with deviation 1/s estimates it
+//! (Rahimi & Recht, NIPS 2007), so that sums of cosines and sines say what sums over all pairs of vectors would
+//! (Sutherland & Schneider, UAI 2015): one product more for a vector, and nothing kept.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::random::Random;
+
+/// Frequencies, each with a cosine and a sine: 1,024 features.
+pub const FREQUENCIES: usize = 512;
+
+/// Sums of a state: the cosines of all frequencies, then the sines.
+pub(crate) const WAVES: usize = 2 * FREQUENCIES;
+
+/// Pairs of vectors of whose distances the median is taken.
+const PAIRS: usize = 4096;
+/// Vectors of each half of those held out of which the features' covariance is taken.
+const MEASURED: usize = 2048;
+const SEED: u64 = 0x7261_6e64_6f6d_7761;
+
+/// What the waves of a vector are, and how they vary over the rows held out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waves {
+    /// For each number of a vector, its share of each phase, in turns: `dim` rows of [`FREQUENCIES`].
+    pub(crate) frequencies: Vec<f32>,
+    /// The deviation of the kernel, in the unit of the vectors.
+    pub(crate) bandwidth: f64,
+    /// The trace of the features' covariance over the rows held out; each feature over the root of [`FREQUENCIES`].
+    pub(crate) trace: f64,
+    /// The trace of its square, from two halves of them.
+    pub(crate) square_trace: f64,
+}
+
+impl Waves {
+    /// The waves of vectors that are centered: the bandwidth of those that are `fitted`, the covariance of those `held`
+    /// out. `None` if no two vectors differ enough, or those held out do not vary.
+    pub(super) fn fit(fitted: &[f32], held: &[f32], dim: usize) -> Option<Self> {
+        let mut random = Random::new(SEED);
+        let bandwidth = median_distance(fitted, dim, &mut random)?;
+        let per_turn = 1.0 / (bandwidth * std::f64::consts::TAU);
+        #[expect(clippy::cast_possible_truncation, reason = "as the vectors")]
+        let frequencies: Vec<f32> =
+            (0..dim * FREQUENCIES).map(|_| (normal(&mut random) * per_turn) as f32).collect();
+        if !frequencies.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        let (trace, square_trace) = traces(&frequencies, held, dim);
+        (trace > 0.0 && square_trace > 0.0).then_some(Self { frequencies, bandwidth, trace, square_trace })
+    }
+
+    /// The deviation of the Gaussian kernel, in the unit of the vectors.
+    #[must_use]
+    pub fn bandwidth(&self) -> f64 {
+        self.bandwidth
+    }
+
+    /// For each number of a vector, its share of each phase, in turns: rows of [`FREQUENCIES`].
+    #[must_use]
+    pub fn frequencies(&self) -> &[f32] {
+        &self.frequencies
+    }
+}
+
+/// The median distance of two vectors, of pairs that differ: where most vectors are equal, the distance of those that are
+/// not is the one that a kernel can tell.
+fn median_distance(rows: &[f32], dim: usize, random: &mut Random) -> Option<f64> {
+    let n = rows.len() / dim;
+    let row = |i: usize| &rows[i * dim..(i + 1) * dim];
+    let mut distances: Vec<f64> = (0..PAIRS)
+        .map(|_| {
+            let (a, b) = (row(random.below(n)), row(random.below(n)));
+            a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
+        })
+        .filter(|distance| *distance > 0.0 && distance.is_finite())
+        .collect();
+    distances.sort_by(f64::total_cmp);
+    distances.get(distances.len() / 2).copied()
+}
+
+/// A standard normal number: Marsaglia's polar method, without its second number.
+fn normal(random: &mut Random) -> f64 {
+    loop {
+        let (x, y) = (random.signed(), random.signed());
+        let square = x * x + y * y;
+        if square > 0.0 && square < 1.0 {
+            return x * (-2.0 * square.ln() / square).sqrt();
+        }
+    }
+}
+
+/// The trace of the features' covariance, and of its square without bias: that of the product of two independent ones.
+fn traces(frequencies: &[f32], held: &[f32], dim: usize) -> (f64, f64) {
+    let n = (held.len() / dim / 2).min(MEASURED);
+    let half = |first: usize| -> Array2<f64> {
+        let rows = Array2::from_shape_fn((n, dim), |(i, j)| held[(2 * i + first) * dim + j]);
+        let Ok(frequencies) = ArrayView2::from_shape((dim, FREQUENCIES), frequencies) else {
+            return Array2::zeros((0, 0));
+        };
+        let phases = rows.dot(&frequencies);
+        let size = 1.0 / (FREQUENCIES as f64).sqrt();
+        let mut features = Array2::zeros((n, WAVES));
+        for ((row, frequency), phase) in phases.indexed_iter() {
+            // Whole turns are taken away before anything is rounded.
+            let turn = f64::from(*phase) - f64::from(*phase).round();
+            let (sine, cosine) = (std::f64::consts::TAU * turn).sin_cos();
+            features[[row, frequency]] = size * cosine;
+            features[[row, FREQUENCIES + frequency]] = size * sine;
+        }
+        if let Some(mean) = features.mean_axis(Axis(0)) {
+            features -= &mean;
+        }
+        features
+    };
+    let (a, b) = (half(0), half(1));
+    let freedom = n.saturating_sub(1) as f64;
+    let square = |rows: &Array2<f64>| rows.iter().map(|x| x * x).sum::<f64>() / freedom;
+    let products = a.dot(&b.t()).iter().map(|x| x * x).sum::<f64>();
+    (0.5 * (square(&a) + square(&b)), products / (freedom * freedom))
+}
