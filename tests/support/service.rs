@@ -140,6 +140,10 @@ impl Drop for Service {
         // A test that fails must not leave it behind; one that has ended is no error.
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            self.log.extend(self.lines.iter());
+            eprintln!("the service said: {:#?}", self.log);
+        }
     }
 }
 

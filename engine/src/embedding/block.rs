@@ -3,8 +3,7 @@
 //! Every product has the same shape, the last one padded with zeros, so that a row's numbers do not depend on which rows
 //! stand beside it (SEMANTICS S1).
 
-use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder as _};
-
+use super::product::columns_of;
 use super::{CODES, COLUMNS, COMPONENTS, EmbeddingCells, FREQUENCIES, SCORES};
 use crate::kernel::VectorKernel;
 pub(super) use crate::kernel::{BLOCK, Column, RowSize};
@@ -17,10 +16,11 @@ pub(super) struct Block {
     /// [`BLOCK`] rows of `dim`, less the center.
     rows: Vec<f32>,
     sizes: Vec<RowSize>,
-    /// A column for each column of the basis, that is, the first number of each row, then the second.
-    products: Vec<f32>,
-    /// As `products`, for each frequency; empty where there are none.
-    phases: Vec<f32>,
+    /// A column for each column of the basis.
+    products: Vec<Column<f32>>,
+    /// A column for each frequency; empty where there are none.
+    phases: Vec<Column<f32>>,
+    room: Vec<f32>,
 }
 
 /// The scores of a block, and the largest component of each row without its sign.
@@ -36,8 +36,9 @@ impl Block {
             kernel: VectorKernel::detect(),
             rows: vec![0.0; BLOCK * dim],
             sizes: Vec::with_capacity(BLOCK),
-            products: vec![0.0; BLOCK * COLUMNS],
+            products: vec![[0.0; BLOCK]; COLUMNS],
             phases: Vec::new(),
+            room: Vec::new(),
         }
     }
 
@@ -53,19 +54,13 @@ impl Block {
         self.sizes.len() == BLOCK
     }
 
-    /// Where the next vector goes.
-    pub(super) fn next(&mut self) -> &mut [f32] {
+    /// Writes a vector, less the center, to where the next one goes, and says what it is.
+    pub(super) fn center_next(&mut self, vector: &[f32], center: &[f32]) -> RowSize {
         let at = self.sizes.len() * self.dim;
-        &mut self.rows[at..at + self.dim]
+        self.kernel.center(vector, center, &mut self.rows[at..at + self.dim])
     }
 
-    /// What the vector that was written to [`next`](Self::next) is, once it is centered.
-    pub(super) fn center_next(&mut self, center: &[f32]) -> RowSize {
-        let at = self.sizes.len() * self.dim;
-        self.kernel.center(&mut self.rows[at..at + self.dim], center)
-    }
-
-    /// Keeps the vector that was written to [`next`](Self::next) and centered.
+    /// Keeps the vector that was [centered](Self::center_next) last.
     pub(super) fn keep(&mut self, size: RowSize) {
         self.sizes.push(size);
     }
@@ -73,16 +68,17 @@ impl Block {
     /// Multiplies the block with the basis.
     pub(super) fn multiply(&mut self, cells: &EmbeddingCells) {
         self.rows[self.sizes.len() * self.dim..].fill(0.0);
-        product(&self.rows, &cells.basis, COLUMNS, &mut self.products);
+        columns_of(self.kernel, &self.rows, &cells.basis, COLUMNS, &mut self.room, &mut self.products);
         if let Some(waves) = &cells.waves {
-            self.phases.resize(BLOCK * FREQUENCIES, 0.0);
-            product(&self.rows, &waves.frequencies, FREQUENCIES, &mut self.phases);
+            let (matrix, columns) = (&waves.frequencies, FREQUENCIES);
+            self.phases.resize(columns, [0.0; BLOCK]);
+            columns_of(self.kernel, &self.rows, matrix, columns, &mut self.room, &mut self.phases);
         }
     }
 
     /// Each phase of all rows; nothing where `mmd` is not asked for.
     pub(super) fn phases(&self) -> &[Column<f32>] {
-        self.phases.as_chunks::<BLOCK>().0
+        &self.phases
     }
 
     /// The vectors, one after the other, less the center; zero beyond the last one.
@@ -96,7 +92,7 @@ impl Block {
 
     /// Each principal component of all rows.
     pub(super) fn components(&self) -> &[Column<f32>] {
-        &self.products.as_chunks::<BLOCK>().0[..COMPONENTS]
+        &self.products[..COMPONENTS]
     }
 
     pub(super) fn scores(&self, cells: &EmbeddingCells) -> Scores {
@@ -114,18 +110,7 @@ impl Block {
 
     /// The nearest code of each row.
     pub(super) fn codes(&self, cells: &EmbeddingCells) -> Column<u8> {
-        let along = &self.products.as_chunks::<BLOCK>().0[COMPONENTS..COMPONENTS + CODES];
+        let along = &self.products[COMPONENTS..COMPONENTS + CODES];
         self.kernel.nearest(along, &cells.offsets)
-    }
-}
-
-/// The product of [`BLOCK`] rows with a matrix of so many `columns`, a column for each.
-fn product(rows: &[f32], matrix: &[f32], columns: usize, to: &mut [f32]) {
-    let dim = rows.len() / BLOCK;
-    let rows = ArrayView2::from_shape((BLOCK, dim), rows);
-    let matrix = ArrayView2::from_shape((dim, columns), matrix);
-    let to = ArrayViewMut2::from_shape((BLOCK, columns).f(), to);
-    if let (Ok(rows), Ok(matrix), Ok(mut to)) = (rows, matrix, to) {
-        ndarray::linalg::general_mat_mul(1.0, &rows, &matrix, 0.0, &mut to);
     }
 }

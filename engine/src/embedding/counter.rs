@@ -25,6 +25,8 @@ struct Located {
 #[derive(Debug, Default)]
 pub(crate) struct EmbeddingCounter {
     block: Option<Block>,
+    /// Where a vector is read to that cannot be read in place.
+    vector: Vec<f32>,
     /// The rows of the column that the block holds.
     places: Vec<usize>,
     /// Whether the column is one of the baseline itself, of which the fitted vectors are not counted.
@@ -66,19 +68,20 @@ impl EmbeddingCounter {
         let mut block = self.block.take().unwrap_or_else(|| Block::new(cells.dim));
         block.clear();
         self.places.clear();
+        self.vector.resize(cells.dim, 0.0);
         for row in 0..array.len() {
-            let found = if errors.is_some_and(|errors| errors.value(row)) {
-                Found::Unreadable
+            let (found, vector) = if errors.is_some_and(|errors| errors.value(row)) {
+                (Found::Unreadable, [].as_slice())
             } else {
-                vectors.read(row, block.next())
+                vectors.find(row, &mut self.vector)
             };
             let apart = match found {
                 Found::Null => Some(Apart::Null),
                 Found::Unreadable => Some(Apart::TypeError),
                 Found::Length(length) if length != cells.dim => Some(Apart::WrongDim),
                 Found::Length(_) => {
-                    let is_fitted = self.is_baseline && is_fitted(block.next());
-                    let size = block.center_next(&cells.center);
+                    let is_fitted = self.is_baseline && is_fitted(vector);
+                    let size = block.center_next(vector, &cells.center);
                     if size.largest > MAX_NUMBER {
                         Some(Apart::Nan)
                     } else if size.is_zero {

@@ -7,6 +7,7 @@ use super::block::{BLOCK, Block};
 use super::cells::{EmbeddingCells, Whitening, moment_at};
 use super::codebook::{codebook, half_square};
 use super::linear::{cholesky, leading, whiten_rows};
+use super::product::{squares, times_transposed};
 use super::{CODES, COLUMNS, COMPONENTS, MOMENTS, NORM, SCORE_CELLS, SCORES, Waves};
 
 /// Vectors that each half needs before anything is fitted.
@@ -91,7 +92,7 @@ impl Fit {
         for row in fitted.chunks_exact_mut(dim).chain(held.chunks_exact_mut(dim)) {
             row.iter_mut().zip(&center).for_each(|(x, c)| *x -= c);
         }
-        let covariance = covariance(&fitted, dim);
+        let covariance = squares(&fitted, dim) / (n - 1) as f64;
         let k = COMPONENTS.min(dim);
         let (components, variances) = leading(covariance.view(), k, SEED);
         let mean_variance = covariance.diag().sum() / dim as f64;
@@ -176,17 +177,6 @@ fn scale(largest: f32) -> (f32, f32) {
     (exponent.exp2(), limit)
 }
 
-/// The covariance of rows that are centered.
-fn covariance(rows: &[f32], dim: usize) -> Array2<f64> {
-    const ROWS: usize = 512;
-    let mut sum = Array2::<f64>::zeros((dim, dim));
-    for part in rows.chunks(ROWS * dim) {
-        let part = Array2::from_shape_fn((part.len() / dim, dim), |(i, j)| f64::from(part[i * dim + j]));
-        ndarray::linalg::general_mat_mul(1.0, &part.t(), &part, 1.0, &mut sum);
-    }
-    sum / (rows.len() / dim - 1) as f64
-}
-
 /// The factor of the covariance with its ridge, and what it makes of the rows held out.
 fn whitening(mut covariance: Array2<f64>, held: &[f32], dim: usize) -> Option<Whitening> {
     let ridge = RIDGE * covariance.diag().sum() / dim as f64;
@@ -212,7 +202,8 @@ fn whitening(mut covariance: Array2<f64>, held: &[f32], dim: usize) -> Option<Wh
     let square = |rows: &Array2<f64>| rows.iter().map(|x| x * x).sum::<f64>() / freedom;
     let trace = 0.5 * (square(&a) + square(&b));
     // tr(A B) of two independent covariances is that of the square, without bias.
-    let square_trace = a.dot(&b.t()).iter().map(|x| x * x).sum::<f64>() / (freedom * freedom);
+    let square_trace =
+        times_transposed(a.view(), b.view()).iter().map(|x| x * x).sum::<f64>() / (freedom * freedom);
     (trace > 0.0 && square_trace > 0.0).then_some(Whitening { factor, trace, square_trace })
 }
 
@@ -226,8 +217,7 @@ fn measure_held(cells: &mut EmbeddingCells, held: &[f32]) -> Result<(), String> 
     for rows in held.chunks(BLOCK * dim) {
         block.clear();
         for row in rows.chunks_exact(dim) {
-            block.next().copy_from_slice(row);
-            let size = block.center_next(&cells.center);
+            let size = block.center_next(row, &cells.center);
             block.keep(size);
         }
         block.multiply(cells);

@@ -1,9 +1,10 @@
 //! The linear algebra of a fit: Cholesky's factor, leading eigenvectors, eigenvalues of small matrices.
 //!
-//! Products of large matrices are those of `ndarray`; what is here works on their results, in one fixed order.
+//! Products of large matrices are those of libraries; what is here works on their results, in one fixed order.
 
 use ndarray::{Array2, ArrayView2, s};
 
+use super::product::times_transposed;
 use crate::random::Random;
 
 /// Columns that are factored together.
@@ -34,7 +35,7 @@ pub(super) fn cholesky(a: &mut Array2<f64>) -> Option<()> {
         if to < n {
             let panel = a.slice(s![to.., from..to]).to_owned();
             let mut rest = a.slice_mut(s![to.., to..]);
-            ndarray::linalg::general_mat_mul(-1.0, &panel, &panel.t(), 1.0, &mut rest);
+            rest -= &times_transposed(panel.view(), panel.view());
         }
     }
     Some(())
@@ -55,7 +56,7 @@ pub(super) fn whiten_rows(factor: &Array2<f64>, x: &mut Array2<f64>) {
             let done = x.slice(s![.., from..to]).to_owned();
             let below = factor.slice(s![to.., from..to]);
             let mut rest = x.slice_mut(s![.., to..]);
-            ndarray::linalg::general_mat_mul(-1.0, &done, &below.t(), 1.0, &mut rest);
+            rest -= &times_transposed(done.view(), below);
         }
     }
 }

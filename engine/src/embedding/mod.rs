@@ -27,6 +27,7 @@ mod counter;
 mod exemplars;
 mod fit;
 mod linear;
+mod product;
 mod state;
 mod vectors;
 mod waves;

@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type};
-use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_array::{Array, ArrowPrimitiveType, GenericListArray, OffsetSizeTrait};
 use arrow_schema::DataType;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -66,6 +66,40 @@ impl<'a> Vectors<'a> {
         ))
     }
 
+    /// The vector of `row`, where it lies if it can be read there, or else in `to`; nothing unless it has as many numbers as
+    /// `to`.
+    pub(crate) fn find<'b>(&'b self, row: usize, to: &'b mut [f32]) -> (Found, &'b [f32]) {
+        if !self.array.is_null(row)
+            && let Some((values, start, length)) = self.list(row)
+            && length == to.len()
+            && values.null_count() == 0
+            && let Some(values) = values.as_primitive_opt::<Float32Type>()
+        {
+            return (Found::Length(length), &values.values()[start..start + length]);
+        }
+        match self.read(row, to) {
+            found @ Found::Length(length) if length == to.len() => (found, to),
+            found => (found, &[]),
+        }
+    }
+
+    /// Where the list of `row` lies: what holds it, where it starts, how long it is.
+    fn list(&self, row: usize) -> Option<(&dyn Array, usize, usize)> {
+        fn between<T: OffsetSizeTrait>(list: &GenericListArray<T>, row: usize) -> (&dyn Array, usize, usize) {
+            let [start, end] = [list.value_offsets()[row], list.value_offsets()[row + 1]].map(T::as_usize);
+            (list.values(), start, end - start)
+        }
+        match self.array.data_type() {
+            DataType::FixedSizeList(_, width) => {
+                let list = self.array.as_fixed_size_list();
+                Some((list.values(), list.value_offset_at(row), usize::try_from(*width).unwrap_or(0)))
+            }
+            DataType::List(_) => Some(between(self.array.as_list::<i32>(), row)),
+            DataType::LargeList(_) => Some(between(self.array.as_list::<i64>(), row)),
+            _ => None,
+        }
+    }
+
     /// Writes the vector of `row` to `to`; all of it only if it has as many numbers.
     pub(crate) fn read(&self, row: usize, to: &mut [f32]) -> Found {
         use DataType as D;
@@ -73,25 +107,10 @@ impl<'a> Vectors<'a> {
         if array.is_null(row) {
             return Found::Null;
         }
+        if let Some((values, start, length)) = self.list(row) {
+            return numbers(values, start, length, to);
+        }
         match array.data_type() {
-            D::FixedSizeList(_, width) => {
-                let list = array.as_fixed_size_list();
-                let width = usize::try_from(*width).unwrap_or(0);
-                let start = list.value_offset_at(row);
-                numbers(list.values(), start, width, to)
-            }
-            D::List(_) => {
-                let list = array.as_list::<i32>();
-                let ends = [list.value_offsets()[row], list.value_offsets()[row + 1]];
-                let [start, end] = ends.map(|at| usize::try_from(at).unwrap_or(0));
-                numbers(list.values(), start, end - start, to)
-            }
-            D::LargeList(_) => {
-                let list = array.as_list::<i64>();
-                let ends = [list.value_offsets()[row], list.value_offsets()[row + 1]];
-                let [start, end] = ends.map(|at| usize::try_from(at).unwrap_or(0));
-                numbers(list.values(), start, end - start, to)
-            }
             D::Utf8 => text(array.as_string::<i32>().value(row), to),
             D::LargeUtf8 => text(array.as_string::<i64>().value(row), to),
             D::Utf8View => text(array.as_string_view().value(row), to),

@@ -1,12 +1,13 @@
 //! Random Fourier features for `mmd`, fitted where they are asked for.
 //!
-//! The kernel is Gaussian, `exp(-|x - y|^2 / 2 s^2)`, and s the median distance of two vectors (Gretton et al., JMLR 13,
-//! 2012, section 8). The mean of `cos w(x - y)` over frequencies w that are normal with deviation 1/s estimates it
-//! (Rahimi & Recht, NIPS 2007), so that sums of cosines and sines say what sums over all pairs of vectors would
+//! The kernel is Gaussian, `exp(-|x - y|^2 / s^2)`, and s the median distance of two vectors (Gretton et al., JMLR 13, 2012,
+//! section 8; without a 2, as Evidently has it). The mean of `cos w(x - y)` over frequencies w that are normal with
+//! variance `2 / s^2` estimates it (Rahimi & Recht, NIPS 2007), so that sums of cosines and sines say what sums over all pairs of vectors would
 //! (Sutherland & Schneider, UAI 2015): one product more for a vector, and nothing kept.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::product::times_transposed;
 use crate::random::Random;
 
 /// Frequencies, each with a cosine and a sine: 1,024 features.
@@ -26,7 +27,7 @@ const SEED: u64 = 0x7261_6e64_6f6d_7761;
 pub struct Waves {
     /// For each number of a vector, its share of each phase, in turns: `dim` rows of [`FREQUENCIES`].
     pub(crate) frequencies: Vec<f32>,
-    /// The deviation of the kernel, in the unit of the vectors.
+    /// The median distance of two vectors, by which the kernel measures, in their unit.
     pub(crate) bandwidth: f64,
     /// The trace of the features' covariance over the rows held out; each feature over the root of [`FREQUENCIES`].
     pub(crate) trace: f64,
@@ -40,7 +41,7 @@ impl Waves {
     pub(super) fn fit(fitted: &[f32], held: &[f32], dim: usize) -> Option<Self> {
         let mut random = Random::new(SEED);
         let bandwidth = median_distance(fitted, dim, &mut random)?;
-        let per_turn = 1.0 / (bandwidth * std::f64::consts::TAU);
+        let per_turn = std::f64::consts::SQRT_2 / (bandwidth * std::f64::consts::TAU);
         #[expect(clippy::cast_possible_truncation, reason = "as the vectors")]
         let frequencies: Vec<f32> =
             (0..dim * FREQUENCIES).map(|_| (normal(&mut random) * per_turn) as f32).collect();
@@ -51,7 +52,7 @@ impl Waves {
         (trace > 0.0 && square_trace > 0.0).then_some(Self { frequencies, bandwidth, trace, square_trace })
     }
 
-    /// The deviation of the Gaussian kernel, in the unit of the vectors.
+    /// The distance at which the kernel has fallen to 1/e: the median of two vectors, in their unit.
     #[must_use]
     pub fn bandwidth(&self) -> f64 {
         self.bandwidth
@@ -117,6 +118,6 @@ fn traces(frequencies: &[f32], held: &[f32], dim: usize) -> (f64, f64) {
     let (a, b) = (half(0), half(1));
     let freedom = n.saturating_sub(1) as f64;
     let square = |rows: &Array2<f64>| rows.iter().map(|x| x * x).sum::<f64>() / freedom;
-    let products = a.dot(&b.t()).iter().map(|x| x * x).sum::<f64>();
+    let products = times_transposed(a.view(), b.view()).iter().map(|x| x * x).sum::<f64>();
     (0.5 * (square(&a) + square(&b)), products / (freedom * freedom))
 }

@@ -48,9 +48,14 @@ impl VectorKernel {
         self.0.run(task)
     }
 
-    /// Takes `center` from `row`, and measures what is left.
-    pub(crate) fn center(self, row: &mut [f32], center: &[f32]) -> RowSize {
-        self.0.run(Center { row, center })
+    /// Writes `row` less `center` to `to`, and measures it.
+    pub(crate) fn center(self, row: &[f32], center: &[f32], to: &mut [f32]) -> RowSize {
+        self.0.run(Center { row, center, to })
+    }
+
+    /// Turns [`BLOCK`] rows of as many numbers as there are columns, which follow each other, into those columns.
+    pub(crate) fn transpose(self, rows: &[f32], to: &mut [Column<f32>]) {
+        self.0.run(Transpose { rows, to });
     }
 
     /// The weighted sums of squares of each row's components: plain, and by their `precisions`; and the largest component
@@ -87,8 +92,9 @@ impl VectorKernel {
 }
 
 struct Center<'a> {
-    row: &'a mut [f32],
+    row: &'a [f32],
     center: &'a [f32],
+    to: &'a mut [f32],
 }
 
 impl Task for Center<'_> {
@@ -96,25 +102,27 @@ impl Task for Center<'_> {
 
     #[inline(always)]
     fn run(self) -> RowSize {
-        let Self { row, center } = self;
+        let Self { row, center, to } = self;
         let mut squares = [0.0_f32; LANES];
         let mut largest = [0_u32; LANES];
         let mut raw = [0_u32; LANES];
-        let (row_lanes, row_rest) = row.as_chunks_mut::<LANES>();
+        let (row_lanes, row_rest) = row.as_chunks::<LANES>();
         let (center_lanes, center_rest) = center.as_chunks::<LANES>();
-        for (row, center) in row_lanes.iter_mut().zip(center_lanes) {
+        let (to_lanes, to_rest) = to.as_chunks_mut::<LANES>();
+        for ((row, center), to) in row_lanes.iter().zip(center_lanes).zip(to_lanes) {
             for lane in 0..LANES {
                 raw[lane] |= row[lane].to_bits() & 0x7fff_ffff;
                 let x = row[lane] - center[lane];
-                row[lane] = x;
+                to[lane] = x;
                 squares[lane] += x * x;
                 largest[lane] = largest[lane].max(x.to_bits() & 0x7fff_ffff);
             }
         }
-        for (lane, (x, center)) in row_rest.iter_mut().zip(center_rest).enumerate() {
-            raw[lane] |= x.to_bits() & 0x7fff_ffff;
-            *x -= center;
-            squares[lane] += *x * *x;
+        for (lane, ((row, center), to)) in row_rest.iter().zip(center_rest).zip(to_rest).enumerate() {
+            raw[lane] |= row.to_bits() & 0x7fff_ffff;
+            let x = row - center;
+            *to = x;
+            squares[lane] += x * x;
             largest[lane] = largest[lane].max(x.to_bits() & 0x7fff_ffff);
         }
         let mut square = 0.0;
@@ -127,6 +135,36 @@ impl Task for Center<'_> {
         }
         let largest = f32::from_bits(bits);
         RowSize { square, largest: if largest.is_nan() { f32::INFINITY } else { largest }, is_zero: any == 0 }
+    }
+}
+
+struct Transpose<'a> {
+    rows: &'a [f32],
+    to: &'a mut [Column<f32>],
+}
+
+impl Task for Transpose<'_> {
+    type Output = ();
+
+    /// Squares of lanes by lanes stay in the nearest cache.
+    #[inline(always)]
+    fn run(self) {
+        let Self { rows, to } = self;
+        let width = to.len();
+        for (at, columns) in to.chunks_mut(LANES).enumerate() {
+            for part in 0..BLOCK / LANES {
+                let mut square = [[0.0_f32; LANES]; LANES];
+                for lane in 0..LANES {
+                    let start = (part * LANES + lane) * width + at * LANES;
+                    for (to, x) in square.iter_mut().zip(&rows[start..start + columns.len()]) {
+                        to[lane] = *x;
+                    }
+                }
+                for (column, values) in columns.iter_mut().zip(&square) {
+                    column[part * LANES..(part + 1) * LANES].copy_from_slice(values);
+                }
+            }
+        }
     }
 }
 
@@ -333,8 +371,11 @@ mod tests {
             let mut answers = Vec::new();
             for level in Level::available() {
                 let kernel = VectorKernel(level);
-                let mut centered = rows[..d].to_vec();
-                let size = kernel.center(&mut centered, &center);
+                let mut centered = vec![0.0; d];
+                let size = kernel.center(&rows[..d], &center, &mut centered);
+                let mut columns = vec![[0.0; BLOCK]; d];
+                kernel.transpose(&rows, &mut columns);
+                assert!((0..BLOCK * d).all(|at| columns[at % d][at / d] == rows[at]), "{d}");
                 let cells = kernel.locate(&z[0], &edges);
                 let codes = kernel.nearest(&along, &offsets);
                 for row in 0..BLOCK {
@@ -383,10 +424,10 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut row = [1.0; 33];
             row[32] = bad;
-            assert_eq!(kernel.center(&mut row, &[0.5; 33]).largest, f32::INFINITY);
+            assert_eq!(kernel.center(&row, &[0.5; 33], &mut [0.0; 33]).largest, f32::INFINITY);
         }
-        assert!(kernel.center(&mut [0.0, -0.0], &[1.0, 2.0]).is_zero);
-        assert!(!kernel.center(&mut [0.0, 1e-40], &[0.0; 2]).is_zero);
+        assert!(kernel.center(&[0.0, -0.0], &[1.0, 2.0], &mut [0.0; 2]).is_zero);
+        assert!(!kernel.center(&[0.0, 1e-40], &[0.0; 2], &mut [0.0; 2]).is_zero);
         // Whatever comes, nothing is undefined.
         let mut sums = [0; 3];
         kernel.add_row(&mut sums, &[f32::NAN, f32::INFINITY, -1e30], 1.0);

@@ -7,9 +7,17 @@
 //! values are fitted by a scaled chi-squared with their mean and variance (Satterthwaite, Biometrics Bulletin 2, 1946),
 //! and the design effect is what carries its 95 % point to that of independent rows; the larger one of the two metrics
 //! serves both (measured in docs/decisions).
+//!
+//! An embedding has the length of its whitened mean, its clusters, and the cells of each score instead. Of so many
+//! estimates the largest is above 1 by chance alone; what chance adds on average is taken off (Blom, Statistical Estimates
+//! and Transformed Beta-Variables, 1958).
 
+use statrs::distribution::{ContinuousCDF as _, Normal};
+
+use super::embedding;
 use crate::Metric;
 use crate::accumulate::FeatureState;
+use crate::embedding::SCORES;
 use crate::feature::FeatureCells;
 use crate::score::measure;
 use crate::statistic::Score;
@@ -34,9 +42,25 @@ pub fn design_effect(
     panes: impl IntoIterator<Item = FeatureState>,
 ) -> Option<f64> {
     let (mut psi, mut ks) = (Panes::default(), Panes::default());
+    let (mut single, mut scores) = ([Panes::default(), Panes::default()], vec![Panes::default(); SCORES]);
     for pane in panes {
         let mut rest = whole.clone();
         if pane.rows() < MIN_PANE_ROWS || rest.subtract(&pane).is_err() {
+            continue;
+        }
+        if let (
+            FeatureCells::Embedding(cells),
+            FeatureState::Embedding(rest),
+            FeatureState::Embedding(pane),
+        ) = (cells, &rest, &pane)
+        {
+            let (of_pane, of_scores) = embedding::statistics(cells, rest, pane);
+            let all = single.iter_mut().chain(&mut scores).zip(of_pane.into_iter().chain(of_scores));
+            for (panes, found) in all {
+                if let Some((ratio, freedom)) = found {
+                    panes.add(ratio, (1.0, freedom));
+                }
+            }
             continue;
         }
         let Ok(measured) = measure(cells, &rest, &pane, 1.0) else { continue };
@@ -53,12 +77,24 @@ pub fn design_effect(
             ks.add(size(score) * value * value, KOLMOGOROV_SQUARE);
         }
     }
-    let effects = [psi.effect(), ks.effect()];
+    let [mean, clusters] = single;
+    let effects = [psi.effect(), ks.effect(), mean.effect(), clusters.effect(), largest_of(&scores)];
     effects.into_iter().flatten().reduce(f64::max).map(|effect| effect.max(1.0))
 }
 
+/// The largest effect of several metrics that are much alike, over what the largest of so many is when all are 1.
+fn largest_of(metrics: &[Panes]) -> Option<f64> {
+    let found: Vec<(f64, f64)> =
+        metrics.iter().filter_map(|panes| Some((panes.effect()?, panes.deviation()))).collect();
+    let largest = found.iter().copied().reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+    #[expect(clippy::cast_precision_loss, reason = "a few metrics")]
+    let n = found.len() as f64;
+    let normal = Normal::standard().inverse_cdf((n - 0.375) / (n + 0.25));
+    Some(largest.0 / (1.0 + normal.max(0.0) * largest.1))
+}
+
 /// One metric in all panes, each in units of its mean under independence.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Panes {
     ratios: Vec<f64>,
     /// The degrees of freedom under independence; those of the last pane, since all panes have about the same cells.
@@ -69,6 +105,12 @@ impl Panes {
     fn add(&mut self, value: f64, (mean, freedom): (f64, f64)) {
         self.ratios.push(value / mean);
         self.freedom = freedom;
+    }
+
+    /// The standard deviation of the mean under independence.
+    #[expect(clippy::cast_precision_loss, reason = "a number of panes")]
+    fn deviation(&self) -> f64 {
+        (2.0 / self.freedom / self.ratios.len() as f64).sqrt()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a mean")]
@@ -121,6 +163,26 @@ mod tests {
         let mean = panes.ratios.iter().sum::<f64>() / 12.0;
         let effect = panes.effect().expect("twelve panes");
         assert!(effect > 1.5 * mean && effect <= mean * 3.8415 / (16.919 / 9.0), "{effect} {mean}");
+    }
+
+    #[test]
+    fn the_largest_of_many_is_not_above_one_by_chance() {
+        // Chi-squared quantiles in other orders: each mean is a little beside 1, as chance would have it.
+        let mut random = crate::random::Random::new(4);
+        let mut metrics = vec![Panes::default(); 35];
+        for panes in &mut metrics {
+            for _ in 0..20 {
+                let squares: f64 =
+                    (0..15).map(|_| (0..12).map(|_| random.signed()).sum::<f64>() / 2.0).map(|z| z * z).sum();
+                panes.add(squares / 15.0, (1.0, 15.0));
+            }
+        }
+        let plain = metrics.iter().filter_map(Panes::effect).fold(0.0, f64::max);
+        let corrected = largest_of(&metrics).expect("twenty panes");
+        assert!(plain > 1.15 && corrected < 1.1, "{plain} {corrected}");
+        metrics[7].ratios.iter_mut().for_each(|ratio| *ratio *= 4.0);
+        let corrected = largest_of(&metrics).expect("twenty panes");
+        assert!((2.8..4.5).contains(&corrected), "{corrected}");
     }
 
     #[test]

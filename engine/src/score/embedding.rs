@@ -93,6 +93,31 @@ pub(super) fn measure(
     }
 }
 
+/// How far a window is from a baseline, in units of what that is on average where nothing has changed, with the degrees of
+/// freedom: of the mean and the clusters, and of each score's cells.
+pub(super) fn statistics(
+    cells: &EmbeddingCells,
+    baseline: &EmbeddingState,
+    window: &EmbeddingState,
+) -> ([Option<(f64, f64)>; 2], Vec<Option<(f64, f64)>>) {
+    let sides = Sides { cells, baseline, window, deff: 1.0 };
+    let of_cells = |baseline: &[u64], window: &[u64]| {
+        let (tested, refusal) = pool_tested(baseline, window, &[]);
+        let score = chi2(&tested.baseline, &tested.window);
+        let freedom = score.cells.filter(|cells| refusal.is_none() && *cells > 1)? as f64 - 1.0;
+        Some((score.value? / freedom, freedom))
+    };
+    let mean = sides.whitened(&sides.means()).map(|own| (own.square / own.sampling, own.freedom));
+    let (of_baseline, of_window) = (baseline.cells.to_vec(), window.cells.to_vec());
+    let scores = (0..SCORES)
+        .map(|score| {
+            let at = score * SCORE_CELLS..(score + 1) * SCORE_CELLS;
+            of_cells(&of_baseline[at.clone()], &of_window[at])
+        })
+        .collect();
+    ([mean, of_cells(&baseline.codes(), &window.codes())], scores)
+}
+
 /// The least p of the parts, times how many there are; the largest effect among them.
 fn combine(scores: &BTreeMap<Metric, Score>, sides: &Sides<'_>) -> Score {
     let parts = PARTS.iter().filter_map(|metric| scores.get(metric));
@@ -109,6 +134,14 @@ pub(super) struct Sides<'a> {
     pub(super) baseline: &'a EmbeddingState,
     pub(super) window: &'a EmbeddingState,
     deff: f64,
+}
+
+/// The squared length of a whitened difference of means, what sampling alone makes of it on average, and the degrees of
+/// freedom of a scaled chi-squared that it follows then (Satterthwaite).
+struct Whitened {
+    square: f64,
+    sampling: f64,
+    freedom: f64,
 }
 
 /// The means of both sides, less the center.
@@ -151,24 +184,35 @@ impl Sides<'_> {
         Means { baseline: mean(self.baseline), window: mean(self.window) }
     }
 
-    /// Part (i): the squared length of the whitened difference of means against a scaled chi-squared (Satterthwaite).
-    fn mean_part(&self, means: &Means) -> Score {
-        let Some(whitening) = &self.cells.whitening else {
-            return self.without("fewer than ten baseline vectors for each dimension: the mean is compared along the principal components only");
-        };
-        let size = self.summed_size();
+    /// How far apart the means are, whitened; `None` without a factor to whiten with, or without sums.
+    fn whitened(&self, means: &Means) -> Option<Whitened> {
+        let whitening = self.cells.whitening.as_ref()?;
+        let size = effective_size(self.window.summed(), self.baseline.summed(), 1.0);
         if size == 0.0 {
-            return self.without("no vector is close enough to the baseline's for a sum");
+            return None;
         }
         let mut difference: Vec<f64> = means.window.iter().zip(&means.baseline).map(|(w, b)| w - b).collect();
         whitening.whiten(&mut difference);
-        let square: f64 = difference.iter().map(|y| y * y).sum();
-        let stretch = whitening.square_trace / whitening.trace;
-        let freedom = whitening.trace / stretch;
-        let p = chi_squared::upper(size * square / stretch, freedom);
+        let square = difference.iter().map(|y| y * y).sum();
+        Some(Whitened {
+            square,
+            sampling: whitening.trace / size,
+            freedom: whitening.trace.powi(2) / whitening.square_trace,
+        })
+    }
+
+    /// Part (i): the squared length of the whitened difference of means against a scaled chi-squared (Satterthwaite).
+    fn mean_part(&self, means: &Means) -> Score {
+        if self.cells.whitening.is_none() {
+            return self.without("fewer than ten baseline vectors for each dimension: the mean is compared along the principal components only");
+        }
+        let Some(whitened) = self.whitened(means) else {
+            return self.without("no vector is close enough to the baseline's for a sum");
+        };
+        let Whitened { square, sampling, freedom } = whitened;
+        let p = chi_squared::upper(square / sampling * freedom / self.deff, freedom);
         // Less what sampling alone adds; the design effect divides p-values only.
-        let own = effective_size(self.window.summed(), self.baseline.summed(), 1.0);
-        let distance = (square - whitening.trace / own).max(0.0).sqrt();
+        let distance = (square - sampling).max(0.0).sqrt();
         Score { p_value: Some(p), ..self.shown(1.0 - normal::upper(distance * FRAC_1_SQRT_2)) }
     }
 
