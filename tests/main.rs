@@ -11,6 +11,7 @@ mod cli;
 mod compat;
 mod deps;
 mod determinism;
+mod diagnosis;
 mod doctor;
 mod embeddings;
 mod errors;
