@@ -16,7 +16,7 @@ stage := scripts/stage
 compiler := cc:build-essential pkg-config:pkg-config /usr/include/openssl/ssl.h:libssl-dev
 driftlead := $(CARGO_TARGET_DIR)/release/driftlead
 
-.PHONY: help build demo prepare test lint fixtures bench peers soak fuzz calibrate chaos
+.PHONY: help build demo prepare test lint fixtures bench peers peers-vectors soak fuzz calibrate chaos
 
 help:
 	@echo 'make demo      build driftlead and replay half a year of real flights through its service'
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint      formatting, clippy, documentation, licences'
 	@echo 'make bench     measures speed and memory against what limits them'
 	@echo 'make peers     measures the service beside river, Evidently and whylogs on one topic'
+	@echo 'make peers-vectors  measures a check of embeddings beside Evidently and numpy'
 	@echo 'make chaos     kills the service at least a hundred times under load, and compares it with the rows'
 	@echo 'make soak      150 million rows through the service, with power cuts: does memory grow?'
 	@echo 'make fuzz      fuzzes decoders, codecs and settings, guided by coverage: a minute a target, or SECONDS=...'
@@ -79,6 +80,11 @@ peers: prepare
 	@$(stage) 'bench of the service, optimised' cargo build --quiet --locked --release --package driftlead-bench \
 	    --bin serve
 	@scripts/peers $(ROWS)
+
+peers-vectors: prepare
+	@$(stage) 'driftlead, optimised' cargo build --quiet --locked --release --no-default-features \
+	    --features kafka --package driftlead
+	@scripts/peers-vectors
 
 # Without SQL, which has no part in it.
 chaos: prepare

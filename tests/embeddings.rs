@@ -1,134 +1,162 @@
-//! Embeddings from the outside: what is told of what moved, ids of rows, and settings that do not fit.
+//! The worked examples with embeddings: a page whose commands print what it says, vectors of real speeches, and an array of
+//! sensors that ages.
 
-use std::sync::Arc;
+use std::fs;
 
-use arrow_array::types::Float32Type;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, ListArray};
 use driftlead::report::Verdict;
+use driftlead::report::wire::{Feature, Report};
 use driftlead_engine::Metric;
+use serde_json::Value;
 
+use crate::support::checkout::workspace;
 use crate::support::folder::Folder;
-use crate::support::program::{driftlead, feature, json, only, parsed};
-use crate::support::random::Random;
+use crate::support::program::{driftlead, feature, json, measure, only, report, value};
 
-const DIM: usize = 8;
-/// A kind of row for each: the last is rare in the baseline.
-const CENTERS: [[f64; 2]; 4] = [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]];
+const MODEL: &str = "fixtures/speeches/model.yaml";
+const PARTS: [Metric; 5] = [
+    Metric::EmbeddingMean,
+    Metric::EmbeddingComponents,
+    Metric::EmbeddingShape,
+    Metric::EmbeddingCovariance,
+    Metric::EmbeddingClusters,
+];
 
-/// Vectors, and the kind of each; one in `rare` is of the last kind.
-fn draw(random: &mut Random, n: usize, rare: usize) -> (Vec<Vec<f32>>, Vec<usize>) {
-    let kinds: Vec<usize> =
-        (0..n).map(|_| if random.below(rare) == 0 { 3 } else { random.below(3) }).collect();
-    let of = |kind: usize, random: &mut Random| {
-        let center = CENTERS[kind];
-        (0..DIM).map(|j| (center[j % 2] + random.normal() + 2.0) as f32).collect::<Vec<f32>>()
-    };
-    (kinds.iter().map(|kind| of(*kind, random)).collect(), kinds)
+fn speeches(name: &str) -> String {
+    format!("fixtures/speeches/{name}.parquet")
 }
 
-fn lists(rows: &[Vec<f32>]) -> ArrayRef {
-    let rows = rows.iter().map(|row| Some(row.iter().map(|x| Some(*x)).collect::<Vec<_>>()));
-    Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows))
+fn passages(report: &Report) -> &Feature {
+    feature(only(report), "embedding")
 }
 
-fn folder(model: &str) -> Folder {
+/// The parts whose own p-value is below 1 %.
+fn fired(feature: &Feature) -> Vec<Metric> {
+    let is_small = |metric: &Metric| measure(feature, *metric).p_value.is_some_and(|p| p < 0.01);
+    PARTS.into_iter().filter(is_small).collect()
+}
+
+/// Every command of the page, in its order, with all that it prints but how long it took.
+#[test]
+fn the_page_prints_what_the_commands_print() {
+    let page = fs::read_to_string(workspace().join("docs/examples/embeddings.md")).expect("the page");
     let folder = Folder::new();
-    let mut random = Random::new(17);
-    folder.parquet("baseline.parquet", vec![("v", lists(&draw(&mut random, 3_000, 20).0))]);
-    folder.write("model.yaml", model);
-    folder
+    let mut n_commands = 0;
+    for block in page.split("```\n").filter(|block| block.starts_with("$ driftlead ")) {
+        let mut printed = String::new();
+        for line in block.lines() {
+            let Some(command) = line.strip_prefix("$ driftlead ") else { continue };
+            n_commands += 1;
+            let file = folder.path("passages.parquet");
+            let args: Vec<&str> =
+                command.split(' ').map(|arg| if arg == "passages.parquet" { &file } else { arg }).collect();
+            let ended = driftlead(&args);
+            assert!(ended.code.is_some_and(|code| code <= 1), "{command}: {ended:?}");
+            let out = ended.out.replace(&file, "passages.parquet");
+            printed += &format!("{line}\n{}\n", without_time(&out));
+        }
+        assert_eq!(without_time(block), printed.trim_end(), "the page is left, the program right");
+    }
+    assert!(n_commands >= 7, "{n_commands} commands");
 }
 
-const MODEL: &str =
-    "model: prompts\nbaseline: baseline.parquet\nid: request\nfeatures:\n  v: {kind: embedding, dim: 8}\n";
+/// The lines without trailing blanks and without the one that says how long it took.
+fn without_time(text: &str) -> String {
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.contains(" rows in "));
+    lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
 
 #[test]
-fn what_moved_is_told_with_the_ids_of_rows_that_did() {
-    let folder = folder(MODEL);
-    let (rows, kinds) = draw(&mut Random::new(18), 1_200, 4);
-    let ids: ArrayRef = Arc::new((0..1_200).map(|at| (at % 100 != 0).then_some(at)).collect::<Int64Array>());
-    let data = folder.parquet("live.parquet", vec![("v", lists(&rows)), ("request", ids)]);
-    let lines = rows.iter().enumerate().map(|(at, row)| {
-        let id = if at % 100 == 0 { "null".to_owned() } else { format!("\"{at}\"") };
-        format!("{{\"request\":{id},\"v\":{row:?}}}\n")
-    });
-    let text = folder.write("live.ndjson", lines.collect::<String>());
-    let model = folder.path("model.yaml");
-    let found = json(&[&model, &data]);
-    // Ids as numbers and as text are the same ids, and rows in another order are the same rows.
-    assert_eq!(json(&[&model, &text]), found);
-    let order = Random::new(19).order(rows.len());
-    let mixed: Vec<Vec<f32>> = order.iter().map(|at| rows[*at].clone()).collect();
-    let of = |at: &usize| (at % 100 != 0).then_some(*at as i64);
-    let ids: ArrayRef = Arc::new(order.iter().map(of).collect::<Int64Array>());
-    let again = folder.parquet("mixed.parquet", vec![("v", lists(&mixed)), ("request", ids)]);
-    assert_eq!(json(&[&model, &again]), found);
+fn speeches_drift_with_the_years_and_not_within_them() {
+    let judge = |name: &str| report(&[MODEL, &speeches(name)]);
+    let same = judge("held-out");
+    assert_eq!(passages(&same).verdict, Verdict::Ok, "{same:?}");
+    assert!(measure(passages(&same), Metric::EmbeddingDrift).p_value.expect("a test") > 0.05);
+    assert!(fired(passages(&same)).is_empty());
+    for years in ["1993-2000", "2001-2008"] {
+        let later = judge(years);
+        assert_eq!(passages(&later).verdict, Verdict::Drift, "{years}");
+        assert_eq!(fired(passages(&later)), PARTS, "{years}");
+        assert!(value(passages(&later), Metric::EmbeddingDrift) > 0.9, "{years}");
+        // Topics that have come stand first.
+        let top = passages(&later).top.first().expect("what moved");
+        assert!(top.label.starts_with("cluster ") && top.window > 2.0 * top.baseline, "{top:?}");
+    }
+    // One passage in ten is of another century: no single direction has it, the mean and the shape have.
+    let mixed = judge("mixed");
+    assert_eq!(passages(&mixed).verdict, Verdict::Drift, "{mixed:?}");
+    let of_mixed = fired(passages(&mixed));
+    assert!(of_mixed.contains(&Metric::EmbeddingMean) && of_mixed.contains(&Metric::EmbeddingShape));
+    assert!(!of_mixed.contains(&Metric::EmbeddingComponents), "{of_mixed:?}");
+}
 
-    let report = parsed(&found);
-    let own = feature(only(&report), "v");
-    assert_eq!((own.verdict, own.vectors_without_id), (Verdict::Drift, 12), "{own:?}");
-    let grown: Vec<_> = own.top.iter().filter(|cell| cell.window > cell.baseline).collect();
-    assert!(!grown.is_empty(), "{:?}", own.top);
-    for cell in &grown {
-        assert_eq!(cell.ids.len(), 3, "{cell:?}");
-        for id in &cell.ids {
-            assert_eq!(kinds[id.parse::<usize>().unwrap()], 3, "{cell:?}");
+#[test]
+fn a_baseline_file_of_vectors_gives_the_report_of_its_rows() {
+    let folder = Folder::new();
+    let file = folder.path("passages.parquet");
+    let ended = driftlead(&["baseline", MODEL, "-o", &file]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let rows = fs::metadata(workspace().join(speeches("baseline"))).expect("the rows").len();
+    assert!(fs::metadata(&file).expect("written").len() < rows / 4);
+    for name in ["held-out", "mixed"] {
+        let [of_rows, of_file] =
+            [report(&[MODEL, &speeches(name)]), report(&[MODEL, &speeches(name), "--baseline", &file])];
+        assert_eq!(only(&of_rows).features, only(&of_file).features, "{name}");
+    }
+}
+
+/// Evidently's answers on the same files (`fixtures/compat/vectors.py`).
+#[test]
+fn evidently_agrees_on_speeches() {
+    let text = fs::read_to_string(workspace().join("fixtures/compat/vectors.json")).expect("the answers");
+    let answers: Value = serde_json::from_str(&text).expect("JSON");
+    let mut compared = 0;
+    for (name, methods) in answers["speeches"].as_object().expect("windows") {
+        let own: Value =
+            serde_json::from_str(&json(&[MODEL, &speeches(name), "--compat", "evidently"])).expect("JSON");
+        let list = own["windows"][0]["features"][0]["compat"].as_array().expect("metrics").clone();
+        assert_eq!(list.len() + 1, methods.as_object().expect("methods").len(), "{list:?}");
+        for metric in list {
+            let method = metric["metric"].as_str().expect("a name");
+            // Of 1,000 and more rows the choice of its own is judged by the method's threshold.
+            let answer = &methods[method];
+            let (value, expected) = (metric["value"].as_f64(), answer["value"].as_f64());
+            let (value, expected) = (value.expect("a number"), expected.expect("a number"));
+            assert!(
+                (value - expected).abs() <= 1e-9 * expected,
+                "{name} {method}: {value} against {expected}"
+            );
+            assert_eq!(metric["drift"], answer["drift"], "{name} {method}");
+            compared += 1;
         }
     }
-    assert!(own.top.iter().all(|cell| cell.window > cell.baseline || cell.ids.is_empty()));
-    // The rare kind lies out along both: the sum of the two directions is where the mean goes.
-    let labels: Vec<&str> = own.directions.iter().map(|own| own.label.as_str()).collect();
-    assert!(labels.iter().any(|label| label.contains("% of the shift of the mean")), "{labels:?}");
-    let component = own.directions.iter().find(|own| own.kind == "component_mean").expect("a component");
-    let share: f64 = component.share.expect("a share");
-    assert!(share > 0.3 && component.auc.is_some_and(|auc| auc > 0.55), "{component:?}");
-    // Every vector is in one place of the map.
-    let map = own.map.as_ref().expect("a map");
-    let drift = own.metrics.of(Metric::EmbeddingDrift).expect("measured");
-    assert_eq!((map.first.len(), map.second.len()), (15, 15));
-    assert_eq!(Some(map.window.iter().sum::<u64>()), drift.n);
-    assert_eq!(Some(map.baseline.iter().sum::<u64>()), drift.n_baseline);
-    assert_eq!((map.baseline.len(), map.window.len()), (256, 256));
-    let table = driftlead(&["check", &model, &data]).out;
-    assert!(table.contains(&component.label[..11]), "{table}");
+    assert_eq!(compared, 4 * 7);
 }
 
 #[test]
-fn settings_that_fit_no_vector_or_row_are_told_at_their_line() {
-    let folder = folder(&MODEL.replace("dim: 8", "dim: 384"));
-    let mut random = Random::new(20);
-    let numbers: ArrayRef = Arc::new((0..400).map(|at| Some(f64::from(at))).collect::<Float64Array>());
-    let vectors = lists(&draw(&mut random, 400, 20).0);
-    let data = folder.parquet("live.parquet", vec![("v", vectors), ("request", numbers)]);
-    let (model, stored) = (folder.path("model.yaml"), folder.path("made.parquet"));
-    let says = |args: &[&str], texts: &[&str]| {
-        let ended = driftlead(args);
-        assert_eq!(ended.code, Some(2), "{args:?}: {}{}", ended.out, ended.err);
-        for text in texts {
-            assert!(ended.err.contains(text), "{args:?}: `{text}` is not in {}", ended.err);
-        }
-    };
-    let lengths =
-        ["model.yaml:5:", "`dim: 384` is the length of no sampled vector", "3000 have 8 numbers", "`dim: 8`"];
-    says(&["baseline", &model, "-o", &stored], &lengths);
-    // An id through a double might name another row.
-    says(&["check", &model, &data], &["model.yaml:3:", "`request` of type `float64`", "text or integers"]);
-    folder.write("model.yaml", MODEL.replace("dim: 8", "dim: 384").replace("id: request\n", ""));
-    says(&["check", &model, &data], &["model.yaml:4:", lengths[1], lengths[2]]);
-    folder.write("model.yaml", MODEL.replace("id: request", "id: requests"));
-    says(&["check", &model, &data], &["model.yaml:3:", "`id` names the column `requests`", "request"]);
-    // The baseline file is held to the model file by the same word.
-    folder.write("model.yaml", MODEL.replace("id: request\n", ""));
-    let made = driftlead(&["baseline", &model, "-o", &stored]);
-    assert_eq!(made.code, Some(0), "{}", made.err);
-    folder.write(
-        "model.yaml",
-        MODEL
-            .replace("id: request\n", "")
-            .replace("dim: 8", "dim: 9")
-            .replace("baseline.parquet", "made.parquet"),
+fn ageing_sensors_are_seen_from_the_window_on_in_which_they_age() {
+    let folder = Folder::new();
+    let baseline = workspace().join("fixtures/sensors/baseline.parquet");
+    let model = format!(
+        "model: sensors\nbaseline: {}\ntime: at\nwindow: {{length: 28d}}\nfeatures: {{reading: {{kind: embedding, dim: 128}}}}\n",
+        baseline.display()
     );
-    says(&["check", &model, &data], &["model.yaml:4:", "`dim: 9`", "have 8 numbers", "make it again"]);
-    folder.write("model.yaml", MODEL.replace("id: request", "id: at\ntime: at"));
-    says(&["validate", &model], &["model.yaml:3:", "`id` and `time` name the same column"]);
+    let model = folder.write("sensors.yaml", model);
+    let report = report(&[&model, "fixtures/sensors/windows.parquet"]);
+    assert_eq!(report.windows.len(), 10);
+    let mut last = 0.0;
+    for (number, window) in (1..).zip(&report.windows) {
+        let reading = feature(window, "reading");
+        assert_eq!(window.rows, 300, "window {number}");
+        if number < 5 {
+            assert_eq!(reading.verdict, Verdict::Ok, "window {number}: {reading:?}");
+            continue;
+        }
+        assert_eq!(reading.verdict, Verdict::Drift, "window {number}: {reading:?}");
+        assert!(fired(reading).contains(&Metric::EmbeddingMean), "window {number}");
+        // The mix of gases stays as it was: no topic comes or goes.
+        assert!(!fired(reading).contains(&Metric::EmbeddingClusters), "window {number}");
+        let drift = value(reading, Metric::EmbeddingDrift);
+        assert!(drift > last, "window {number}: {drift} after {last}");
+        last = drift;
+    }
 }

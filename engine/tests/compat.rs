@@ -7,6 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use driftlead_engine::compat::vectors::{self, Distance, Vectors};
 use driftlead_engine::compat::{
     Columns, CompatScore, Counts, Rule, Tool, azureml, evidently, nannyml, score, scouter,
 };
@@ -259,6 +262,51 @@ fn azureml_golden_null_case() {
     let near = |got: Result<CompatScore>, expected: f64| (got.unwrap().value - expected).abs() < 1e-7;
     assert!(near(azureml::wasserstein_normalized(x), 3.333_333_3));
     assert!(near(azureml::js(Columns::Categorical { reference: &base, current: &prod }), 0.143_947_3));
+}
+
+/// Of the classifier the order and the steps of training are the same; what rounds differently moves a pair of rows at most.
+#[test]
+fn evidently_agrees_on_vectors() {
+    let fixture = fixture!("vectors.json");
+    let cases = fixture["cases"].as_object().unwrap();
+    let (mut wrong, mut answers) = (Vec::new(), 0);
+    for (name, case) in cases {
+        let dim = usize::try_from(case["dim"].as_u64().unwrap()).unwrap();
+        let [reference, current] = ["reference", "current"].map(|side| floats(&case[side]));
+        let (reference, current) = (Vectors::new(dim, &reference), Vectors::new(dim, &current));
+        let score = |method: &str| match method {
+            "ratio" => vectors::ratio(reference, current),
+            "mmd" => vectors::mmd(reference, current),
+            "model" => vectors::model(reference, current),
+            "default" => vectors::default_model(reference, current),
+            _ => {
+                let of = Distance::ALL.into_iter().find(|of| of.name() == method).unwrap();
+                vectors::distance(reference, current, of)
+            }
+        };
+        for (method, answer) in case["answers"].as_object().unwrap() {
+            answers += 1;
+            let agree = match (score(method), answer["value"].as_f64()) {
+                (Ok(own), Some(expected)) => {
+                    let off = (own.value - expected).abs();
+                    let near = off <= 1e-9 * expected.abs() || off <= 1e-15;
+                    near && own.drifted() == answer["drift"].as_bool()
+                }
+                (own, expected) => own.is_err() && expected.is_none(),
+            };
+            if !agree {
+                wrong.push(format!("{name} {method}: {:?} against {answer}", score(method)));
+            }
+        }
+    }
+    assert!(answers >= 18 * 8, "{answers}");
+    assert!(wrong.is_empty(), "{} of {answers}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Little-endian single precision in base64.
+fn floats(text: &Value) -> Vec<f32> {
+    let bytes = BASE64_STANDARD.decode(text.as_str().unwrap()).unwrap();
+    bytes.as_chunks().0.iter().map(|number| f32::from_le_bytes(*number)).collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The metrics of other tools beside ours, as rows of a table: one a metric, so that names may be as long as the tools have
 //! them.
 
-use driftlead_engine::compat::Tool;
+use driftlead_engine::compat::{Tool, vectors};
 use driftlead_engine::{Metric, metric};
 
 use super::format::{NONE, clean, probability, value};
@@ -69,5 +69,6 @@ pub(super) fn calls_drift(feature: &Feature, tool: &str) -> bool {
 /// Our metric of the same name.
 fn counterpart(own: &CompatMetric) -> Option<Metric> {
     let tool = Tool::parse(&own.tool)?;
-    metric::ALL.into_iter().find(|metric| tool.metric_name(*metric) == Some(own.metric.as_str()))
+    let named = metric::ALL.into_iter().find(|metric| tool.metric_name(*metric) == Some(own.metric.as_str()));
+    named.or_else(|| vectors::counterpart(&own.metric).filter(|_| tool == Tool::Evidently))
 }

@@ -13,7 +13,9 @@ pub mod azureml;
 pub mod evidently;
 pub mod nannyml;
 pub mod scouter;
+pub mod vectors;
 
+mod classifier;
 mod columns;
 mod numpy;
 mod scipy;

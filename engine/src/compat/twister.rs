@@ -1,7 +1,7 @@
-//! numpy's legacy generator, for the one metric that shuffles rows with a fixed seed.
+//! numpy's legacy generator, for the metrics that shuffle or draw rows with a fixed seed.
 //!
-//! MT19937 of Matsumoto and Nishimura (1998), seeded and drawn from as `numpy.random.seed` and
-//! `numpy.random.permutation` do.
+//! MT19937 of Matsumoto and Nishimura (1998), seeded and drawn from as `numpy.random.seed`,
+//! `numpy.random.permutation`, `numpy.random.randint` and `numpy.random.rand` do.
 
 const STATE: usize = 624;
 const SHIFT: usize = 397;
@@ -41,7 +41,7 @@ impl Twister {
     }
 
     /// A number in `[0, max]`: draws are masked and rejected, as the legacy generator does.
-    fn up_to(&mut self, max: u32) -> u32 {
+    pub(super) fn up_to(&mut self, max: u32) -> u32 {
         let mask = u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0);
         loop {
             let draw = self.next_u32() & mask;
@@ -49,6 +49,12 @@ impl Twister {
                 return draw;
             }
         }
+    }
+
+    /// A number in `[0, 1)` of 53 bits, from two draws.
+    pub(super) fn unit(&mut self) -> f64 {
+        let (high, low) = (u64::from(self.next_u32() >> 5), u64::from(self.next_u32() >> 6));
+        ((high << 26) | low) as f64 / (1_u64 << 53) as f64
     }
 
     /// `numpy.random.permutation(n)`, for `n` below 2^32.
@@ -80,5 +86,17 @@ mod tests {
         let mut twister = Twister::new(0);
         assert_eq!(twister.permutation(10), [2, 8, 4, 9, 1, 6, 7, 3, 0, 5]);
         assert_eq!(twister.permutation(10), [3, 5, 1, 2, 9, 8, 0, 6, 7, 4]);
+    }
+
+    #[test]
+    fn numbers_and_bounds_are_numpys() {
+        // numpy.random.seed(0); numpy.random.rand(3).
+        let mut twister = Twister::new(0);
+        let drawn = [twister.unit(), twister.unit(), twister.unit()];
+        assert_eq!(drawn, [0.548_813_503_927_324_8, 0.715_189_366_372_419_5, 0.602_763_376_071_643_9]);
+        // RandomState(42): randint(1, 2**31 - 1), then randint(2**31 - 1).
+        let mut twister = Twister::new(42);
+        assert_eq!(twister.up_to(2_147_483_645) + 1, 1_608_637_543);
+        assert_eq!(twister.up_to(2_147_483_646), 1_273_642_419);
     }
 }

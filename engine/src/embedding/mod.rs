@@ -39,8 +39,8 @@ pub use exemplars::{EXEMPLARS, Exemplars, Ids, MAX_ID, RowIds};
 pub(crate) use fit::{Fit, is_fitted};
 pub(crate) use linear::{eigenvalues, matrix_root};
 pub use state::EmbeddingState;
-pub use vectors::can_hold_vectors;
 pub(crate) use vectors::{Found, Vectors, is_vectors};
+pub use vectors::{append_vectors, can_hold_vectors};
 pub(crate) use waves::WAVES;
 pub use waves::{FREQUENCIES, Waves};
 

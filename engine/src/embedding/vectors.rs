@@ -47,6 +47,25 @@ pub fn can_hold_vectors(data_type: &DataType) -> bool {
         )
 }
 
+/// Appends the vectors of `array`, `dim` numbers a row: NaN for all of them where a row is null, no vector, of another
+/// length, or holds what is not finite.
+///
+/// # Errors
+///
+/// `Schema` if the column can hold no vectors.
+pub fn append_vectors(array: &dyn Array, dim: usize, to: &mut Vec<f32>) -> Result<()> {
+    let vectors = Vectors::of(array)?;
+    for row in 0..array.len() {
+        let start = to.len();
+        to.resize(start + dim, f32::NAN);
+        let own = &mut to[start..];
+        if vectors.read(row, own) != Found::Length(dim) || own.iter().any(|x| !x.is_finite()) {
+            own.fill(f32::NAN);
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Vectors<'a> {
     /// The vectors of `array`.
     ///

@@ -11,6 +11,7 @@
 //! | `search` | a binary search per row | i128, and rows outside the core |
 //! | `sums` | SEMANTICS S1: summands scaled by a power of two, rounded, added as integers | any column |
 //! | `extent` | smallest and largest value | any column |
+//! | `gram` | products of vectors with vectors | a kernel distance of another tool |
 //! | `vectors` | centred, located, summed rows of an embedding | vectors |
 //! | `waves` | cosines and sines of an embedding's phases, summed | vectors, where `mmd` is asked for |
 //!
@@ -28,6 +29,7 @@ mod avx2;
 #[cfg(all(target_arch = "x86_64", not(driftlead_portable)))]
 mod avx512;
 mod extent;
+mod gram;
 mod level;
 mod locator;
 mod map;
@@ -48,6 +50,7 @@ mod waves;
 mod wide;
 
 pub use extent::extent;
+pub(crate) use gram::{GRAM, gram};
 pub use locator::{Locator, MAX_EDGES, NAN_CELL, NULL_CELL, Tally};
 pub use native::Native;
 pub use sums::{Sums, sums};

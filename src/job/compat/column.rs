@@ -6,9 +6,10 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
-use driftlead_engine::Kind;
 use driftlead_engine::accumulate::{NO_NAME, row_names};
 use driftlead_engine::compat::Counts;
+use driftlead_engine::embedding::append_vectors;
+use driftlead_engine::feature::FeatureCells;
 
 use super::super::input::Input;
 use super::super::read::Reading;
@@ -22,6 +23,16 @@ pub(super) enum Column {
     Numbers(Vec<f64>),
     /// Categories.
     Names(Names),
+    /// Vectors.
+    Vectors(Vectors),
+}
+
+/// A column of vectors of one length.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Vectors {
+    pub(super) dim: usize,
+    /// One vector after the other; all NaN where a row has none that is complete.
+    pub(super) numbers: Vec<f32>,
 }
 
 /// A column of categories.
@@ -35,10 +46,13 @@ pub(super) struct Names {
 }
 
 impl Column {
-    fn empty(kind: Kind) -> Self {
-        match kind {
-            Kind::Numeric => Self::Numbers(Vec::new()),
-            Kind::Categorical | Kind::Embedding => Self::Names(Names::default()),
+    fn empty(cells: &FeatureCells) -> Self {
+        match cells {
+            FeatureCells::Numeric(_) => Self::Numbers(Vec::new()),
+            FeatureCells::Categorical(_) => Self::Names(Names::default()),
+            FeatureCells::Embedding(cells) => {
+                Self::Vectors(Vectors { dim: cells.dim(), numbers: Vec::new() })
+            }
         }
     }
 
@@ -54,6 +68,8 @@ impl Column {
                     .zip(&names.rows)
                     .for_each(|(complete, name)| *complete &= *name != NO_NAME);
             }
+            // No tool that asks for complete rows has vectors in its frame.
+            Self::Vectors(_) => {}
         }
     }
 
@@ -77,6 +93,8 @@ impl Column {
                 let (rows, names) = row_names(array).map_err(|error| Error::input(error.to_string()))?;
                 own.extend(&rows, &names);
             }
+            Self::Vectors(own) => append_vectors(array, own.dim, &mut own.numbers)
+                .map_err(|error| Error::input(error.to_string()))?,
         }
         Ok(())
     }
@@ -87,8 +105,9 @@ impl Column {
             (Self::Numbers(own), Self::Numbers(other)) => own.extend(other),
             (Self::Names(own), Self::Names(other)) if own.rows.is_empty() => *own = other,
             (Self::Names(own), Self::Names(other)) => own.extend(&other.rows, &other.names),
+            (Self::Vectors(own), Self::Vectors(other)) => own.numbers.extend(other.numbers),
             // All parts are read as the same kinds.
-            (Self::Numbers(_), Self::Names(_)) | (Self::Names(_), Self::Numbers(_)) => {}
+            (Self::Numbers(_) | Self::Names(_) | Self::Vectors(_), _) => {}
         }
     }
 }
@@ -125,11 +144,11 @@ impl Names {
 }
 
 /// Reads columns, named by their place in the schema, whole and in the order of the files.
-pub(super) fn read(input: &Input, columns: &[(usize, Kind)]) -> Result<Vec<Column>> {
+pub(super) fn read(input: &Input, columns: &[(usize, &FeatureCells)]) -> Result<Vec<Column>> {
     let places: Vec<usize> = columns.iter().map(|(place, _)| *place).collect();
     let progress = Progress::rows("reading for compat", input.dataset().n_rows());
     let reading = Reading::of_rows(input, &places, &progress);
-    let empty = || -> Vec<Column> { columns.iter().map(|(_, kind)| Column::empty(*kind)).collect() };
+    let empty = || -> Vec<Column> { columns.iter().map(|(_, cells)| Column::empty(cells)).collect() };
     let parts = reading.by_part(empty, |own, piece| {
         own.iter_mut().zip(&piece.rows.columns).try_for_each(|(column, array)| column.push(array.as_ref()))
     })?;
@@ -143,13 +162,14 @@ pub(super) fn read(input: &Input, columns: &[(usize, Kind)]) -> Result<Vec<Colum
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Decimal128Array, Int32Array, StringArray};
+    use arrow_array::types::Float32Type;
+    use arrow_array::{Decimal128Array, Int32Array, ListArray, StringArray};
 
     use super::*;
 
     #[test]
     fn numbers_of_any_type_become_doubles_and_nulls_nan() {
-        let mut column = Column::empty(Kind::Numeric);
+        let mut column = Column::Numbers(Vec::new());
         column.push(&Int32Array::from(vec![Some(3), None])).unwrap();
         let decimals = Decimal128Array::from(vec![125]).with_precision_and_scale(5, 2).unwrap();
         column.push(&decimals).unwrap();
@@ -161,9 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn a_vector_that_is_not_complete_is_none() {
+        let mut column = Column::Vectors(Vectors { dim: 2, numbers: Vec::new() });
+        let rows = [Some(vec![Some(1.0), Some(2.0)]), None, Some(vec![Some(1.0)])];
+        let more = [Some(vec![Some(3.0), None]), Some(vec![Some(f32::INFINITY), Some(0.0)])];
+        let list = |rows: Vec<_>| ListArray::from_iter_primitive::<Float32Type, _, _>(rows);
+        column.push(&list(rows.to_vec())).unwrap();
+        let mut other = Column::Vectors(Vectors { dim: 2, numbers: Vec::new() });
+        other.push(&list(more.to_vec())).unwrap();
+        column.append(other);
+        let Column::Vectors(vectors) = &column else { panic!("{column:?}") };
+        assert_eq!(vectors.numbers[..2], [1.0, 2.0]);
+        assert!(
+            vectors.numbers.len() == 10 && vectors.numbers[2..].iter().all(|x| x.is_nan()),
+            "{vectors:?}"
+        );
+    }
+
+    #[test]
     fn names_keep_their_rows_when_parts_are_joined() {
         let part = |names: Vec<Option<&str>>| {
-            let mut column = Column::empty(Kind::Categorical);
+            let mut column = Column::Names(Names::default());
             column.push(&StringArray::from(names)).unwrap();
             column
         };

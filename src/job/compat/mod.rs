@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Schema};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::baseline::{Baseline, BaselineFeature};
 use driftlead_engine::compat::Tool;
-use driftlead_engine::feature::{Domain, Family, Unit, ValueType};
+use driftlead_engine::feature::{Domain, Family, FeatureCells, Unit, ValueType};
 use driftlead_engine::score::describe;
 use driftlead_engine::{Kind, id};
 use rayon::prelude::*;
@@ -37,6 +37,9 @@ use crate::report::wire::{self, CompatMetric};
 
 /// The most values that are held at once, of both sides: 256 MiB of doubles.
 pub(super) const MAX_VALUES: u64 = 32 << 20;
+
+/// The numbers of vectors, in single precision, that take the room of a value.
+const NUMBERS_PER_VALUE: u64 = 2;
 
 /// Refuses the tools that need raw rows, if the baseline is a file of counts.
 ///
@@ -95,6 +98,14 @@ impl Feature<'_> {
         self.own.cells().kind()
     }
 
+    /// The length of an embedding's vectors; 0 of all else.
+    fn dim(&self) -> usize {
+        match self.own.cells().as_ref() {
+            FeatureCells::Embedding(cells) => cells.dim(),
+            FeatureCells::Numeric(_) | FeatureCells::Categorical(_) => 0,
+        }
+    }
+
     fn family(&self) -> Family {
         self.own.cells().value_type().family
     }
@@ -115,6 +126,10 @@ impl Job<'_> {
             None => None,
         };
         let features = self.features(opened.as_ref(), windows);
+        let is_vector = |feature: &&Feature<'_>| feature.kind() == Kind::Embedding;
+        let (vectors, features): (Vec<&Feature<'_>>, Vec<&Feature<'_>>) =
+            features.iter().partition(|feature| is_vector(feature));
+        let features: Vec<Feature<'_>> = features.into_iter().copied().collect();
         let mut before = match &opened {
             Some(input) => Some(Rows {
                 places: Places::read(input, None, Bounds::default(), self.segments)?,
@@ -159,6 +174,43 @@ impl Job<'_> {
                 one.add(windows, &frames)?;
             }
         }
+        if let Some(before) = before.as_ref().filter(|_| tools.contains(&Tool::Evidently)) {
+            for feature in vectors {
+                self.add_vectors(feature, before, &now, windows, &frames)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds evidently's metrics of vectors. No tool has them in a frame with other columns, so each column is read by itself.
+    fn add_vectors(
+        &self,
+        feature: &Feature<'_>,
+        before: &Rows<'_>,
+        now: &Rows<'_>,
+        windows: &mut [wire::Window],
+        frames: &[bool],
+    ) -> Result<()> {
+        let rows = (before.places.n_rows + now.places.n_rows) as u64;
+        if rows.saturating_mul(feature.dim() as u64) > self.max_values.saturating_mul(NUMBERS_PER_VALUE) {
+            let reason = format!(
+                "{rows} vectors of {} numbers on both sides are more than the {} MiB that are held of a column",
+                feature.dim(),
+                (self.max_values * size_of::<f64>() as u64) >> 20
+            );
+            for window in windows.iter_mut().filter(|window| window.rows > 0) {
+                window.features[feature.index].compat = score::refused_vectors(&reason);
+            }
+            return Ok(());
+        }
+        let group = std::slice::from_ref(feature);
+        let of_baseline = before.columns(group, |f| f.baseline)?;
+        let of_data = now.columns(group, |f| Some(f.data))?;
+        if let (Some(reference), Some(column)) = (of_baseline.first(), of_data.first()) {
+            let tools = [Tool::Evidently];
+            One { tools: &tools, feature, reference: Some((before, reference)), now, column }
+                .add(windows, frames)?;
+        }
         Ok(())
     }
 
@@ -169,9 +221,7 @@ impl Job<'_> {
                 window.features.get(index).is_none_or(|feature| feature.verdict == Verdict::Error)
             })
         };
-        // These tools have other metrics for vectors, which are not among those that are computed here.
-        let list = self.baseline.features().iter().enumerate();
-        let list = list.filter(|(index, own)| !is_failed(*index) && own.cells().kind() != Kind::Embedding);
+        let list = self.baseline.features().iter().enumerate().filter(|(index, _)| !is_failed(*index));
         list.filter_map(|(index, own)| {
             let place = |schema: &Schema| {
                 let place = schema.index_of(own.name()).ok()?;
@@ -213,8 +263,10 @@ impl Rows<'_> {
         features: &[Feature<'_>],
         place: impl Fn(&Feature<'_>) -> Option<usize>,
     ) -> Result<Vec<Column>> {
-        let wanted: Vec<(usize, Kind)> =
-            features.iter().filter_map(|feature| Some((place(feature)?, feature.kind()))).collect();
+        let wanted: Vec<(usize, &FeatureCells)> = features
+            .iter()
+            .filter_map(|feature| Some((place(feature)?, feature.own.cells().as_ref())))
+            .collect();
         column::read(self.input, &wanted)
     }
 
@@ -372,5 +424,43 @@ mod tests {
         let at_once = with(MAX_VALUES);
         assert!(at_once[0].features.iter().all(|feature| feature.compat.len() > 10), "{at_once:?}");
         assert!(with(1) == at_once && with(40_000) == at_once);
+    }
+
+    /// A column of vectors that is too large says so for each metric, and the columns beside it are computed.
+    #[test]
+    fn vectors_beyond_the_bound_are_refused_with_the_reason() {
+        let fixture =
+            |name: &str| vec![format!("{}/fixtures/speeches/{name}.parquet", env!("CARGO_MANIFEST_DIR"))];
+        let remotes = Arc::new(Remotes::new([]).without_identity_service());
+        let config = Config { compat: vec![Compat::Evidently], ..Config::first_look() };
+        let check = Check {
+            config: Config::first_look(),
+            model_file: None,
+            baseline: fixture("held-out"),
+            data: fixture("mixed"),
+            bounds: Bounds::default(),
+        };
+        let report = check.run(&remotes).unwrap();
+        let loaded = baseline::load(&config, &check.baseline, &remotes).unwrap();
+        let data = Input::open(&check.data, &remotes, Preparation::default()).unwrap();
+        let job = Job {
+            config: &config,
+            baseline: &loaded.baseline,
+            baseline_rows: Some(&check.baseline),
+            segments: &loaded.segments,
+            data: &data,
+            time: None,
+            bounds: Bounds::default(),
+            // 1,200 vectors of 384 in single precision, less a number.
+            max_values: 1_200 * 384 / 2 - 1,
+        };
+        let mut windows = report.windows.clone();
+        job.add(&mut windows, &remotes).unwrap();
+        let of = |name: &str| windows[0].features.iter().find(|own| own.name == name).unwrap().compat.clone();
+        let refused = of("embedding");
+        let says_so =
+            |own: &CompatMetric| own.reason.as_ref().is_some_and(|reason| reason.contains("1200 vectors"));
+        assert!(refused.len() == 7 && refused.iter().all(says_so), "{refused:?}");
+        assert!(of("year").iter().all(|own| own.value.is_some()));
     }
 }

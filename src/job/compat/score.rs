@@ -1,5 +1,6 @@
 //! The metrics of one tool for one feature, as the report has them.
 
+use driftlead_engine::compat::vectors::{self, Distance, Vectors};
 use driftlead_engine::compat::{Columns, CompatScore, Tool, evidently, nannyml, score};
 use driftlead_engine::{Kind, Metric};
 
@@ -62,8 +63,34 @@ pub(super) fn metrics(
             choose(tool, columns, &mut list);
             list
         }
+        (Side::Vectors { dim, numbers }, Side::Vectors { dim: of_now, numbers: now })
+            if tool == Tool::Evidently =>
+        {
+            of_vectors(Vectors::new(*dim, numbers), Vectors::new(*of_now, now))
+        }
         _ => Vec::new(),
     }
+}
+
+/// Evidently's methods for vectors; it takes the classifier by itself.
+fn of_vectors(reference: Vectors<'_>, current: Vectors<'_>) -> Vec<CompatMetric> {
+    let own = |name, score| named(Tool::Evidently, name, score);
+    let distances =
+        Distance::ALL.into_iter().map(|of| own(of.name(), vectors::distance(reference, current, of)));
+    let mut list: Vec<CompatMetric> = distances.collect();
+    list.push(own("ratio", vectors::ratio(reference, current)));
+    list.push(own("mmd", vectors::mmd(reference, current)));
+    let model = own("model", vectors::default_model(reference, current));
+    list.push(CompatMetric { chosen: model.value.is_some(), ..model });
+    list
+}
+
+/// Why evidently's metrics of vectors are not computed, for each of them.
+pub(super) fn refused_vectors(reason: &str) -> Vec<CompatMetric> {
+    let names = Distance::ALL.into_iter().map(Distance::name).chain(["ratio", "mmd", "model"]);
+    names
+        .map(|name| CompatMetric { reason: Some(reason.to_owned()), ..blank(Tool::Evidently, name) })
+        .collect()
 }
 
 /// The same list with one reason for all.

@@ -7,7 +7,7 @@ use driftlead_engine::baseline::BaselineFeature;
 use driftlead_engine::compat::Counts;
 use driftlead_engine::feature::FeatureCells;
 
-use super::column::{Column, Names};
+use super::column::{Column, Names, Vectors};
 
 /// The rows of one feature on one side.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,13 @@ pub(super) enum Side<'a> {
         counts: Counts,
         /// The rows behind, if there are any: their column, and which of it in the order of the files.
         rows: Option<(&'a Names, Vec<usize>)>,
+    },
+    /// Vectors of one length, one after the other in the order of the files: those that are complete.
+    Vectors {
+        /// Their length.
+        dim: usize,
+        /// Their numbers.
+        numbers: Vec<f32>,
     },
 }
 
@@ -51,6 +58,14 @@ impl<'a> Side<'a> {
                 rows.sort_unstable();
                 let counts = names.count(rows.iter().copied());
                 Self::Names { counts, rows: Some((names, rows)) }
+            }
+            Column::Vectors(Vectors { dim, numbers }) => {
+                let mut rows = rows.to_vec();
+                rows.sort_unstable();
+                let of_row = |row: usize| &numbers[row * dim..(row + 1) * dim];
+                let is_there = |row: &&[f32]| row.first().is_some_and(|x| !x.is_nan());
+                let kept = rows.into_iter().map(of_row).filter(is_there);
+                Self::Vectors { dim: *dim, numbers: kept.flatten().copied().collect() }
             }
         }
     }
@@ -106,7 +121,7 @@ impl<'a> Side<'a> {
             Self::Numbers { sorted, .. } => {
                 !sorted.first().is_some_and(|x| x.is_nan()) && !sorted.last().is_some_and(|x| x.is_nan())
             }
-            Self::Names { .. } => false,
+            Self::Names { .. } | Self::Vectors { .. } => false,
         }
     }
 
