@@ -17,6 +17,7 @@ mod errors;
 mod fuzz;
 mod mmd;
 mod models;
+mod moved;
 mod moving;
 mod oracle;
 mod rivals;

@@ -56,6 +56,13 @@ pub static MODEL: Record = Record {
         optional("source", Shape::Label, "", "flights", "The source of `service.yaml` that `serve` reads"),
         optional("time", Shape::Label, "none: all rows are one window", "date", "The event-time column"),
         optional(
+            "id",
+            Shape::Label,
+            "none: no ids are kept",
+            "request_id",
+            "The column that names rows: of each cluster of an embedding three ids are kept as examples",
+        ),
+        optional(
             "window",
             Shape::Record(&WINDOW),
             "one window over everything",

@@ -60,6 +60,8 @@ pub struct Config {
     pub source: Option<String>,
     /// The event-time column; without it all rows are one window.
     pub time: Option<String>,
+    /// The column of the rows' ids, of which embeddings keep some.
+    pub id: Option<String>,
     /// At least one window; with a [`Cut`] only if `time` is set.
     pub windows: Vec<Window>,
     /// The splits into segments: the columns of each, at least one. The whole is always judged besides.
@@ -140,6 +142,7 @@ impl Config {
             data: Vec::new(),
             source: None,
             time: None,
+            id: None,
             windows: vec![Window::whole()],
             segments: Vec::new(),
             filter: None,
@@ -187,6 +190,9 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
     {
         problems.push(Problem::new(compat.place, COMPAT_OF_ROWS));
     }
+    if let Some(id) = root.child("id").filter(|id| time.is_some() && id.text() == time) {
+        problems.push(Problem::new(id.place, "`id` and `time` name the same column: a time names no row"));
+    }
     Config {
         model: label(root, "model").unwrap_or_default(),
         version: label(root, "version").unwrap_or_else(|| "unversioned".to_owned()),
@@ -195,6 +201,7 @@ fn resolve(root: &Node, file: &Path, problems: &mut Vec<Problem>) -> Config {
         source: label(root, "source"),
         windows,
         time,
+        id: label(root, "id"),
         filter: label(root, "where"),
         derive: derived(root),
         rules: rule::read(root, &segments, &features, problems),

@@ -27,7 +27,12 @@ impl Origin {
                 note(key, name.name.clone(), name.place);
             }
         }
-        for key in ["model", "source", "time", "exclude", "segments", "sinks"] {
+        for (name, feature) in root.child("features").map(Node::entries).unwrap_or_default() {
+            if let Some(dim) = feature.child("dim") {
+                note("dim", name.name.clone(), dim.place);
+            }
+        }
+        for key in ["model", "source", "time", "id", "exclude", "segments", "sinks"] {
             let columns = root.child(key).map(several_nodes).unwrap_or_default();
             for node in columns.into_iter().flat_map(several_nodes) {
                 if let Some(name) = node.text() {

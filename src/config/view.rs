@@ -49,6 +49,9 @@ pub fn text(config: &Config) -> String {
         line("source", source, false);
     }
     line("time", config.time.as_deref().unwrap_or("none: no windows over time"), config.time.is_none());
+    if let Some(id) = &config.id {
+        line("id", &format!("{id}: three of each cluster of an embedding are kept"), false);
+    }
     for window in &config.windows {
         line("window", &describe_window(window), *window == Window::whole());
     }

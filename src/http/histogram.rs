@@ -5,6 +5,7 @@
 //! a cell's width elsewhere. What lies outside of the baseline's range stands apart, so that the bars add up (I-LOST).
 
 use driftlead_engine::accumulate::{CategoricalState, FeatureState, NumericState};
+use driftlead_engine::embedding::{EmbeddingCells, EmbeddingState};
 use driftlead_engine::feature::{Categories, FeatureCells, NumericCells};
 use serde_json::{Value, json};
 
@@ -18,8 +19,17 @@ pub(super) fn of(cells: &FeatureCells, state: &FeatureState, range: Option<(f64,
     match (cells, state) {
         (FeatureCells::Numeric(cells), FeatureState::Numeric(state)) => numeric(cells, state, range),
         (FeatureCells::Categorical(cells), FeatureState::Categorical(state)) => categorical(cells, state),
+        (FeatureCells::Embedding(cells), FeatureState::Embedding(state)) => embedding(cells, state),
         _ => Value::Null,
     }
+}
+
+/// The clusters, and the map: rows in each cell of the first two principal components, 16 of the second for each of the
+/// first, between these edges.
+fn embedding(cells: &EmbeddingCells, state: &EmbeddingState) -> Value {
+    let [first, second] = cells.map_edges();
+    let clusters: Vec<u64> = state.codes().into_iter().take(cells.n_codes()).collect();
+    json!({"clusters": clusters, "map": {"first": first, "second": second, "rows": state.map()}})
 }
 
 fn numeric(cells: &NumericCells, state: &NumericState, range: Option<(f64, f64)>) -> Value {

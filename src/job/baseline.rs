@@ -12,6 +12,7 @@ use driftlead_engine::Metric;
 use driftlead_engine::accumulate::SlotKey;
 use driftlead_engine::baseline::{Baseline, SAMPLE_ROWS, Sampler, sample_plan};
 use driftlead_engine::codec;
+use driftlead_engine::feature::FeatureCells;
 use driftlead_engine::score::design_effect;
 
 use super::columns::{self, Columns, EXCLUDED};
@@ -125,6 +126,10 @@ pub fn build(config: &Config, paths: &[String], remotes: &Arc<Remotes>) -> Resul
     let features = Arc::new(columns.features.clone());
 
     let plan = sample(&input, &columns, features)?;
+    if let Some((name, wrong)) = plan.wrong_dims().next() {
+        let message = format!("feature `{name}`: {wrong}");
+        return Err(Error::input(config.origin.locate("dim", name, &message)));
+    }
     let progress = Progress::rows("counting the baseline", input.dataset().n_rows());
     let reading = Reading {
         input: &input,
@@ -306,6 +311,7 @@ fn split(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<Segm
         baseline,
         windows: &windows,
         time: None,
+        id: None,
         segments: &segments,
         bounds: Bounds::default(),
         is_baseline: true,
@@ -360,6 +366,7 @@ fn calibrate(input: &Input, config: &Config, baseline: &mut Baseline) -> Result<
         baseline,
         windows: &windows,
         time: Some(time),
+        id: None,
         segments: &segments,
         bounds,
         is_baseline: true,
@@ -530,6 +537,20 @@ fn check_declared(config: &Config, baseline: &Baseline, location: &str) -> Resul
     let names = || baseline.features().iter().map(driftlead_engine::baseline::BaselineFeature::name);
     for declared in &config.features.declared {
         let own = baseline.features().iter().find(|own| own.name() == declared.name);
+        let dim = own.and_then(|own| match own.cells().as_ref() {
+            FeatureCells::Embedding(cells) => Some(cells.dim()),
+            _ => None,
+        });
+        if let Some((wanted, found)) =
+            declared.dim.zip(dim).filter(|(wanted, found)| *wanted != *found as u64)
+        {
+            let message = format!(
+                "feature `{}` has `dim: {wanted}`, but the vectors of the baseline file `{location}` have {found} numbers: \
+                 write `dim: {found}`, or make it again with `driftlead baseline`",
+                declared.name
+            );
+            return Err(Error::input(config.origin.locate("dim", &declared.name, &message)));
+        }
         let message = match (own, declared.kind) {
             (None, _) => format!(
                 "`features` names `{}`, which the baseline file `{location}` does not have: {}; or make it again with \

@@ -66,6 +66,7 @@ impl Check {
         // The data first: what is wrong with them should not be found after minutes spent on the baseline.
         let mut input = Input::open(&self.data, remotes, Preparation::of(&self.config))?;
         columns::ensure_cuts(input.schema(), &self.config, needs_time(&self.config, self.bounds))?;
+        columns::ensure_ids(input.schema(), &self.config)?;
         let loaded = baseline::load(&self.config, &self.baseline, remotes)?;
         let Loaded { baseline, segments, skipped, failed, .. } = &loaded;
         let rules = judge::rules(&self.config, baseline).map_err(|error| {

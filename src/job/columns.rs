@@ -57,6 +57,10 @@ impl Columns {
                 columns.skip(name, "it is the event time");
                 continue;
             }
+            if declared.is_none() && config.id.as_deref() == Some(name) {
+                columns.skip(name, "it is the rows' id");
+                continue;
+            }
             if declared.is_none() && envelope.contains(&name.as_str()) {
                 columns.skip(name, ENVELOPE);
                 continue;
@@ -113,6 +117,33 @@ pub(super) fn ensure_cuts(schema: &Schema, config: &Config, needs_time: bool) ->
         return Err(missing(schema, config, name, key));
     }
     if needs_time { ensure_time(schema, config) } else { Ok(()) }
+}
+
+/// The column of the rows' ids, if the model file names one, must be there and hold what can be an id.
+///
+/// # Errors
+///
+/// That it is missing, or the type that it has, with the place in the file.
+pub(crate) fn ensure_ids(schema: &Schema, config: &Config) -> Result<()> {
+    let Some(name) = config.id.as_deref() else { return Ok(()) };
+    let Ok(field) = schema.field_with_name(name) else { return Err(missing(schema, config, name, "id")) };
+    if is_id(field.data_type()) {
+        return Ok(());
+    }
+    let message = format!(
+        "`id` names the column `{name}` of type `{}`, whose values name no rows: expected text or integers",
+        type_word(field.data_type())
+    );
+    Err(Error::input(config.origin.locate("id", name, &message)))
+}
+
+/// Whether values of this type can name rows.
+fn is_id(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_id(values),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        other => other.is_integer(),
+    }
 }
 
 /// The column of event times, if there is one, must be of a type that can hold times.

@@ -19,6 +19,7 @@ use driftlead_engine::{Kind, Metric};
 use rayon::prelude::*;
 
 use super::at::At;
+use super::direction;
 use super::reference::{Before, Reference};
 use super::segments::pairs_of;
 use super::tally::{Tally, Windowing};
@@ -255,7 +256,7 @@ impl<'a> Judge<'a> {
             let mut features: Vec<wire::Feature> = entries[place]
                 .iter()
                 .zip(verdicts.by_ref())
-                .map(|(entry, verdict)| self.feature(entry, verdict))
+                .map(|(entry, verdict)| self.feature(entry, verdict, segment.is_none()))
                 .collect();
             share_contributions(&mut features);
             let mut metrics = wire::Metrics::default();
@@ -389,7 +390,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn feature(&self, entry: &Entry, verdict: &FeatureVerdict) -> wire::Feature {
+    fn feature(&self, entry: &Entry, verdict: &FeatureVerdict, is_whole: bool) -> wire::Feature {
         let own = &self.baseline.features()[entry.feature];
         let measured = &entry.measured;
         let metrics = measured
@@ -406,6 +407,11 @@ impl<'a> Judge<'a> {
             .take(TOP_CELLS)
             .map(|cell| cell_of(own.cells(), cell))
             .collect();
+        // A picture for each of hundreds of segments would be most of a report.
+        let map = match (own.cells().as_ref(), &measured.map) {
+            (FeatureCells::Embedding(cells), Some(counts)) if is_whole => Some(direction::map(cells, counts)),
+            _ => None,
+        };
         wire::Feature {
             name: own.name().to_owned(),
             kind: own.cells().kind(),
@@ -423,6 +429,9 @@ impl<'a> Judge<'a> {
             contribution: None,
             metrics: wire::Metrics(metrics),
             top,
+            directions: measured.directions.iter().map(direction::shown).collect(),
+            vectors_without_id: measured.unnamed,
+            map,
             compat: Vec::new(),
         }
     }
@@ -517,6 +526,7 @@ fn cell_of(cells: &FeatureCells, moved: &Moved) -> wire::Cell {
         baseline: moved.baseline,
         window: moved.window,
         contribution: moved.contribution,
+        ids: moved.ids.clone(),
     }
 }
 

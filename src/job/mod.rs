@@ -21,6 +21,7 @@ pub mod baseline;
 pub mod check;
 pub mod columns;
 pub mod compat;
+mod direction;
 mod feature_row;
 pub mod input;
 pub(crate) mod judge;
@@ -38,5 +39,5 @@ pub mod windows;
 
 pub(crate) use self::at::At;
 pub(crate) use self::baseline::raw_schema;
-pub(crate) use self::columns::{baseline_types, declared_types, lacking};
+pub(crate) use self::columns::{baseline_types, declared_types, ensure_ids, lacking};
 pub(crate) use self::time::event_times;

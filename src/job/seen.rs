@@ -13,6 +13,7 @@ use driftlead_connectors::store::{KeptFilter, KeptPane, Reader};
 use driftlead_engine::accumulate::{FeatureState, SlotState};
 use driftlead_engine::baseline::{Baseline, BaselineFeature, Volume};
 use driftlead_engine::codec;
+use driftlead_engine::embedding::Exemplars;
 use driftlead_engine::feature::FeatureCells;
 use driftlead_engine::score::design_effect;
 use driftlead_engine::window::{Grid, Pane};
@@ -130,7 +131,13 @@ impl Slots {
             baseline.features().iter().map(|feature| feature.cells().clone()).collect();
         let mut own = Self { panes: Vec::new(), segments: BTreeMap::new() };
         for pane in kept {
-            let slot = codec::decode_slot(&pane.state, &cells)?;
+            let mut slot = codec::decode_slot(&pane.state, &cells)?;
+            // A baseline keeps no ids: those of its windows are what is looked at.
+            for state in slot.features.iter_mut().flatten() {
+                if let FeatureState::Embedding(state) = state {
+                    state.exemplars = Exemplars::default();
+                }
+            }
             match &pane.segment {
                 // One pane may have been kept of two grids, which share it.
                 None if own.panes.last().is_some_and(|last| pane.start < last.end) => {}

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use driftlead_engine::Kind;
 use driftlead_engine::accumulate::{Column, Slots, Split};
 use driftlead_engine::baseline::Baseline;
+use driftlead_engine::embedding::RowIds;
 
 use super::columns::lacking;
 use super::input::Input;
@@ -65,6 +67,8 @@ pub(super) struct Plan<'a> {
     pub(super) baseline: &'a Baseline,
     pub(super) windows: &'a [Window],
     pub(super) time: Option<&'a str>,
+    /// The column of the rows' ids, where an embedding keeps some.
+    pub(super) id: Option<&'a str>,
     pub(super) segments: &'a Segments,
     pub(super) bounds: Bounds,
     /// Whether the rows are those that the baseline was made from.
@@ -91,7 +95,9 @@ impl<'a> Plan<'a> {
                 window.name
             )));
         }
-        Ok(Self { baseline, windows: &config.windows, time, segments, bounds, is_baseline: false })
+        let has_clusters = baseline.features().iter().any(|own| own.cells().kind() == Kind::Embedding);
+        let id = config.id.as_deref().filter(|_| has_clusters);
+        Ok(Self { baseline, windows: &config.windows, time, id, segments, bounds, is_baseline: false })
     }
 
     /// Counts all rows of `input`.
@@ -115,6 +121,7 @@ impl<'a> Plan<'a> {
             }))
         };
         let time = self.time.map(|name| Ok::<_, Error>((extra(name, "`time`")?, name))).transpose()?;
+        let id = self.id.map(|name| extra(name, "`id`")).transpose()?;
         let splits = self
             .segments
             .columns()
@@ -125,7 +132,7 @@ impl<'a> Plan<'a> {
             true => Some(Ordinals::of(input, time.map(|(place, name)| (columns[place], name)))?),
             false => None,
         };
-        let together = time.is_some() || !splits.is_empty();
+        let together = time.is_some() || id.is_some() || !splits.is_empty();
         let pruned = match time {
             Some((_, name)) => prune(input, name, self.bounds)?,
             None => Pruned::default(),
@@ -151,7 +158,8 @@ impl<'a> Plan<'a> {
             let segments = self
                 .segments
                 .of_rows(piece.rows.n_rows, |name| splits.get(name).and_then(|place| column(*place)))?;
-            let rows = Placed { n_rows: piece.rows.n_rows, times, segments };
+            let ids = id.and_then(column).map(|array| RowIds::of(&array)).transpose()?;
+            let rows = Placed { n_rows: piece.rows.n_rows, times, segments, ids };
             if piece.counts_rows {
                 counted.input.rows += piece.rows.n_rows as u64 + piece.rows.excluded;
                 counted.input.excluded_rows += piece.rows.excluded;
@@ -224,7 +232,7 @@ impl<'a> Plan<'a> {
                 accumulator.add_rows(rows.n_rows as u64, &slots);
             }
             for (feature, column) in features {
-                accumulator.update(*feature, *column, &slots);
+                accumulator.update_named(*feature, *column, rows.ids.as_ref().map(RowIds::all), &slots);
             }
         }
     }
@@ -265,4 +273,5 @@ struct Placed {
     times: Option<Vec<Option<i64>>>,
     /// For each split, each row's segment.
     segments: Vec<SegmentRows>,
+    ids: Option<RowIds>,
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use driftlead_engine::Metric;
 use driftlead_engine::metric::EMBEDDING_PARTS;
+use driftlead_engine::score::PART_P;
 
 use super::format::{clean, count, percent, plural, value};
 use super::verdict::Verdict;
-use super::wire::{Baseline, Cell, Direction, Feature, Input, Measure, Report, Window};
+use super::wire::{Baseline, Cell, Direction, Feature, Input, Measure, Report, Way, Window};
 
 /// What windows are compared with, the baseline's `id` as it is to be shown: `baseline 3f2a9c01d4e5 of 1,000 rows`.
 pub(super) fn compared_with(baseline: &Baseline, id: &str) -> String {
@@ -181,6 +182,12 @@ pub(super) fn what_moved(feature: &Feature) -> String {
         if embedded.is_empty() || embedded.contains(&"clusters") {
             parts.extend(feature.top.iter().take(2).map(cell));
         }
+        // The surest way of each part that moved.
+        for part in &embedded {
+            let of_part = |own: &&Way| own.part.strip_prefix("embedding_") == Some(*part);
+            let told = feature.directions.iter().filter(|own| own.kind != "within_components");
+            parts.extend(told.clone().find(of_part).map(|own| clean(&own.label)));
+        }
         if !embedded.is_empty() {
             parts.insert(0, embedded.join(", "));
         }
@@ -196,8 +203,7 @@ fn moved_parts(feature: &Feature) -> Vec<&'static str> {
             let name = metric.name();
             Some((feature.metrics.of(*metric)?.p_value?, name.strip_prefix("embedding_").unwrap_or(name)))
         })
-        // Five tests at once.
-        .filter(|(p, _)| *p <= 0.01)
+        .filter(|(p, _)| *p <= PART_P)
         .collect();
     moved.sort_by(|a, b| a.0.total_cmp(&b.0));
     moved.into_iter().map(|(_, name)| name).collect()

@@ -46,12 +46,16 @@ fn feature(name: &str, kind: Kind, verdict: Verdict, psi: f64) -> Feature {
         contribution: None,
         metrics: Metrics(BTreeMap::from([(Metric::Psi, measure)])),
         top: Vec::new(),
+        directions: Vec::new(),
+        vectors_without_id: 0,
+        map: None,
         compat: Vec::new(),
     }
 }
 
 fn cell(label: &str, baseline: f64, window: f64, contribution: f64) -> Cell {
-    Cell { label: label.to_owned(), low: None, high: None, category: None, baseline, window, contribution }
+    let label = label.to_owned();
+    Cell { label, low: None, high: None, category: None, baseline, window, contribution, ids: Vec::new() }
 }
 
 fn delay() -> Feature {

@@ -133,12 +133,21 @@ fn causes(window: &Window) -> Vec<Cause> {
                 threshold: worst.and_then(|(.., threshold)| threshold),
                 share: feature.contribution,
                 top: feature.top.clone(),
+                directions: feature.directions.clone(),
             }
         })
         .collect();
     // The number of rows belongs to no feature.
     if let Some((metric, value, threshold)) = breached(window.metrics.0.iter()) {
-        causes.push(Cause { feature: String::new(), metric, value, threshold, share: None, top: Vec::new() });
+        causes.push(Cause {
+            feature: String::new(),
+            metric,
+            value,
+            threshold,
+            share: None,
+            top: Vec::new(),
+            directions: Vec::new(),
+        });
     }
     causes
 }

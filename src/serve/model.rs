@@ -9,8 +9,10 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use driftlead_connectors::dataset::{Format, Remotes};
 use driftlead_connectors::source::DecodedBatch;
 use driftlead_connectors::tabular::Prepare;
+use driftlead_engine::Kind;
 use driftlead_engine::accumulate::Column;
 use driftlead_engine::baseline::Baseline;
+use driftlead_engine::embedding::RowIds;
 use driftlead_engine::policy::RuleSet;
 
 use super::chunk::Chunk;
@@ -18,7 +20,7 @@ use crate::config::{Config, rule_problem};
 use crate::exit::{Error, Result};
 use crate::job::baseline::{self, Loaded};
 use crate::job::segments::{SegmentRows, Segments};
-use crate::job::{baseline_types, declared_types, judge, raw_schema};
+use crate::job::{baseline_types, declared_types, ensure_ids, judge, raw_schema};
 
 /// The column that carries event times through the condition; no SQL can name it.
 const TIME: &str = "\u{0}time";
@@ -56,6 +58,8 @@ pub(super) struct Rows {
     pub(super) times: Vec<Option<i64>>,
     /// The segments of each split.
     pub(super) segments: Vec<SegmentRows>,
+    /// The ids of the rows, where an embedding keeps some.
+    pub(super) ids: Option<RowIds>,
     /// Columns that the rows' file does not have, by name, with what to say of it.
     absent: BTreeMap<String, String>,
     /// Rows that the condition left out.
@@ -96,6 +100,9 @@ impl Model {
         })?;
         let known = known_columns(&config, &baseline, &paths, remotes)?;
         let wanted = wanted(&config, &baseline, &segments, &known)?;
+        if id_of(&config, &baseline).is_some_and(|id| known.index_of(id).is_ok()) {
+            ensure_ids(&known, &config)?;
+        }
         let schema = Schema::new(
             wanted.iter().map(|own| Field::new(&own.name, own.data_type.clone(), true)).collect::<Vec<_>>(),
         );
@@ -148,7 +155,11 @@ impl Model {
             .zip(places)
             .filter_map(|(name, place)| Some((name.to_owned(), chunk.absent.get(place)?.clone())))
             .collect();
-        Ok(Rows { decoded, times, segments, absent, excluded })
+        let ids = id_of(&self.config, &self.baseline)
+            .and_then(|name| decoded.batch.column_by_name(name))
+            .map(|array| RowIds::of(array))
+            .transpose()?;
+        Ok(Rows { decoded, times, segments, ids, absent, excluded })
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -251,10 +262,10 @@ fn known_columns(
             None => fields.push(Field::new(name, data_type, true)),
         }
     }
-    // What rows have from the events in which they came, the baseline need not have.
-    for name in Format::Mdc.envelope() {
+    // What rows have from the events in which they came, the baseline need not have; nor have its rows ids.
+    for name in Format::Mdc.envelope().iter().copied().chain(id_of(config, baseline)) {
         if fields.iter().all(|field| field.name() != name) {
-            fields.push(Field::new(*name, DataType::Utf8, true));
+            fields.push(Field::new(name, DataType::Utf8, true));
         }
     }
     // A derived column is none of the source's.
@@ -271,6 +282,7 @@ fn wanted(config: &Config, baseline: &Baseline, segments: &Segments, known: &Sch
     names.extend(baseline.features().iter().map(|own| own.name().to_owned()));
     let mut readers: BTreeMap<String, &'static str> = BTreeMap::new();
     readers.extend(segments.columns().into_iter().map(|name| (name.to_owned(), "`segments`")));
+    readers.extend(id_of(config, baseline).map(|name| (name.to_owned(), "`id`")));
     if let Some(prepare) = compile(config, known)? {
         let reader = match (&config.filter, config.derive.is_empty()) {
             (None, _) => "`derive`",
@@ -296,6 +308,12 @@ fn wanted(config: &Config, baseline: &Baseline, segments: &Segments, known: &Sch
     let data_type = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     wanted.extend(time.map(|time| Wanted { name: time.to_owned(), data_type, needed_by: None }));
     Ok(wanted)
+}
+
+/// The column of the rows' ids, if an embedding keeps some.
+fn id_of<'a>(config: &'a Config, baseline: &Baseline) -> Option<&'a str> {
+    let has_clusters = baseline.features().iter().any(|own| own.cells().kind() == Kind::Embedding);
+    config.id.as_deref().filter(|_| has_clusters)
 }
 
 /// The type as which text is decoded for a column of this type.

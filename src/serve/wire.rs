@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::wire::{self as report, Cell, Model, Segment, Window, instant, moment};
+use crate::report::wire::{self as report, Cell, Model, Segment, Way, Window, instant, moment};
 use crate::time::Timestamp;
 
 /// The name and version of this contract.
@@ -168,6 +168,9 @@ pub struct Cause {
     pub share: Option<f64>,
     /// The cells that moved most.
     pub top: Vec<Cell>,
+    /// The ways in which an embedding's vectors moved, the surest part first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directions: Vec<Way>,
 }
 
 /// What the service says of itself.

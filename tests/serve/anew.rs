@@ -3,11 +3,12 @@
 
 use driftlead_connectors::store::{AlertFilter, AlertStatus, Reader};
 
+use super::odd;
 use super::rows::{self, BEGIN, Row};
 use super::same::{assert_complete, checked_file, end_of, finals_of, parts_of};
 use super::topic::{self, source};
 use super::{MODEL, service};
-use crate::support::broker::broker;
+use crate::support::broker::{Broker, Message, broker};
 use crate::support::client::{Reply, ask};
 use crate::support::folder::Folder;
 use crate::support::program::json;
@@ -290,4 +291,42 @@ fn a_source_with_another_topic_or_folder_is_taken() {
     eventually("the second folder is counted", || finals_of(&folder, "rows").len() >= complete);
     running.stop_well();
     assert_from(&folder, ("rows", "model.yaml"), &rows, BEGIN, horizon(&rows));
+}
+
+#[test]
+fn a_topic_that_goes_on_in_another_format_or_on_another_broker_is_taken() {
+    let rows = rows::rows(9_000, 4, 30, 306);
+    let parts = [&rows[..3_000], &rows[3_000..6_000], &rows[6_000..]];
+    let topic = topic::produce(parts[0], 5);
+    let folder = Folder::new();
+    service(&folder, &source(&topic), "");
+    let mut running = Service::start(&folder, &[]);
+    let address = running.address();
+    let until_counted = |rows: &[Row]| {
+        eventually("what was written is counted", || {
+            stored_windows(&folder, "rows").iter().any(|own| own.end >= Some(border(rows) - 2 * PANE))
+        });
+    };
+    until_counted(parts[0]);
+
+    // The producers change to Avro: the service is told between the last record of JSON and the first of Avro.
+    folder.write("row.avsc", odd::SCHEMA);
+    let in_avro = topic::source_on(broker(), &topic, "{avro: {schema: row.avsc}}");
+    super::service_file(&folder, &in_avro, "200ms", "");
+    assert_eq!(reload_well(&address), "the source `rows` has other settings");
+    let messages = |rows: &[Row]| -> Vec<Message> {
+        rows.iter().map(|row| Message::new("k", odd::avro_alone(row), row.time / 1_000)).collect()
+    };
+    broker().produce(&topic, 0, &messages(parts[1]));
+    until_counted(parts[1]);
+
+    // The topic moves: on the other broker it begins anew, shorter than what was read, which is said and read from its begin.
+    let other = Broker::start();
+    other.create_topic(&topic, topic::PARTITIONS, &[]);
+    other.produce(&topic, 0, &messages(parts[2]));
+    super::service_file(&folder, &in_avro.replace(broker().bootstrap(), other.bootstrap()), "200ms", "");
+    assert_eq!(reload_well(&address), "the source `rows` has other settings");
+    assert_complete(&folder, &rows);
+    let log = running.stop_well();
+    assert!(log.iter().any(|line| line.contains("records were lost before they were read")), "{log:#?}");
 }

@@ -59,6 +59,18 @@ fn every_type_in_twenty_interleavings_gives_what_check_gives() {
         assert!(feature["metrics"][metric]["value"].is_f64(), "{feature}");
         assert_eq!(feature["metrics"]["mmd"]["p_value"].is_f64(), feature["name"] == "vector", "{feature}");
     }
+    // Nor are ids, ways and maps that nobody has.
+    let embeddings = || {
+        let features = checked.values().filter_map(|window| window["features"].as_array()).flatten();
+        features.filter(|feature| feature["kind"] == "embedding")
+    };
+    let has = |list: &serde_json::Value| list.as_array().is_some_and(|list| !list.is_empty());
+    assert!(
+        embeddings()
+            .any(|own| own["top"].as_array().is_some_and(|top| top.iter().any(|cell| has(&cell["ids"]))))
+    );
+    assert!(embeddings().any(|own| has(&own["directions"]) && own["map"].is_object()));
+    assert!(embeddings().any(|own| own["vectors_without_id"].as_u64().is_some_and(|count| count > 0)));
     // The same rows as text, for `check` too.
     let text = rows::file(&folder, "all.ndjson", &rows);
     for (id, window) in checked_file(&folder, &text) {

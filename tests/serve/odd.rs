@@ -40,6 +40,15 @@ pub(super) fn avro(row: &Row, is_new: bool) -> Vec<u8> {
     [vec![0, 0, 0, 0, 1 + u8::from(is_new)], own].concat()
 }
 
+/// The first schema.
+pub(super) const SCHEMA: &str = r#"{"type":"record","name":"Row","fields":[{"name":"ts","type":"string"},
+    {"name":"x","type":["null","double"]},{"name":"y","type":"int"},{"name":"c","type":"string"}]}"#;
+
+/// A row by it, without the header of a registry.
+pub(super) fn avro_alone(row: &Row) -> Vec<u8> {
+    avro(row, false).split_off(5)
+}
+
 /// Avro's variable length.
 fn long(value: i64) -> Vec<u8> {
     let mut rest = (value << 1) as u64 ^ (value >> 63) as u64;
@@ -59,9 +68,7 @@ fn another_schema_in_mid_stream_is_asked_for_and_read() {
         serde_json::json!({"schema": schema}).to_string()
     };
     let x = r#"{"name":"x","type":["null","double"]}"#;
-    let first = fields(&format!(
-        r#"{{"name":"ts","type":"string"}},{x},{{"name":"y","type":"int"}},{{"name":"c","type":"string"}}"#
-    ));
+    let first = serde_json::json!({"schema": SCHEMA}).to_string();
     let second = fields(&format!(
         r#"{{"name":"c","type":"string"}},{{"name":"more","type":"long"}},{{"name":"y","type":"long"}},{x},
            {{"name":"ts","type":"string"}}"#

@@ -21,6 +21,7 @@ version: "1"
 baseline: baseline.parquet
 source: rows
 time: ts
+id: id
 window: {length: 10m, out_of_orderness: 60s, lateness: 60s, idle: 100ms, future: 5m}
 segments: [s]
 features:
@@ -40,6 +41,8 @@ sinks: [record]
 /// A row before it is written.
 struct Wide {
     time: i64,
+    /// A number in columns and text in records; the baseline has none.
+    id: Option<i64>,
     single: Option<f32>,
     double: Option<f64>,
     /// Hundredths.
@@ -65,6 +68,7 @@ fn draw(random: &mut Random, time: i64, drift: f64) -> Wide {
     let kind = random.below(30);
     Wide {
         time,
+        id: (kind != 14).then(|| time / 7),
         single: some(random).then(|| match kind {
             0 => f32::NAN,
             1 => f32::MIN_POSITIVE / 2.0,
@@ -122,8 +126,9 @@ impl Wide {
         }
         let text = |text: &str| serde_json::Value::from(text).to_string();
         format!(
-            r#"{{"ts":{},"single":{},"double":{},"price":{},"whole":{},"s":{},"flag":{},"seen":{},"vector":{},"code":{}}}"#,
+            r#"{{"ts":{},"id":{},"single":{},"double":{},"price":{},"whole":{},"s":{},"flag":{},"seen":{},"vector":{},"code":{}}}"#,
             text(&rfc3339(self.time)),
+            show(self.id, |own| text(&own.to_string())),
             show(self.single, |own| if own.is_nan() { "NaN".to_owned() } else { format!("{own:e}") }),
             show(self.double, |own| if own.is_nan() { "NaN".to_owned() } else { format!("{own:e}") }),
             show(self.price, |own| format!("{}.{:02}", own / 100, own % 100)),
@@ -153,7 +158,9 @@ pub(super) fn rows(folder: &Folder, n: usize, hours: i64, seed: u64) -> Vec<Row>
         .collect();
     rows.sort_by_key(|(shown, _)| *shown);
     let rows: Vec<Wide> = rows.into_iter().map(|(_, row)| row).collect();
-    folder.parquet("all.parquet", columns(&rows));
+    let mut all = columns(&rows);
+    all.push(("id", Arc::new(rows.iter().map(|row| row.id).collect::<Int64Array>())));
+    folder.parquet("all.parquet", all);
     rows.iter().map(|row| Row { time: row.time, json: row.json() }).collect()
 }
 

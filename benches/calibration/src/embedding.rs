@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow_schema::{DataType, Field};
+use driftlead_engine::score::design_effect;
 use driftlead_engine::{Kind, Metric, Result};
 
 use crate::experiment::{Experiment, Sizes};
@@ -96,11 +97,18 @@ impl World {
     /// `n` vectors, one after the other.
     #[must_use]
     pub fn draw(&self, n: usize, shift: Shift, random: &mut Random) -> Vec<f32> {
+        self.draw_runs(n, shift, 0.0, random)
+    }
+
+    /// As [`draw`](Self::draw), where a vector is of the cluster of the one before with probability `stay`.
+    fn draw_runs(&self, n: usize, shift: Shift, stay: f64, random: &mut Random) -> Vec<f32> {
+        let mut last = None;
         let mut rows = Vec::with_capacity(n * self.dim);
         let mut row = vec![0.0_f64; self.dim];
         let (sin, cos) = 8.0_f64.to_radians().sin_cos();
         for _ in 0..n {
-            self.fill(&mut row, shift, random);
+            let kept = last.filter(|_| stay > 0.0 && random.unit() < stay);
+            last = self.fill(&mut row, shift, kept, random);
             if shift == Shift::Rotation {
                 for pair in row.as_chunks_mut::<2>().0 {
                     *pair = [cos * pair[0] - sin * pair[1], sin * pair[0] + cos * pair[1]];
@@ -122,15 +130,16 @@ impl World {
         rows
     }
 
-    fn fill(&self, row: &mut [f64], shift: Shift, random: &mut Random) {
+    /// A vector, of this cluster or of one by chance, and which that was.
+    fn fill(&self, row: &mut [f64], shift: Shift, kept: Option<usize>, random: &mut Random) -> Option<usize> {
         if shift == Shift::Contamination && random.unit() < 0.02 {
             let root = (self.dim as f64).sqrt();
             row.iter_mut()
                 .zip(&self.offset)
                 .for_each(|(x, offset)| *x = offset + 1.1 * random.normal() / root);
-            return;
+            return None;
         }
-        let cluster = loop {
+        let drawn = loop {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 20")]
             let cluster = (random.unit() * CLUSTERS as f64) as usize;
             let keep = match shift {
@@ -142,6 +151,7 @@ impl World {
                 break cluster;
             }
         };
+        let cluster = kept.unwrap_or(drawn);
         let mut latent = self.centers[cluster];
         for (k, x) in latent.iter_mut().enumerate() {
             *x += 0.30 * random.normal();
@@ -160,6 +170,7 @@ impl World {
             }
             *x += sd * noise;
         }
+        Some(cluster)
     }
 }
 
@@ -235,6 +246,44 @@ fn experiment(
     }
 }
 
+/// Vectors that come in runs of a cluster, as those of one user or one document do, against 30 baseline panes of the
+/// window's length.
+fn runs(name: &'static str, stay: f64) -> Experiment {
+    const PANES: u64 = 30;
+    const PANE: u64 = 1_000;
+    let world = World::new(48);
+    let replicate = move |seed: u64, sizes: &Sizes| -> Result<Vec<Vec<Option<f64>>>> {
+        let mut random = Random::new(seed, 43);
+        let size = |n: u64| usize::try_from(n).unwrap_or(0);
+        let mut draw = |n: u64| column(48, world.draw_runs(size(n), Shift::None, stay, &mut random));
+        let rows = draw(sizes.baseline);
+        let mut baseline = pipeline::baseline(Kind::Embedding, std::slice::from_ref(&rows))?;
+        let panes = (0..PANES)
+            .map(|i| pipeline::pane(&baseline, &rows.slice(size(i * PANE), size(PANE))))
+            .collect::<Result<Vec<_>>>()?;
+        let feature = &baseline.features()[0];
+        let effect = feature.state(None).and_then(|whole| design_effect(feature.cells(), whole, panes));
+        if let Some(effect) = effect {
+            baseline.features_mut()[0].set_design_effect(1, effect)?;
+        }
+        let measured = pipeline::scores(&baseline, &draw(PANE))?;
+        Ok(vec![METRICS.iter().map(|(_, metric)| measured.scores.get(metric)?.p_value).collect()])
+    };
+    Experiment {
+        name,
+        what: "vectors of 48 numbers without drift, in runs, against 30 baseline panes of the window's length",
+        grid: vec![Sizes { baseline: PANES * PANE, windows: vec![PANE], every: 4 }],
+        tests: METRICS
+            .iter()
+            .map(|(name, metric)| {
+                let is_whole = *metric == Metric::EmbeddingDrift;
+                (*name, if is_whole { Demand::AtMost } else { Demand::AtMostTwice })
+            })
+            .collect(),
+        replicate: Box::new(replicate),
+    }
+}
+
 /// Every experiment.
 #[must_use]
 pub fn experiments() -> Vec<Experiment> {
@@ -247,6 +296,7 @@ pub fn experiments() -> Vec<Experiment> {
         none("mmd 64", "vectors of 64 numbers without drift", &MMD, (64, 4_000)),
         none("mmd 384", "vectors of 384 numbers without drift", &MMD, (384, 10_000)),
     ];
+    all.extend([runs("embedding in no runs", 0.0), runs("embedding in runs", 0.9)]);
     for (name, shift) in SHIFTS {
         all.push(experiment(name, "power at 384 numbers", &METRICS, (384, 10_000), shift));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
-use driftlead_engine::accumulate::{Column, FeatureState, SlotKey, Slots};
+use driftlead_engine::accumulate::{Accumulator, Column, FeatureState, SlotKey, Slots};
 use driftlead_engine::baseline::{Baseline, FeatureSpec, SAMPLE_ROWS, Sampler, sample_plan};
 use driftlead_engine::feature::ValueType;
 use driftlead_engine::score::{Measured, measure};
@@ -62,13 +62,25 @@ pub fn baseline_with(kind: Kind, columns: &[ArrayRef], mmd: bool) -> Result<Base
 ///
 /// As the engine's: a column of another type than the baseline's.
 pub fn states(baseline: &Baseline, columns: &[ArrayRef]) -> Result<Vec<FeatureState>> {
-    let mut accumulator = baseline.accumulator();
+    states_by(baseline.accumulator(), columns)
+}
+
+fn states_by(mut accumulator: Accumulator, columns: &[ArrayRef]) -> Result<Vec<FeatureState>> {
     let slot = accumulator.slot(&SlotKey::default());
     accumulator.add_rows(columns.first().map_or(0, |column| column.len() as u64), &[Slots::All(slot)]);
     for (feature, column) in columns.iter().enumerate() {
         accumulator.update(feature, Column { array: column.as_ref(), errors: None }, &[Slots::All(slot)]);
     }
     (0..columns.len()).map(|feature| accumulator.state(feature, &SlotKey::default())).collect()
+}
+
+/// The state of a pane of the baseline's own rows, of which those that were fitted are not counted.
+///
+/// # Errors
+///
+/// As [`states`].
+pub fn pane(baseline: &Baseline, column: &ArrayRef) -> Result<FeatureState> {
+    Ok(states_by(baseline.own_accumulator(), std::slice::from_ref(column))?.swap_remove(0))
 }
 
 /// Measures a window of one column against its baseline, under the baseline's design effect.

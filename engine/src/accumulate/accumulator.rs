@@ -11,7 +11,7 @@ use crate::accumulate::slot_table::SlotTable;
 use crate::accumulate::{
     CategoricalCounter, CategoricalState, NO_SLOT, NumericCounter, NumericState, SlotKey, Slots,
 };
-use crate::embedding::{EmbeddingCounter, EmbeddingState};
+use crate::embedding::{EmbeddingCounter, EmbeddingState, Ids};
 use crate::feature::FeatureCells;
 use crate::{Error, ErrorKind, Result};
 
@@ -202,7 +202,7 @@ impl FeatureSlots {
         })
     }
 
-    fn try_update(&mut self, column: Column<'_>, slots: &[Slots<'_>]) -> Result<()> {
+    fn try_update(&mut self, column: Column<'_>, ids: Option<Ids<'_>>, slots: &[Slots<'_>]) -> Result<()> {
         match (self.cells.as_ref(), &mut self.states) {
             (FeatureCells::Numeric(cells), States::Numeric(states)) => {
                 let data_type = column.array.data_type();
@@ -219,7 +219,7 @@ impl FeatureSlots {
                 self.categories.update(cells, column.array, column.errors, slots, states)
             }
             (FeatureCells::Embedding(cells), States::Embedding(states)) => {
-                self.vectors.update(cells, column.array, column.errors, slots, states)
+                self.vectors.update(cells, column.array, column.errors, ids, slots, states)
             }
             _ => Err(different_kinds()),
         }
@@ -297,19 +297,37 @@ impl Accumulator {
     ///
     /// A column that cannot be read puts that feature, and no other, into error (I-ONE).
     pub fn update(&mut self, feature: usize, column: Column<'_>, slots: &[Slots<'_>]) {
+        self.update_named(feature, column, None, slots);
+    }
+
+    /// The same of rows that have ids, of which embeddings keep some.
+    pub fn update_named(
+        &mut self,
+        feature: usize,
+        column: Column<'_>,
+        ids: Option<Ids<'_>>,
+        slots: &[Slots<'_>],
+    ) {
         let feature = &mut self.features[feature];
         if feature.error.is_some() {
             return;
         }
-        if let Err(error) = feature.try_update(column, slots) {
+        if let Err(error) = feature.try_update(column, ids, slots) {
             feature.error = Some(error.to_string());
         }
     }
 
     /// Adds a column to feature number `feature`; one that cannot be read puts that feature into error in the slots
-    /// that were to have its rows, and nowhere else: the windows of a stream do not end with a bad hour (I-ONE).
-    pub fn update_within(&mut self, feature: usize, column: Column<'_>, slots: &[Slots<'_>]) {
-        if let Err(error) = self.features[feature].try_update(column, slots) {
+    /// that were to have its rows, and nowhere else: the windows of a stream do not end with a bad hour (I-ONE). Of rows
+    /// that have `ids`, embeddings keep some.
+    pub fn update_within(
+        &mut self,
+        feature: usize,
+        column: Column<'_>,
+        ids: Option<Ids<'_>>,
+        slots: &[Slots<'_>],
+    ) {
+        if let Err(error) = self.features[feature].try_update(column, ids, slots) {
             self.fail_within(feature, &error.to_string(), slots);
         }
     }

@@ -12,7 +12,7 @@ use crate::accumulate::{Column, FeatureState, Slots, validity};
 use crate::baseline::census::{Census, MAX_CATEGORIES};
 use crate::baseline::draft::{BaselineValue, Draft, DraftCounter};
 use crate::baseline::freeze::freeze;
-use crate::baseline::vectors::VectorSample;
+use crate::baseline::vectors::{Unfit, VectorSample, WrongDim};
 use crate::baseline::{Baseline, BaselineFeature, Skipped};
 use crate::embedding::{EmbeddingCells, EmbeddingCounter, EmbeddingState};
 use crate::feature::{Domain, Edges, FeatureCells, ValueType};
@@ -162,7 +162,8 @@ impl Sampler {
                 }
                 Sample::Vectors(sample) => match sample.fit() {
                     Ok(cells) => AnyDraft::Vectors(Arc::new(cells)),
-                    Err(reason) => AnyDraft::NoVectors(reason),
+                    Err(Unfit::WrongDim(wrong)) => AnyDraft::WrongDim(wrong),
+                    Err(Unfit::Other(reason)) => AnyDraft::NoVectors(reason),
                 },
                 Sample::None => AnyDraft::Census,
             };
@@ -183,6 +184,8 @@ enum AnyDraft {
     Vectors(Arc<EmbeddingCells>),
     /// Vectors that nothing can be fitted to, and why.
     NoVectors(String),
+    /// Vectors, and none of the length that was asked for.
+    WrongDim(WrongDim),
     Census,
 }
 
@@ -201,6 +204,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The embeddings whose declared length no sampled vector has; they will be in error.
+    pub fn wrong_dims(&self) -> impl Iterator<Item = (&str, &WrongDim)> {
+        self.features.iter().zip(self.specs.iter()).filter_map(|(feature, spec)| match &feature.draft {
+            AnyDraft::WrongDim(wrong) => Some((spec.name.as_str(), wrong)),
+            _ => None,
+        })
+    }
+
     /// A counter of the whole data set or of a part of it.
     #[must_use]
     pub fn counter(&self) -> Counter {
@@ -223,6 +234,7 @@ impl Plan {
                         state: EmbeddingState::empty(),
                     })),
                     AnyDraft::NoVectors(reason) => AnyCounter::Skipped(reason.clone()),
+                    AnyDraft::WrongDim(wrong) => AnyCounter::Error(wrong.to_string()),
                     AnyDraft::Census => AnyCounter::Census(Box::new(Census::new(spec.value_type))),
                 }
             })
@@ -257,6 +269,7 @@ impl VectorCounter {
             &self.cells,
             array,
             errors,
+            None,
             &[Slots::All(0)],
             std::slice::from_mut(&mut self.state),
         )

@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub use builder::{Counter, FeatureSpec, Plan, Sampler, TEMPORAL_TEXT};
 
 pub use sample::{SAMPLE_ROWS, sample_plan};
+pub use vectors::WrongDim;
 pub use volume::{Forecast, Stretch, Volume};
 
 use crate::accumulate::{Accumulator, FeatureState};

@@ -26,7 +26,8 @@ pub(super) fn write(writer: &mut Writer, cells: &EmbeddingCells) {
     }
     if let Some(own) = &cells.waves {
         own.frequencies.iter().for_each(|x| writer.narrow(*x));
-        [own.bandwidth, own.trace, own.square_trace].into_iter().for_each(|x| writer.float(x));
+        writer.float(own.bandwidth);
+        own.traces.iter().for_each(|x| writer.float(*x));
     }
 }
 
@@ -59,11 +60,12 @@ pub(super) fn read(reader: &mut Reader<'_>, has_waves: bool) -> Result<Embedding
     };
     let waves = if has_waves {
         let frequencies = finite(reader, dim * FREQUENCIES)?;
-        let (bandwidth, trace, square_trace) = (reader.float()?, reader.float()?, reader.float()?);
-        if ![bandwidth, trace, square_trace].into_iter().all(is_sound) {
+        let bandwidth = reader.float()?;
+        let traces = [reader.float()?, reader.float()?, reader.float()?];
+        if !is_sound(bandwidth) || !traces.into_iter().all(is_sound) {
             return Err(damaged("the spread of waves is out of range".to_owned()));
         }
-        Some(Waves { frequencies, bandwidth, trace, square_trace })
+        Some(Waves { frequencies, bandwidth, traces })
     } else {
         None
     };

@@ -5,7 +5,7 @@
 
 use super::bytes::{Reader, Writer, damaged};
 use crate::accumulate::{CategoricalState, CellCounts, FeatureState, Newcomers, NumericState, StateView};
-use crate::embedding::{EmbeddingState, MAX_DIM, MOMENTS, WAVES};
+use crate::embedding::{EmbeddingState, Exemplars, MAX_DIM, MOMENTS, WAVES};
 use crate::feature::FeatureCells;
 use crate::{Kind, Result};
 
@@ -63,6 +63,14 @@ pub(super) fn write_view(writer: &mut Writer, state: StateView<'_>) {
             for sums in &lists[..written] {
                 writer.count(sums.len() as u64);
                 sums.iter().for_each(|sum| writer.count(zigzag(*sum)));
+            }
+            writer.count(state.exemplars.unnamed);
+            let clusters = state.exemplars.clusters();
+            writer.count(clusters.len() as u64);
+            for (code, ids) in clusters {
+                writer.byte(code);
+                writer.count(ids.len() as u64);
+                ids.for_each(|id| writer.text(id));
             }
         }
         StateView::Categorical(state) => {
@@ -157,6 +165,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<FeatureState> {
                     return Err(damaged("sums of waves that are all zero are not written".to_owned()));
                 }
             }
+            state.exemplars = read_exemplars(reader)?;
             if !state.adds_up() {
                 return Err(damaged(format!("the cells do not add up to its {} rows", state.rows)));
             }
@@ -205,6 +214,19 @@ fn ensure_rows_add_up(rows: u64, apart: &[u64], cells: &CellCounts) -> Result<()
 #[expect(clippy::cast_sign_loss, reason = "the sign is folded into the lowest bit")]
 fn zigzag(x: i64) -> u64 {
     ((x << 1) ^ (x >> 63)) as u64
+}
+
+fn read_exemplars(reader: &mut Reader<'_>) -> Result<Exemplars> {
+    let mut exemplars = Exemplars::default();
+    exemplars.unnamed = reader.count()?;
+    for _ in 0..reader.length(3)? {
+        let code = reader.byte()?;
+        let ids = (0..reader.length(2)?).map(|_| reader.text()).collect::<Result<Vec<&str>>>()?;
+        if exemplars.restore(code, &ids).is_none() {
+            return Err(damaged(format!("the ids of cluster {code} are not those that would be kept")));
+        }
+    }
+    Ok(exemplars)
 }
 
 fn read_sums(reader: &mut Reader<'_>, most: usize) -> Result<Vec<i64>> {

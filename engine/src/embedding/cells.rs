@@ -83,6 +83,13 @@ impl EmbeddingCells {
         self.whitening.as_ref()
     }
 
+    /// The edges of the map's cells along the first two principal components, ascending; a component has one cell more
+    /// than edges. Numbers are distances from [`center`](Self::center) along the component.
+    #[must_use]
+    pub fn map_edges(&self) -> [Vec<f32>; 2] {
+        [0, 1].map(|score: usize| self.edges[score].iter().copied().filter(|edge| edge.is_finite()).collect())
+    }
+
     /// What `mmd` is measured with; `None` where the baseline was made without it.
     #[must_use]
     pub fn waves(&self) -> Option<&Waves> {

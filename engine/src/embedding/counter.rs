@@ -3,8 +3,8 @@
 use super::block::{BLOCK, Block, Column};
 use super::vectors::{Found, Vectors};
 use super::{
-    CELLS, COMPONENTS, EmbeddingCells, EmbeddingState, FREQUENCIES, MAX_NUMBER, MOMENTS, SCORE_CELLS, SCORES,
-    WAVES, is_fitted,
+    CELLS, CODES, COMPONENTS, EmbeddingCells, EmbeddingState, FREQUENCIES, Ids, MAX_NUMBER, MOMENTS,
+    SCORE_CELLS, SCORES, WAVES, is_fitted,
 };
 use crate::accumulate::{NO_SLOT, Slots};
 use crate::{Error, ErrorKind, Result};
@@ -50,7 +50,7 @@ impl EmbeddingCounter {
         Self { is_baseline: true, ..Self::default() }
     }
 
-    /// Adds a column to the states that `slots` name.
+    /// Adds a column to the states that `slots` name; `ids` are those of its rows, where they have some.
     ///
     /// # Errors
     ///
@@ -60,6 +60,7 @@ impl EmbeddingCounter {
         cells: &EmbeddingCells,
         array: &dyn Array,
         errors: Option<&BooleanBuffer>,
+        ids: Option<Ids<'_>>,
         slots: &[Slots<'_>],
         states: &mut [EmbeddingState],
     ) -> Result<()> {
@@ -98,11 +99,11 @@ impl EmbeddingCounter {
                 set_apart(apart, row, slots, states);
             }
             if block.is_full() {
-                self.add_block(cells, &mut block, slots, states)?;
+                self.add_block(cells, &mut block, ids, slots, states)?;
             }
         }
         if block.len() > 0 {
-            self.add_block(cells, &mut block, slots, states)?;
+            self.add_block(cells, &mut block, ids, slots, states)?;
         }
         self.block = Some(block);
         Ok(())
@@ -112,6 +113,7 @@ impl EmbeddingCounter {
         &mut self,
         cells: &EmbeddingCells,
         block: &mut Block,
+        ids: Option<Ids<'_>>,
         slots: &[Slots<'_>],
         states: &mut [EmbeddingState],
     ) -> Result<()> {
@@ -119,11 +121,23 @@ impl EmbeddingCounter {
         let located = locate(cells, block);
         for slots in slots {
             match slots {
-                Slots::All(slot) => add_all(cells, block, &located, &mut states[*slot as usize])?,
+                Slots::All(slot) => {
+                    let state = &mut states[*slot as usize];
+                    add_all(cells, block, &located, state)?;
+                    if let Some(ids) = ids {
+                        for (code, row) in located.codes.iter().zip(&self.places) {
+                            state.exemplars.add(*code, ids, *row);
+                        }
+                    }
+                }
                 Slots::Each(slots) => {
                     for (at, row) in self.places.iter().enumerate() {
                         if slots[*row] != NO_SLOT {
-                            add_one(cells, block, at, &located, &mut states[slots[*row] as usize])?;
+                            let state = &mut states[slots[*row] as usize];
+                            add_one(cells, block, at, &located, state)?;
+                            if let Some(ids) = ids {
+                                state.exemplars.add(located.codes[at], ids, *row);
+                            }
                         }
                     }
                 }
@@ -195,6 +209,11 @@ fn cell_of_code(code: u8) -> usize {
     SCORES * SCORE_CELLS + usize::from(code)
 }
 
+/// The cell of the map for these cells of the first two components.
+fn cell_of_map(first: u8, second: u8) -> usize {
+    SCORES * SCORE_CELLS + CODES + usize::from(first & 15) * SCORE_CELLS + usize::from(second & 15)
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "there are a few hundred cells")]
 fn add_one(
     cells: &EmbeddingCells,
@@ -208,6 +227,7 @@ fn add_one(
         state.cells.add_one((score * SCORE_CELLS) as u16 + u16::from(of_rows[at]));
     }
     state.cells.add_one(cell_of_code(located.codes[at]) as u16);
+    state.cells.add_one(cell_of_map(located.cells[0][at], located.cells[1][at]) as u16);
     state.rows += 1;
     let weight = located.weights[at];
     if weight == 0.0 {
@@ -247,6 +267,9 @@ fn add_all(
     }
     for code in &located.codes[..block.len()] {
         counts[cell_of_code(*code)] += 1;
+    }
+    for (first, second) in located.cells[0].iter().zip(&located.cells[1]).take(block.len()) {
+        counts[cell_of_map(*first, *second)] += 1;
     }
     state.cells.add_counts(&counts);
     state.rows += block.len() as u64;

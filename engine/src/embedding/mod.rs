@@ -12,7 +12,9 @@
 //! | covariance | sums of the 528 products of two components | directions that begin to move together |
 //! | clusters | rows per cell of a codebook of 64 | topics that come, go or change their share |
 //!
-//! Where `mmd` is asked for, a window also keeps the sums of random waves ([`Waves`]).
+//! Where `mmd` is asked for, a window also keeps the sums of random waves ([`Waves`]). For pictures only stand there the
+//! joint counts of the cells of the first two components, and, where rows have ids, the ids of some rows of each cluster
+//! ([`Exemplars`]).
 //!
 //! What the vectors are measured with ([`EmbeddingCells`]) is fitted on one half of the baseline's vectors, chosen by a
 //! hash of their bytes, and calibrated and counted on the other half: a basis fits the rows it was made from better than
@@ -22,6 +24,7 @@ mod block;
 mod cells;
 mod codebook;
 mod counter;
+mod exemplars;
 mod fit;
 mod linear;
 mod product;
@@ -32,6 +35,7 @@ mod waves;
 pub(crate) use cells::moment_at;
 pub use cells::{EmbeddingCells, Whitening};
 pub(crate) use counter::EmbeddingCounter;
+pub use exemplars::{EXEMPLARS, Exemplars, Ids, MAX_ID, RowIds};
 pub(crate) use fit::{Fit, is_fitted};
 pub(crate) use linear::{eigenvalues, matrix_root};
 pub use state::EmbeddingState;
@@ -52,8 +56,10 @@ pub const SCORES: usize = COMPONENTS + 3;
 pub const SCORE_CELLS: usize = 16;
 /// Products of two components.
 pub const MOMENTS: usize = COMPONENTS * (COMPONENTS + 1) / 2;
-/// Cells of a state: those of the scores, then one for each code.
-pub const CELLS: usize = SCORES * SCORE_CELLS + CODES;
+/// Cells of the map: each cell of the first component with each of the second, row by row of the first's.
+pub const MAP_CELLS: usize = SCORE_CELLS * SCORE_CELLS;
+/// Cells of a state: those of the scores, then one for each code, then the map.
+pub const CELLS: usize = SCORES * SCORE_CELLS + CODES + MAP_CELLS;
 
 /// The score that is the reconstruction error: the length of what the components leave over.
 pub const ERROR: usize = COMPONENTS;

@@ -1,13 +1,14 @@
 //! What a window knows of an embedding: counts and integer sums.
 
-use super::{CELLS, CODES, MOMENTS, SCORES, WAVES};
+use super::{CELLS, CODES, Exemplars, MAP_CELLS, MOMENTS, SCORE_CELLS, SCORES, WAVES};
 use crate::accumulate::{CellCounts, counters};
 use crate::{Error, ErrorKind, Result};
 
 /// What a window (or a baseline) knows of one embedding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddingState {
-    /// Rows per cell of each score, then rows per code; each vector is in one cell of every score, and in one code.
+    /// Rows per cell of each score, then rows per code, then per cell of the map; each vector is in one cell of every
+    /// score, in one code, and in one cell of the map.
     pub cells: CellCounts,
     /// All rows, whatever they hold.
     pub rows: u64,
@@ -31,6 +32,8 @@ pub struct EmbeddingState {
     pub moments: Vec<i64>,
     /// The scaled sums of waves: all cosines, then all sines; empty if all are zero, or `mmd` is not asked for.
     pub waves: Vec<i64>,
+    /// Ids of some rows of each cluster; none where rows have no ids.
+    pub exemplars: Exemplars,
 }
 
 impl EmbeddingState {
@@ -50,6 +53,7 @@ impl EmbeddingState {
             sums: Vec::new(),
             moments: Vec::new(),
             waves: Vec::new(),
+            exemplars: Exemplars::default(),
         }
     }
 
@@ -73,12 +77,13 @@ impl EmbeddingState {
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let sums = self.combined_sums(other, i64::checked_add)?;
         self.cells.merge(&other.cells)?;
+        self.exemplars.merge(&other.exemplars);
         counters::add(self.parts_mut().1, other.counters());
         self.set_sums(sums);
         Ok(())
     }
 
-    /// Takes a state away that was added before.
+    /// Takes a state away that was added before. What is left has no [`exemplars`](Self::exemplars).
     ///
     /// # Errors
     ///
@@ -88,6 +93,7 @@ impl EmbeddingState {
         let (cells, own) = self.parts_mut();
         counters::take(own, other.counters(), || cells.subtract(&other.cells))?;
         self.set_sums(sums);
+        self.exemplars = Exemplars::default();
         Ok(())
     }
 
@@ -138,23 +144,42 @@ impl EmbeddingState {
         (&mut self.cells, counters)
     }
 
-    /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells and in one code, or
-    /// set apart.
+    /// Whether the counts can be those of so many rows (I-LOST): every row is in each score's cells, in one code and in
+    /// one cell of the map, or set apart.
     pub(crate) fn adds_up(&self) -> bool {
         let apart = self.counters()[1..7].iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
         let Some(values) = apart.and_then(|apart| self.rows.checked_sub(apart)) else { return false };
         self.cells.n_cells() == CELLS
             && self.overflow <= values
-            && values.checked_mul(SCORES as u64 + 1) == Some(self.cells.total())
+            && values.checked_mul(SCORES as u64 + 2) == Some(self.cells.total())
+            && self.map_adds_up()
+            && self.exemplars.fit(&self.codes(), values)
             && self.sums().iter().all(|sums| values > 0 || sums.is_empty())
             && (self.moments.is_empty() || self.moments.len() == MOMENTS)
             && (self.waves.is_empty() || self.waves.len() == WAVES)
     }
 
+    /// Whether the map's rows and columns have the counts of the first two components.
+    fn map_adds_up(&self) -> bool {
+        let (counts, map) = (self.cells.to_vec(), self.map());
+        let map = map.as_chunks::<SCORE_CELLS>().0;
+        let sums = [0, 1].map(|score| &counts[score * SCORE_CELLS..(score + 1) * SCORE_CELLS]);
+        (0..SCORE_CELLS).all(|cell| {
+            map[cell].iter().sum::<u64>() == sums[0][cell]
+                && map.iter().map(|row| row[cell]).sum::<u64>() == sums[1][cell]
+        })
+    }
+
     /// Rows per code.
     #[must_use]
     pub fn codes(&self) -> Vec<u64> {
-        self.cells.to_vec().split_off(CELLS - CODES)
+        self.cells.to_vec()[SCORES * SCORE_CELLS..][..CODES].to_vec()
+    }
+
+    /// Rows per cell of the map: [`SCORE_CELLS`] cells of the second component for each cell of the first.
+    #[must_use]
+    pub fn map(&self) -> Vec<u64> {
+        self.cells.to_vec().split_off(CELLS - MAP_CELLS)
     }
 }
 

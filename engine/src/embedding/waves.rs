@@ -7,7 +7,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::product::times_transposed;
+use super::product::{squares, times_transposed};
 use crate::random::Random;
 
 /// Frequencies, each with a cosine and a sine: 1,024 features.
@@ -18,8 +18,8 @@ pub(crate) const WAVES: usize = 2 * FREQUENCIES;
 
 /// Pairs of vectors of whose distances the median is taken.
 const PAIRS: usize = 4096;
-/// Vectors of each half of those held out of which the features' covariance is taken.
-const MEASURED: usize = 2048;
+/// Vectors held out of which the features' covariance is taken.
+const MEASURED: usize = 4096;
 const SEED: u64 = 0x7261_6e64_6f6d_7761;
 
 /// What the waves of a vector are, and how they vary over the rows held out.
@@ -29,10 +29,9 @@ pub struct Waves {
     pub(crate) frequencies: Vec<f32>,
     /// The median distance of two vectors, by which the kernel measures, in their unit.
     pub(crate) bandwidth: f64,
-    /// The trace of the features' covariance over the rows held out; each feature over the root of [`FREQUENCIES`].
-    pub(crate) trace: f64,
-    /// The trace of its square, from two halves of them.
-    pub(crate) square_trace: f64,
+    /// The traces of the features' covariance over the rows held out, of its square and of its cube; each feature over the
+    /// root of [`FREQUENCIES`].
+    pub(crate) traces: [f64; 3],
 }
 
 impl Waves {
@@ -48,8 +47,8 @@ impl Waves {
         if !frequencies.iter().all(|x| x.is_finite()) {
             return None;
         }
-        let (trace, square_trace) = traces(&frequencies, held, dim);
-        (trace > 0.0 && square_trace > 0.0).then_some(Self { frequencies, bandwidth, trace, square_trace })
+        let traces = traces(&frequencies, held, dim);
+        traces.iter().all(|trace| *trace > 0.0).then_some(Self { frequencies, bandwidth, traces })
     }
 
     /// The distance at which the kernel has fallen to 1/e: the median of two vectors, in their unit.
@@ -92,32 +91,46 @@ fn normal(random: &mut Random) -> f64 {
     }
 }
 
-/// The trace of the features' covariance, and of its square without bias: that of the product of two independent ones.
-fn traces(frequencies: &[f32], held: &[f32], dim: usize) -> (f64, f64) {
-    let n = (held.len() / dim / 2).min(MEASURED);
-    let half = |first: usize| -> Array2<f64> {
-        let rows = Array2::from_shape_fn((n, dim), |(i, j)| held[(2 * i + first) * dim + j]);
-        let Ok(frequencies) = ArrayView2::from_shape((dim, FREQUENCIES), frequencies) else {
-            return Array2::zeros((0, 0));
-        };
-        let phases = rows.dot(&frequencies);
-        let size = 1.0 / (FREQUENCIES as f64).sqrt();
-        let mut features = Array2::zeros((n, WAVES));
-        for ((row, frequency), phase) in phases.indexed_iter() {
-            // Whole turns are taken away before anything is rounded.
-            let turn = f64::from(*phase) - f64::from(*phase).round();
-            let (sine, cosine) = (std::f64::consts::TAU * turn).sin_cos();
-            features[[row, frequency]] = size * cosine;
-            features[[row, FREQUENCIES + frequency]] = size * sine;
-        }
-        if let Some(mean) = features.mean_axis(Axis(0)) {
-            features -= &mean;
-        }
-        features
-    };
-    let (a, b) = (half(0), half(1));
-    let freedom = n.saturating_sub(1) as f64;
-    let square = |rows: &Array2<f64>| rows.iter().map(|x| x * x).sum::<f64>() / freedom;
-    let products = times_transposed(a.view(), b.view()).iter().map(|x| x * x).sum::<f64>();
-    (0.5 * (square(&a) + square(&b)), products / (freedom * freedom))
+/// The traces of the features' covariance, of its square and of its cube, over rows spread evenly over those held out.
+///
+/// Those of powers are means over products of different rows, `sum G_ij G_ji` and `sum G_ij G_jk G_ki` of the products
+/// `G = X X'` of rows: without bias, but for what the mean takes, which is of order `1 / n^2`.
+fn traces(frequencies: &[f32], held: &[f32], dim: usize) -> [f64; 3] {
+    let total = held.len() / dim;
+    let n = total.min(MEASURED);
+    let rows = Array2::from_shape_fn((n, dim), |(i, j)| held[(i * total / n) * dim + j]);
+    let Ok(frequencies) = ArrayView2::from_shape((dim, FREQUENCIES), frequencies) else { return [0.0; 3] };
+    let phases = rows.dot(&frequencies);
+    let size = 1.0 / (FREQUENCIES as f64).sqrt();
+    let mut x = Array2::<f64>::zeros((n, WAVES));
+    for ((row, frequency), phase) in phases.indexed_iter() {
+        // Whole turns are taken away before anything is rounded.
+        let turn = f64::from(*phase) - f64::from(*phase).round();
+        let (sine, cosine) = (std::f64::consts::TAU * turn).sin_cos();
+        x[[row, frequency]] = size * cosine;
+        x[[row, FREQUENCIES + frequency]] = size * sine;
+    }
+    if let Some(mean) = x.mean_axis(Axis(0)) {
+        x -= &mean;
+    }
+    // The powers of G by products of features, of which there are fewer than rows.
+    #[expect(clippy::cast_possible_truncation, reason = "far finer than sampling")]
+    let single: Vec<f32> = x.iter().map(|x| *x as f32).collect();
+    let inner = squares(&single, WAVES);
+    let outer = times_transposed(x.view(), inner.view());
+    let [mut own, mut second, mut third] =
+        [0.0, inner.iter().map(|y| y * y).sum::<f64>(), outer.iter().map(|y| y * y).sum::<f64>()];
+    for (x, outer) in x.rows().into_iter().zip(outer.rows()) {
+        // What a row makes with itself is taken out.
+        let square = x.dot(&x);
+        own += square;
+        second -= square * square;
+        third += square * (2.0 * square * square - 3.0 * x.dot(&outer));
+    }
+    let n = n as f64;
+    let trace = own / (n - 1.0);
+    // No covariance of so many features has less (Cauchy and Schwarz); with the least cube the first two moments decide.
+    let square = (second / (n * (n - 1.0))).max(trace * trace / WAVES as f64);
+    let cube = (third / (n * (n - 1.0) * (n - 2.0))).max(square * square / trace);
+    [trace, square, cube]
 }

@@ -11,8 +11,8 @@ use super::level::{Level, Task};
 
 /// Rows of a block.
 pub(crate) const BLOCK: usize = 128;
-/// Lanes of a sum within a row, or of rows that are added as integers.
-pub(super) const LANES: usize = 16;
+/// Lanes of a sum of floats within a row.
+const LANES: usize = 16;
 
 /// One number of each row of a block.
 pub(crate) type Column<T> = [T; BLOCK];
@@ -102,38 +102,30 @@ impl Task for Center<'_> {
 
     #[inline(always)]
     fn run(self) -> RowSize {
-        let Self { row, center, to } = self;
+        let n = self.row.len();
+        let (row, center, to) = (self.row, &self.center[..n], &mut self.to[..n]);
+        let (mut largest, mut any) = (0_u32, 0_u32);
+        for i in 0..n {
+            let x = row[i] - center[i];
+            to[i] = x;
+            any |= row[i].to_bits() & 0x7fff_ffff;
+            largest = largest.max(x.to_bits() & 0x7fff_ffff);
+        }
+        let (lanes, rest) = to.as_chunks::<LANES>();
         let mut squares = [0.0_f32; LANES];
-        let mut largest = [0_u32; LANES];
-        let mut raw = [0_u32; LANES];
-        let (row_lanes, row_rest) = row.as_chunks::<LANES>();
-        let (center_lanes, center_rest) = center.as_chunks::<LANES>();
-        let (to_lanes, to_rest) = to.as_chunks_mut::<LANES>();
-        for ((row, center), to) in row_lanes.iter().zip(center_lanes).zip(to_lanes) {
+        for numbers in lanes {
             for lane in 0..LANES {
-                raw[lane] |= row[lane].to_bits() & 0x7fff_ffff;
-                let x = row[lane] - center[lane];
-                to[lane] = x;
-                squares[lane] += x * x;
-                largest[lane] = largest[lane].max(x.to_bits() & 0x7fff_ffff);
+                squares[lane] += numbers[lane] * numbers[lane];
             }
         }
-        for (lane, ((row, center), to)) in row_rest.iter().zip(center_rest).zip(to_rest).enumerate() {
-            raw[lane] |= row.to_bits() & 0x7fff_ffff;
-            let x = row - center;
-            *to = x;
-            squares[lane] += x * x;
-            largest[lane] = largest[lane].max(x.to_bits() & 0x7fff_ffff);
+        for (square, x) in squares.iter_mut().zip(rest) {
+            *square += x * x;
         }
         let mut square = 0.0;
-        let mut bits = 0;
-        let mut any = 0;
-        for lane in 0..LANES {
-            square += squares[lane];
-            bits = bits.max(largest[lane]);
-            any |= raw[lane];
+        for own in squares {
+            square += own;
         }
-        let largest = f32::from_bits(bits);
+        let largest = f32::from_bits(largest);
         RowSize { square, largest: if largest.is_nan() { f32::INFINITY } else { largest }, is_zero: any == 0 }
     }
 }
@@ -146,24 +138,24 @@ struct Transpose<'a> {
 impl Task for Transpose<'_> {
     type Output = ();
 
-    /// Squares of lanes by lanes stay in the nearest cache.
     #[inline(always)]
     fn run(self) {
         let Self { rows, to } = self;
         let width = to.len();
-        for (at, columns) in to.chunks_mut(LANES).enumerate() {
-            for part in 0..BLOCK / LANES {
-                let mut square = [[0.0_f32; LANES]; LANES];
-                for lane in 0..LANES {
-                    let start = (part * LANES + lane) * width + at * LANES;
-                    for (to, x) in square.iter_mut().zip(&rows[start..start + columns.len()]) {
-                        to[lane] = *x;
-                    }
-                }
-                for (column, values) in columns.iter_mut().zip(&square) {
-                    column[part * LANES..(part + 1) * LANES].copy_from_slice(values);
-                }
+        let mut at = 0;
+        let (fours, rest) = to.as_chunks_mut::<4>();
+        for [a, b, c, d] in fours {
+            for row in 0..BLOCK {
+                let numbers = &rows[row * width + at..][..4];
+                (a[row], b[row], c[row], d[row]) = (numbers[0], numbers[1], numbers[2], numbers[3]);
             }
+            at += 4;
+        }
+        for column in rest {
+            for row in 0..BLOCK {
+                column[row] = rows[row * width + at];
+            }
+            at += 1;
         }
     }
 }
@@ -267,26 +259,26 @@ struct AddBlock<'a> {
 impl Task for AddBlock<'_> {
     type Output = ();
 
+    /// Stripes of columns whose sums stay in the nearest cache, four rows at a time.
     #[inline(always)]
     fn run(self) {
+        const STRIPE: usize = 256;
         let Self { sums, rows, weights } = self;
         let dim = sums.len();
-        let whole = dim - dim % LANES;
-        for at in (0..whole).step_by(LANES) {
-            let mut block = [0_i32; LANES];
-            for (row, weight) in rows.chunks_exact(dim).zip(weights) {
-                let numbers = &row[at..at + LANES];
-                for lane in 0..LANES {
-                    block[lane] += rounded(numbers[lane] * weight);
+        for (at, sums) in sums.chunks_mut(STRIPE).enumerate() {
+            let mut block = [0_i32; STRIPE];
+            let block = &mut block[..sums.len()];
+            for (rows, weights) in rows.chunks_exact(4 * dim).zip(weights.as_chunks::<4>().0) {
+                let part = |row: usize| &rows[row * dim + at * STRIPE..][..sums.len()];
+                let (a, b, c, d) = (part(0), part(1), part(2), part(3));
+                for i in 0..block.len() {
+                    let [a, b, c, d] =
+                        [a[i] * weights[0], b[i] * weights[1], c[i] * weights[2], d[i] * weights[3]];
+                    block[i] += (rounded(a) + rounded(b)) + (rounded(c) + rounded(d));
                 }
             }
-            for lane in 0..LANES {
-                sums[at + lane] += i64::from(block[lane]);
-            }
-        }
-        for (at, sum) in sums.iter_mut().enumerate().skip(whole) {
-            for (row, weight) in rows.chunks_exact(dim).zip(weights) {
-                *sum += i64::from(rounded(row[at] * weight));
+            for (sum, own) in sums.iter_mut().zip(block) {
+                *sum += i64::from(*own);
             }
         }
     }
@@ -311,16 +303,10 @@ impl Task for AddProducts<'_> {
                 scaled[row] = first[row] * weights[row];
             }
             for (second, sum) in z[i..].iter().zip(&mut sums) {
-                let mut lanes = [0_i32; LANES];
-                for part in 0..BLOCK / LANES {
-                    for lane in 0..LANES {
-                        let row = part * LANES + lane;
-                        lanes[lane] += rounded(scaled[row] * second[row]);
-                    }
-                }
+                // A plain sum of integers becomes vector code; lanes written out do not.
                 let mut block = 0_i32;
-                for lane in 0..LANES {
-                    block += lanes[lane];
+                for row in 0..BLOCK {
+                    block += rounded(scaled[row] * second[row]);
                 }
                 *sum += i64::from(block);
             }

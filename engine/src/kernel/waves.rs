@@ -6,7 +6,7 @@
 #![expect(clippy::needless_range_loop, reason = "counted loops over lanes and rows become vector code")]
 
 use super::level::Task;
-use super::vectors::{BLOCK, Column, LANES, VectorKernel, rounded};
+use super::vectors::{BLOCK, Column, VectorKernel, rounded};
 
 /// What cosines and sines are multiplied with before they are rounded. Rounding adds less than 2^-33 to a variance of
 /// about a half, and a block of rows has 23 bits.
@@ -71,22 +71,14 @@ impl Task for AddWaves<'_> {
         }
         let (cosines, sines) = sums.split_at_mut(phases.len());
         for ((cosine, sine), phases) in cosines.iter_mut().zip(sines).zip(phases) {
-            let mut lanes = [[0_i32; LANES]; 2];
-            for part in 0..BLOCK / LANES {
-                for lane in 0..LANES {
-                    let row = part * LANES + lane;
-                    let [cosine, sine] = wave(phases[row]);
-                    lanes[0][lane] += rounded(cosine * scales[row]);
-                    lanes[1][lane] += rounded(sine * scales[row]);
-                }
+            let (mut of_cosine, mut of_sine) = (0_i32, 0_i32);
+            for row in 0..BLOCK {
+                let [cosine, sine] = wave(phases[row]);
+                of_cosine += rounded(cosine * scales[row]);
+                of_sine += rounded(sine * scales[row]);
             }
-            let mut block = [0_i32; 2];
-            for lane in 0..LANES {
-                block[0] += lanes[0][lane];
-                block[1] += lanes[1][lane];
-            }
-            *cosine += i64::from(block[0]);
-            *sine += i64::from(block[1]);
+            *cosine += i64::from(of_cosine);
+            *sine += i64::from(of_sine);
         }
     }
 }

@@ -61,5 +61,6 @@ pub(super) fn measure(
         narrowed: false,
         scores,
         cells: moved,
+        ..Measured::default()
     }
 }

@@ -10,7 +10,8 @@
 //!
 //! An embedding has the length of its whitened mean, its clusters, and the cells of each score instead. Of so many
 //! estimates the largest is above 1 by chance alone; what chance adds on average is taken off (Blom, Statistical Estimates
-//! and Transformed Beta-Variables, 1958).
+//! and Transformed Beta-Variables, 1958). Its panes lack the rows that were fitted: what moves a pane's rows together grows
+//! with how many they are, so a window of all rows has as much more of it.
 
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
@@ -43,6 +44,7 @@ pub fn design_effect(
 ) -> Option<f64> {
     let (mut psi, mut ks) = (Panes::default(), Panes::default());
     let (mut single, mut scores) = ([Panes::default(), Panes::default()], vec![Panes::default(); SCORES]);
+    let (mut counted, mut fitted) = (0_u64, 0_u64);
     for pane in panes {
         let mut rest = whole.clone();
         if pane.rows() < MIN_PANE_ROWS || rest.subtract(&pane).is_err() {
@@ -54,6 +56,8 @@ pub fn design_effect(
             FeatureState::Embedding(pane),
         ) = (cells, &rest, &pane)
         {
+            counted += pane.values();
+            fitted += pane.fitted;
             let (of_pane, of_scores) = embedding::statistics(cells, rest, pane);
             let all = single.iter_mut().chain(&mut scores).zip(of_pane.into_iter().chain(of_scores));
             for (panes, found) in all {
@@ -79,7 +83,10 @@ pub fn design_effect(
     }
     let [mean, clusters] = single;
     let effects = [psi.effect(), ks.effect(), mean.effect(), clusters.effect(), largest_of(&scores)];
-    effects.into_iter().flatten().reduce(f64::max).map(|effect| effect.max(1.0))
+    let effect = effects.into_iter().flatten().reduce(f64::max)?.max(1.0);
+    #[expect(clippy::cast_precision_loss, reason = "a ratio of rows")]
+    let thinned = 1.0 + fitted as f64 / counted.max(1) as f64;
+    Some(1.0 + thinned * (effect - 1.0))
 }
 
 /// The largest effect of several metrics that are much alike, over what the largest of so many is when all are 1.

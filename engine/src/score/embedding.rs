@@ -9,11 +9,11 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use ndarray::Array2;
 
-use super::{Measured, Moved, Place};
+use super::{JointCounts, Measured, Moved, Place};
 use crate::Metric;
 use crate::embedding::{
-    CELLS, CODES, COLUMNS, COMPONENTS, EmbeddingCells, EmbeddingState, SCORE_CELLS, SCORES, eigenvalues,
-    matrix_root, moment_at,
+    CELLS, CODES, COLUMNS, COMPONENTS, EmbeddingCells, EmbeddingState, MAP_CELLS, SCORE_CELLS, SCORES,
+    eigenvalues, matrix_root, moment_at,
 };
 use crate::metric::EMBEDDING_PARTS as PARTS;
 use crate::statistic::p_value::{chi_squared, normal};
@@ -33,7 +33,7 @@ pub(super) fn measure(
     let (n, baseline_n) = (window.values(), baseline.values());
     let deff = deff.max(1.0);
     let mut scores = BTreeMap::new();
-    let mut moved = Vec::new();
+    let (mut moved, mut directions) = (Vec::new(), Vec::new());
     if n == 0 || baseline_n == 0 {
         let reason = if n == 0 { "the window has no vectors" } else { "the baseline has no vectors" };
         for metric in PARTS.into_iter().chain([
@@ -63,6 +63,7 @@ pub(super) fn measure(
             scores.insert(metric, sides.shown(value));
         }
         scores.insert(Metric::Frechet, sides.shown(sides.frechet(&means)));
+        directions = super::direction::directions(&sides, &means, &scores);
     }
     if let Some(waves) = &cells.waves {
         scores.insert(Metric::Mmd, super::mmd::score(waves, baseline, window, deff));
@@ -86,6 +87,9 @@ pub(super) fn measure(
         narrowed: false,
         scores,
         cells: moved,
+        directions,
+        unnamed: window.exemplars.unnamed,
+        map: Some(JointCounts { baseline: baseline.map(), window: window.map() }),
     }
 }
 
@@ -125,10 +129,10 @@ fn combine(scores: &BTreeMap<Metric, Score>, sides: &Sides<'_>) -> Score {
 }
 
 /// A window and its baseline, both with vectors.
-struct Sides<'a> {
-    cells: &'a EmbeddingCells,
-    baseline: &'a EmbeddingState,
-    window: &'a EmbeddingState,
+pub(super) struct Sides<'a> {
+    pub(super) cells: &'a EmbeddingCells,
+    pub(super) baseline: &'a EmbeddingState,
+    pub(super) window: &'a EmbeddingState,
     deff: f64,
 }
 
@@ -141,13 +145,13 @@ struct Whitened {
 }
 
 /// The means of both sides, less the center.
-struct Means {
-    baseline: Vec<f64>,
-    window: Vec<f64>,
+pub(super) struct Means {
+    pub(super) baseline: Vec<f64>,
+    pub(super) window: Vec<f64>,
 }
 
 impl Sides<'_> {
-    fn summed_size(&self) -> f64 {
+    pub(super) fn summed_size(&self) -> f64 {
         effective_size(self.window.summed(), self.baseline.summed(), self.deff)
     }
 
@@ -214,12 +218,11 @@ impl Sides<'_> {
 
     /// Parts (ii) and (iii), and the largest distance of distribution functions along a component.
     fn cell_parts(&self) -> [Score; 3] {
-        let (baseline, window) = (self.baseline.cells.to_vec(), self.window.cells.to_vec());
         let mut parts = [(None::<f64>, 0.5_f64, 0_usize); 2];
         let mut sliced = 0.0_f64;
         for score in 0..SCORES {
-            let at = score * SCORE_CELLS..(score + 1) * SCORE_CELLS;
-            let (b, w) = (&baseline[at.clone()], &window[at]);
+            let [b, w] = self.counts(score);
+            let (b, w) = (b.as_slice(), w.as_slice());
             let part = &mut parts[usize::from(score >= COMPONENTS)];
             part.1 = part.1.max(separation(b, w));
             if score < COMPONENTS {
@@ -227,9 +230,7 @@ impl Sides<'_> {
                 part.1 = part.1.max(separation(&folded[0], &folded[1]));
                 sliced = sliced.max(ks(b, w, &[true; SCORE_CELLS]).map_or(0.0, |ks| ks.d));
             }
-            let (tested, refusal) = pool_tested(b, w, &[]);
-            let own = significance::test(Metric::Chi2, chi2(&tested.baseline, &tested.window), self.deff);
-            if let Some(p) = own.p_value.filter(|_| refusal.is_none()) {
+            if let Some(p) = self.cell_test(b, w) {
                 part.0 = Some(part.0.map_or(p, |least| least.min(p)));
                 part.2 += 1;
             }
@@ -242,23 +243,58 @@ impl Sides<'_> {
         [components, shape, self.shown(sliced)]
     }
 
+    /// Rows per cell of a score, of baseline and window.
+    pub(super) fn counts(&self, score: usize) -> [Vec<u64>; 2] {
+        let at = score * SCORE_CELLS..(score + 1) * SCORE_CELLS;
+        [self.baseline, self.window].map(|state| state.cells.to_vec()[at.clone()].to_vec())
+    }
+
+    /// Whether two sets of counts differ; `None` if they are too few to tell.
+    pub(super) fn cell_test(&self, baseline: &[u64], window: &[u64]) -> Option<f64> {
+        let (tested, refusal) = pool_tested(baseline, window, &[]);
+        let own = significance::test(Metric::Chi2, chi2(&tested.baseline, &tested.window), self.deff);
+        own.p_value.filter(|_| refusal.is_none())
+    }
+
+    /// The mean of a product of two components.
+    pub(super) fn moment_mean(&self, state: &EmbeddingState, at: usize) -> f64 {
+        let scale = f64::from(self.cells.moment_scale);
+        state.moments.get(at).map_or(0.0, |sum| *sum as f64 / scale / state.summed().max(1) as f64)
+    }
+
+    /// How much the mean of each product changed, in its own standard deviations; `None` of one that does not vary.
+    pub(super) fn moment_changes(&self) -> Vec<Option<f64>> {
+        let floor = self.cells.moment_variances.iter().fold(0.0_f64, |a, b| a.max(*b)) * 1e-18;
+        let change = |at: usize, variance: f64| {
+            let moved = self.moment_mean(self.window, at) - self.moment_mean(self.baseline, at);
+            (variance > floor).then(|| moved.abs() / variance.sqrt())
+        };
+        self.cells.moment_variances.iter().enumerate().map(|(at, variance)| change(at, *variance)).collect()
+    }
+
+    /// A point, less the center, along the principal components.
+    pub(super) fn along_components(&self, point: &[f64]) -> Vec<f64> {
+        let along = |k: usize| {
+            let terms =
+                point.iter().enumerate().map(|(j, x)| x * f64::from(self.cells.basis[j * COLUMNS + k]));
+            terms.sum()
+        };
+        (0..COMPONENTS).map(along).collect()
+    }
+
+    /// The point, less the center, that lies so far along each principal component.
+    pub(super) fn spanned(&self, along: &[f64]) -> Vec<f64> {
+        let row = |j: usize| &self.cells.basis[j * COLUMNS..j * COLUMNS + COMPONENTS];
+        let at = |j: usize| row(j).iter().zip(along).map(|(x, length)| f64::from(*x) * length).sum();
+        (0..self.cells.dim).map(at).collect()
+    }
+
     /// Part (iv): the largest change of a product's mean, in its own standard deviations.
     fn covariance_part(&self) -> Score {
         let size = self.summed_size();
-        let scale = f64::from(self.cells.moment_scale);
-        let mean = |state: &EmbeddingState, at: usize| {
-            state.moments.get(at).map_or(0.0, |sum| *sum as f64 / scale / state.summed().max(1) as f64)
-        };
-        let mut largest = 0.0_f64;
-        let mut tests = 0_usize;
-        let floor = self.cells.moment_variances.iter().fold(0.0_f64, |a, b| a.max(*b)) * 1e-18;
-        for (at, variance) in self.cells.moment_variances.iter().enumerate() {
-            if *variance > floor {
-                let change = (mean(self.window, at) - mean(self.baseline, at)).abs() / variance.sqrt();
-                largest = largest.max(change);
-                tests += 1;
-            }
-        }
+        let changes = self.moment_changes();
+        let tests = changes.iter().flatten().count();
+        let largest = changes.iter().flatten().fold(0.0_f64, |a, b| a.max(*b));
         if tests == 0 || size == 0.0 {
             return self.without("no principal component varies");
         }
@@ -293,7 +329,9 @@ impl Sides<'_> {
             .map(|code| {
                 let (p, q) = shares(code);
                 let contribution = if apart > 0.0 { 0.5 * (q - p).abs() / apart } else { 0.0 };
-                Moved { place: Place::Cluster(code), baseline: p, window: q, contribution }
+                let of_window = self.window.exemplars.of(code).map(str::to_owned);
+                let ids = if q > p { of_window.collect() } else { Vec::new() };
+                Moved { place: Place::Cluster(code), baseline: p, window: q, contribution, ids }
             })
             .collect();
         moved.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
@@ -322,25 +360,12 @@ impl Sides<'_> {
     /// Fréchet's distance of the normal distributions with the two means and covariances along the principal components
     /// (Dowson & Landau, J. Multivar. Anal. 12, 1982).
     fn frechet(&self, means: &Means) -> f64 {
-        let project = |mean: &[f64]| -> Vec<f64> {
-            (0..COMPONENTS)
-                .map(|k| {
-                    mean.iter()
-                        .enumerate()
-                        .map(|(j, x)| x * f64::from(self.cells.basis[j * COLUMNS + k]))
-                        .sum()
-                })
-                .collect()
-        };
-        let scale = f64::from(self.cells.moment_scale);
         let covariance = |state: &EmbeddingState, mean: &[f64]| {
-            let n = state.summed().max(1) as f64;
             Array2::from_shape_fn((COMPONENTS, COMPONENTS), |(i, j)| {
-                let at = moment_at(i.min(j), i.max(j));
-                state.moments.get(at).map_or(0.0, |sum| *sum as f64 / scale / n) - mean[i] * mean[j]
+                self.moment_mean(state, moment_at(i.min(j), i.max(j))) - mean[i] * mean[j]
             })
         };
-        let (b, w) = (project(&means.baseline), project(&means.window));
+        let (b, w) = (self.along_components(&means.baseline), self.along_components(&means.window));
         let (cb, cw) = (covariance(self.baseline, &b), covariance(self.window, &w));
         let root = matrix_root(cb.clone());
         let shared: f64 = eigenvalues(root.dot(&cw).dot(&root)).iter().map(|x| x.max(0.0).sqrt()).sum();
@@ -350,7 +375,7 @@ impl Sides<'_> {
 }
 
 /// The area under the curve of the score as a classifier, whichever way round is better.
-fn separation(baseline: &[u64], window: &[u64]) -> f64 {
+pub(super) fn separation(baseline: &[u64], window: &[u64]) -> f64 {
     let (n, big) = (window.iter().sum::<u64>() as f64, baseline.iter().sum::<u64>() as f64);
     if n == 0.0 || big == 0.0 {
         return 0.5;
@@ -365,9 +390,9 @@ fn separation(baseline: &[u64], window: &[u64]) -> f64 {
 }
 
 /// The cells by their distance from the middle.
-fn fold(counts: &[u64]) -> Vec<u64> {
+pub(super) fn fold(counts: &[u64]) -> Vec<u64> {
     let half = counts.len() / 2;
     (0..half).map(|i| counts[half + i] + counts[half - 1 - i]).collect()
 }
 
-const _: () = assert!(CELLS == SCORES * SCORE_CELLS + CODES);
+const _: () = assert!(CELLS == SCORES * SCORE_CELLS + CODES + MAP_CELLS);

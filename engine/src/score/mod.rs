@@ -5,6 +5,7 @@
 mod categorical;
 mod describe;
 mod design_effect;
+mod direction;
 mod embedding;
 mod mmd;
 mod numeric;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 pub use describe::{Description, describe};
 pub use design_effect::design_effect;
+pub use direction::{Direction, PART_P, Way};
 
 use crate::accumulate::FeatureState;
 use crate::feature::FeatureCells;
@@ -44,8 +46,24 @@ pub struct Measured {
     pub narrowed: bool,
     /// The metrics.
     pub scores: BTreeMap<Metric, Score>,
-    /// The cells that PSI compared, largest contribution first.
+    /// The cells that PSI compared, largest contribution first; of an embedding its clusters.
     pub cells: Vec<Moved>,
+    /// The ways in which an embedding's vectors moved, by part, the surest first.
+    pub directions: Vec<Direction>,
+    /// Vectors without an id that could be kept, of an embedding whose rows have ids.
+    pub unnamed: u64,
+    /// The map of an embedding; `None` of other kinds.
+    pub map: Option<JointCounts>,
+}
+
+/// Vectors in each cell of the first two principal components of an embedding: 16 cells of the second for each cell of the
+/// first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JointCounts {
+    /// Of the baseline.
+    pub baseline: Vec<u64>,
+    /// Of the window.
+    pub window: Vec<u64>,
 }
 
 /// How one cell's share moved.
@@ -59,6 +77,8 @@ pub struct Moved {
     pub window: f64,
     /// Its share of the feature's PSI, in `[0, 1]`.
     pub contribution: f64,
+    /// The ids of some of the window's rows in it; of a cluster only, and only where rows have ids.
+    pub ids: Vec<String>,
 }
 
 /// What a compared cell holds.
@@ -240,6 +260,7 @@ impl Pool {
                 baseline: share(&self.baseline, cell),
                 window: share(&self.window, cell),
                 contribution: self.contributions.get(cell).copied().unwrap_or(0.0),
+                ids: Vec::new(),
             })
             .collect();
         moved.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));

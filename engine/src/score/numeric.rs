@@ -114,6 +114,7 @@ pub(super) fn measure(
         narrowed: window.narrowed,
         scores,
         cells: moved(cells, &pool),
+        ..Measured::default()
     }
 }
 

@@ -9,6 +9,7 @@ use arrow_buffer::BooleanBuffer;
 use crate::accumulate::{Accumulator, Column, Place, Placement, SlotKey, Slots, Split};
 use crate::codec::{self, damaged};
 use crate::digest::sha256_hex;
+use crate::embedding::{Ids, RowIds};
 use crate::feature::FeatureCells;
 use crate::{Error, Result};
 
@@ -25,6 +26,8 @@ pub struct Rows<'a> {
     pub failed: &'a [(usize, &'a str)],
     /// The segments of each split, with as many rows as there are times.
     pub splits: &'a [Split<'a>],
+    /// The ids of the rows, as many as there are times; `None` where they have none.
+    pub ids: Option<&'a RowIds>,
 }
 
 /// Runs of at least so many rows on average are counted one by one: below, what every run costs is more than it saves.
@@ -50,10 +53,11 @@ impl Panes {
     /// follow each other in long runs, as they do when history is read, each run is counted by itself (I-GROUP).
     pub(super) fn count(&mut self, batch: &Rows<'_>) {
         let columns = self.columns(batch);
+        let ids = batch.ids.map(RowIds::all);
         let placement = std::mem::take(&mut self.placement);
         let (n_rows, n_runs) = (placement.n_rows(), placement.runs().len());
         if n_runs < 2 || n_rows / n_runs < LONG_RUN {
-            self.count_part(&placement, &columns, batch.splits, 0..n_rows);
+            self.count_part(&placement, &columns, batch.splits, ids, 0..n_rows);
         } else {
             let mut part = Placement::default();
             for (place, rows) in placement.runs().filter(|(place, _)| *place != Place::Nowhere) {
@@ -64,7 +68,8 @@ impl Panes {
                     .iter()
                     .map(|split| Split { segments: split.segments, rows: &split.rows[rows.clone()] })
                     .collect();
-                self.count_part(&part, &columns, &splits, rows);
+                let ids = ids.map(|ids| ids.slice(rows.clone()));
+                self.count_part(&part, &columns, &splits, ids, rows);
             }
         }
         self.placement = placement;
@@ -103,6 +108,7 @@ impl Panes {
         placement: &Placement,
         columns: &[Result<Column<'_>, Cow<'_, str>>],
         splits: &[Split<'_>],
+        ids: Option<Ids<'_>>,
         rows: Range<usize>,
     ) {
         let groupings = placement.group(&mut self.accumulator, splits);
@@ -111,13 +117,13 @@ impl Panes {
         for (feature, column) in columns.iter().enumerate() {
             match column {
                 Ok(column) if column.array.len() == rows.len() => {
-                    self.accumulator.update_within(feature, *column, &slots);
+                    self.accumulator.update_within(feature, *column, ids, &slots);
                 }
                 Ok(column) => {
                     let array = column.array.slice(rows.start, rows.len());
                     let errors = column.errors.map(|errors| errors.slice(rows.start, rows.len()));
                     let column = Column { array: array.as_ref(), errors: errors.as_ref() };
-                    self.accumulator.update_within(feature, column, &slots);
+                    self.accumulator.update_within(feature, column, ids, &slots);
                 }
                 Err(message) => self.accumulator.fail_within(feature, message, &slots),
             }

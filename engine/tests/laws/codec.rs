@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array, Strin
 use driftlead_engine::accumulate::{Accumulator, Column, SlotKey, Slots};
 use driftlead_engine::baseline::{Baseline, BaselineFeature, FeatureSpec};
 use driftlead_engine::codec::{VERSION, decode_feature, decode_state, encode_feature, encode_state};
+use driftlead_engine::embedding::RowIds;
 use driftlead_engine::score::{describe, measure};
 use driftlead_engine::{ErrorKind, Kind, Metric};
 
@@ -106,7 +107,12 @@ fn samples() -> Vec<(&'static str, BaselineFeature, ArrayRef)> {
 fn window_of(feature: &BaselineFeature, rows: &ArrayRef) -> driftlead_engine::accumulate::FeatureState {
     let mut accumulator = Accumulator::new([feature.cells().clone()]);
     let slot = accumulator.slot(&SlotKey::default());
-    accumulator.update(0, Column { array: rows.as_ref(), errors: None }, &[Slots::All(slot)]);
+    // Only embeddings keep ids of their rows; two of three rows have one here.
+    let names: StringArray =
+        (0..rows.len()).map(|row| (row % 3 > 0).then(|| format!("row {}", row % 30))).collect();
+    let ids = RowIds::of(&names).unwrap();
+    let column = Column { array: rows.as_ref(), errors: None };
+    accumulator.update_named(0, column, Some(ids.all()), &[Slots::All(slot)]);
     accumulator.state(0, &SlotKey::default()).unwrap()
 }
 

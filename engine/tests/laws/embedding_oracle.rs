@@ -6,6 +6,7 @@ use arrow_array::ArrayRef;
 use driftlead_engine::accumulate::FeatureState;
 use driftlead_engine::embedding::FREQUENCIES;
 use driftlead_engine::feature::FeatureCells;
+use driftlead_engine::score::{Measured, Way};
 use driftlead_engine::{Kind, Metric, metric};
 
 use crate::columns::{Rng, baseline_with, compare, fixed_lists, spec, state};
@@ -84,6 +85,13 @@ fn every_part_is_what_numpy_says() {
         }
     }
     assert_eq!(compared, 15);
+    for (counts, name) in [(own.map(), "baseline"), (moved.map(), "window")] {
+        let stored: Vec<u64> = serde_json::from_value(expected["map"][name].clone()).unwrap();
+        let moved: u64 = counts.iter().zip(&stored).map(|(a, b)| a.abs_diff(*b)).sum();
+        // A row on an edge may fall on either side of it in single precision.
+        assert!(moved <= 4, "{name}: {counts:?} {stored:?}");
+    }
+    check_ways(&measured, &expected["ways"]);
 
     // The waves themselves, and what they stand for: the Gaussian kernel of all pairs, and its permutations.
     let number = |of: &serde_json::Value| of.as_f64().unwrap();
@@ -103,4 +111,43 @@ fn every_part_is_what_numpy_says() {
     assert!((p - number(&expected["mmd_of_same"]["p_value"])).abs() < 1e-4, "{p}");
     assert!((p - number(&expected["mmd_of_same"]["permuted"])).abs() < 0.03, "{p}");
     assert!((p - number(&expected["mmd_of_same"]["kernel_permuted"])).abs() < 0.1, "{p}");
+}
+
+/// What moved in each part: the same things in the same order, with the same numbers.
+fn check_ways(measured: &Measured, expected: &serde_json::Value) {
+    let mut compared = 0;
+    for (part, stored) in expected.as_object().unwrap() {
+        let stored = stored.as_array().unwrap();
+        let own: Vec<_> = measured.directions.iter().filter(|own| own.part.name() == part).collect();
+        let names: Vec<String> = own
+            .iter()
+            .map(|own| match own.way {
+                Way::Component(k) => format!("component {k}"),
+                Way::Spread(k) => format!("spread {k}"),
+                Way::Error => "error".to_owned(),
+                Way::Norm => "norm".to_owned(),
+                Way::Distance => "distance".to_owned(),
+                Way::Product(i, j) => format!("product {i} {j}"),
+                Way::Within => "within".to_owned(),
+                Way::Dimension(j) => format!("dimension {j}"),
+            })
+            .collect();
+        let expected: Vec<&str> = stored.iter().map(|own| own["way"].as_str().unwrap()).collect();
+        assert_eq!(names, expected, "{part}");
+        for (own, stored) in own.iter().zip(stored) {
+            for (number, key) in [
+                (own.baseline, "baseline"),
+                (own.window, "window"),
+                (own.auc, "auc"),
+                (own.share.filter(|_| own.way != Way::Within), "share"),
+            ] {
+                let expected = stored[key].as_f64();
+                let near = |(own, stored): (f64, f64)| (own - stored).abs() < 1e-4 * stored.abs().max(1.0);
+                let is_same = number.zip(expected).map_or(number == expected, near);
+                assert!(is_same, "{part} {:?} {key}: {number:?}, numpy says {expected:?}", own.way);
+                compared += usize::from(expected.is_some());
+            }
+        }
+    }
+    assert_eq!(compared, 19);
 }

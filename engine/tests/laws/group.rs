@@ -288,7 +288,7 @@ fn an_error_in_one_slot_leaves_the_others_alone() {
     let slots: Vec<u32> = (0..3).map(|pane| accumulator.slot(&key(pane))).collect();
     for (array, pane) in [(&numbers, 0), (&words, 1), (&numbers, 1), (&numbers, 2)] {
         let column = Column { array: array.as_ref(), errors: None };
-        accumulator.update_within(0, column, &[Slots::All(slots[pane])]);
+        accumulator.update_within(0, column, None, &[Slots::All(slots[pane])]);
     }
     accumulator.fail_within(0, "b", &[Slots::Each(&[NO_SLOT, slots[2]])]);
     accumulator.fail_within(0, "a", &[Slots::Each(&[slots[2], slots[2]]), Slots::All(slots[2])]);

@@ -6,10 +6,12 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, BinaryArray, LargeListArray, ListArray, StringArray};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use driftlead_engine::accumulate::FeatureState;
+use driftlead_engine::accumulate::{Accumulator, Column, FeatureState, SlotKey, Slots};
 use driftlead_engine::baseline::{Baseline, FeatureSpec};
-use driftlead_engine::embedding::EmbeddingState;
+use driftlead_engine::codec::{decode_state, encode_state};
+use driftlead_engine::embedding::{CODES, EXEMPLARS, EmbeddingState, RowIds};
 use driftlead_engine::feature::ValueType;
+use driftlead_engine::score::{Place, Way};
 use driftlead_engine::{Kind, Metric};
 
 use crate::columns::{Rng, baseline_with, fixed_lists, scored, state, value};
@@ -219,4 +221,167 @@ fn too_few_vectors_are_refused_with_the_number_that_is_needed() {
     let measured = scored(&own, &array.slice(0, 400));
     assert!(measured.scores[&Metric::EmbeddingMean].p_value.is_none());
     assert!(measured.scores[&Metric::EmbeddingDrift].p_value.is_some());
+}
+
+/// Of each cluster the same ids are kept, whatever the batches, the order, the grouping and the merges (I-GROUP).
+#[test]
+fn ids_of_clusters_are_the_same_however_rows_come() {
+    let mut rng = Rng(6);
+    let baseline = baseline(fixed(&numbers(&mut rng, 1_500, 0.0)));
+    let rows = numbers(&mut rng, 900, 0.4);
+    let names: Vec<Option<String>> = (0..900).map(|i| (i % 10 > 0).then(|| format!("id-{i}"))).collect();
+    let key = SlotKey::default();
+    let add = |accumulator: &mut Accumulator, order: &[usize], scattered: bool| {
+        let array = fixed(&order.iter().map(|i| rows[*i].clone()).collect::<Vec<_>>());
+        let ids = RowIds::of(&order.iter().map(|i| names[*i].clone()).collect::<StringArray>()).unwrap();
+        let slot = accumulator.slot(&key);
+        let each = vec![slot; order.len()];
+        let slots = if scattered { Slots::Each(&each) } else { Slots::All(slot) };
+        let column = Column { array: array.as_ref(), errors: None };
+        accumulator.add_rows(order.len() as u64, &[slots]);
+        accumulator.update_named(0, column, Some(ids.all()), &[slots]);
+    };
+    let counted = |order: &[usize], size: usize, scattered: bool| {
+        let mut merged = baseline.accumulator();
+        for part in order.chunks(size) {
+            let mut own = baseline.accumulator();
+            add(&mut own, part, scattered);
+            merged.merge(&own).unwrap();
+        }
+        merged.state(0, &key).unwrap()
+    };
+    let forwards: Vec<usize> = (0..900).collect();
+    let whole = counted(&forwards, 900, false);
+    let own = embedding(&whole);
+    assert_eq!(own.exemplars.unnamed, 90);
+    for (code, vectors) in own.codes().into_iter().enumerate() {
+        let kept = own.exemplars.of(code).count();
+        assert!(kept <= EXEMPLARS && (kept > 0 || vectors < 20), "{code}: {kept} of {vectors}");
+    }
+    assert!((0..CODES).any(|code| own.exemplars.of(code).count() == EXEMPLARS));
+    let mixed: Vec<usize> = (0..900).map(|i| i * 7 % 900).collect();
+    for (order, size, scattered) in
+        [(&forwards, 1, false), (&forwards, 130, true), (&mixed, 900, true), (&mixed, 77, false)]
+    {
+        let again = counted(order, size, scattered);
+        assert_eq!(again, whole, "{size} {scattered}");
+        assert_eq!(encode_state(&again), encode_state(&whole));
+    }
+    assert_eq!(decode_state(&encode_state(&whole)).as_ref(), Ok(&whole));
+    // Counts come back when a state is taken away again; ids cannot, and none are claimed.
+    let mut sum = whole.clone();
+    let other = counted(&mixed[..300], 300, false);
+    sum.merge(&other).unwrap();
+    sum.subtract(&other).unwrap();
+    let left = embedding(&sum);
+    assert_eq!((&left.cells, &left.sums, left.rows), (&own.cells, &own.sums, own.rows));
+    assert!((0..CODES).all(|code| left.exemplars.of(code).count() == 0));
+    assert!(decode_state(&encode_state(&sum)).is_ok());
+    // Clusters that grew show the ids of their rows, others none.
+    let measured = crate::columns::compare(&baseline, &whole);
+    for cell in &measured.cells {
+        let Place::Cluster(code) = cell.place else { panic!("{cell:?}") };
+        let expected: Vec<&str> =
+            if cell.window > cell.baseline { own.exemplars.of(code).collect() } else { Vec::new() };
+        assert_eq!(cell.ids, expected, "{code}");
+    }
+    assert_eq!(measured.unnamed, 90);
+}
+
+/// Ids that would not have been kept are bytes that nobody wrote.
+#[test]
+fn stored_ids_out_of_order_are_refused() {
+    let mut rng = Rng(7);
+    let baseline = baseline(fixed(&numbers(&mut rng, 1_500, 0.0)));
+    let mut accumulator = baseline.accumulator();
+    let slot = accumulator.slot(&SlotKey::default());
+    let rows = numbers(&mut rng, 1, 0.0);
+    let array = fixed(&[rows[0].clone(), rows[0].clone()]);
+    let ids = RowIds::of(&StringArray::from(vec!["first-id", "other-id"])).unwrap();
+    let column = Column { array: array.as_ref(), errors: None };
+    accumulator.update_named(0, column, Some(ids.all()), &[Slots::All(slot)]);
+    let bytes = encode_state(&accumulator.state(0, &SlotKey::default()).unwrap());
+    let mut swapped = bytes.clone();
+    swapped[at_of(&bytes, b"first-id")..][..8].copy_from_slice(b"other-id");
+    swapped[at_of(&bytes, b"other-id")..][..8].copy_from_slice(b"first-id");
+    assert!(decode_state(&bytes).is_ok());
+    let error = decode_state(&swapped).unwrap_err();
+    assert!(error.to_string().contains("are not those that would be kept"), "{error}");
+    let mut twice = bytes;
+    let first = at_of(&twice, b"first-id");
+    twice[first..first + 8].copy_from_slice(b"other-id");
+    assert!(decode_state(&twice).is_err());
+}
+
+fn at_of(bytes: &[u8], text: &[u8]) -> usize {
+    bytes.windows(text.len()).position(|part| part == text).unwrap()
+}
+
+#[test]
+fn the_ways_are_those_that_moved() {
+    let mut rng = Rng(4);
+    let baseline = baseline(fixed(&numbers(&mut rng, 4_000, 0.0)));
+    let same = scored(&baseline, &fixed(&numbers(&mut rng, 2_000, 0.0)));
+    assert_eq!(same.directions, []);
+    // One dimension that the components hardly see.
+    let moved = scored(&baseline, &fixed(&numbers(&mut rng, 2_000, 1.5)));
+    let dimensions: Vec<_> =
+        moved.directions.iter().filter(|own| matches!(own.way, Way::Dimension(_))).collect();
+    assert!(matches!(dimensions[..], [own] if own.way == Way::Dimension(5)), "{:?}", moved.directions);
+    assert!(dimensions[0].share.unwrap() > 0.9, "{dimensions:?}");
+    // Everything twice as far from the mean: no component is shifted, all are wider.
+    let mut wide = numbers(&mut rng, 2_000, 0.0);
+    wide.iter_mut().flatten().for_each(|x| *x = (*x - 4.0) * 2.0 + 4.0);
+    let wide = scored(&baseline, &fixed(&wide));
+    let of = |wanted: Way| {
+        let found = wide.directions.iter().find(|own| own.way == wanted);
+        found.unwrap_or_else(|| panic!("{wanted:?}: {:?}", wide.directions))
+    };
+    for way in [Way::Error, Way::Norm, Way::Distance] {
+        let own = of(way);
+        assert!(own.window.unwrap() > 0.8 && (own.baseline.unwrap() - 0.5).abs() < 0.01, "{own:?}");
+    }
+    let spread: Vec<f64> = wide
+        .directions
+        .iter()
+        .filter(|own| matches!(own.way, Way::Spread(_)))
+        .filter_map(|own| own.window)
+        .collect();
+    assert!(spread.len() == 3 && spread.iter().all(|sd| (1.8..2.2).contains(sd)), "{spread:?}");
+    assert!(matches!(
+        wide.directions.iter().find(|own| matches!(own.way, Way::Product(..))),
+        Some(own) if (own.window.unwrap() / own.baseline.unwrap() - 4.0).abs() < 0.5
+    ));
+}
+
+/// A length that no vector has is told apart from vectors that cannot be used, with the lengths there are.
+#[test]
+fn a_length_that_no_vector_has_names_those_that_there_are() {
+    let mut rng = Rng(9);
+    let mut rows = numbers(&mut rng, 400, 0.0);
+    rows.iter_mut().take(30).for_each(|row| row.truncate(7));
+    rows[30].truncate(3);
+    let lists = rows.iter().map(|row| Some(row.iter().map(|x| Some(*x))));
+    let array: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(lists));
+    let spec = |dim| FeatureSpec { dim, ..crate::columns::spec("x", Kind::Embedding, &array) };
+    let plan = |dim| {
+        let mut sampler = driftlead_engine::baseline::Sampler::new(Arc::new(vec![spec(dim)]));
+        sampler.add(0, 0, array.as_ref());
+        sampler.draft(true)
+    };
+    let wrong = plan(Some(384));
+    let (name, found) = wrong.wrong_dims().next().unwrap();
+    assert_eq!((name, &found.lengths), ("x", &vec![(DIM, 369), (7, 30), (3, 1)]));
+    assert_eq!(
+        found.to_string(),
+        "`dim: 384` is the length of no sampled vector of the baseline: 369 have 40 numbers, 30 have 7 numbers, \
+         1 has 3 numbers; write `dim: 40`, or leave `dim` out to take the length that most have"
+    );
+    let failed = baseline_with(spec(Some(384)), std::slice::from_ref(&array));
+    assert_eq!(failed.failed()[0].reason, found.to_string());
+    // Vectors of the length, but too few of them, are refused for another reason.
+    for dim in [Some(7), None] {
+        assert_eq!(plan(dim).wrong_dims().count(), 0);
+    }
+    assert_eq!(plan(Some(DIM)).wrong_dims().count(), 0);
 }

@@ -77,7 +77,7 @@ fn add(series: &mut Series, partition: u32, seconds: &[i64]) {
     let splits = [Split { segments: &segments, rows: &rows }];
     series.add(
         PartitionId(partition),
-        &Rows { times: &times, features: &features, failed: &[], splits: &splits },
+        &Rows { times: &times, features: &features, failed: &[], splits: &splits, ids: None },
     );
     while series.poll(0).is_some() {}
 }

@@ -50,6 +50,15 @@ pub struct Feature {
     /// The cells that moved most, by contribution.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Cell>,
+    /// The ways in which an embedding's vectors moved, the surest part first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directions: Vec<Way>,
+    /// Vectors without an id that could be kept, where the model names a column of ids.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vectors_without_id: u64,
+    /// Where an embedding's vectors lie along its first two principal components; of the whole only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<Map>,
     /// The metrics of other tools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compat: Vec<CompatMetric>,
@@ -75,9 +84,53 @@ pub struct Cell {
     /// Its share of the window's rows.
     #[serde(with = "share")]
     pub window: f64,
-    /// Its share of the feature's PSI, from 0 to 1.
+    /// Its share of the feature's PSI, from 0 to 1; of a cluster its share of the total variation.
     #[serde(with = "share")]
     pub contribution: f64,
+    /// Ids of some of the window's rows in a cluster that grew, where the model names a column of ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+}
+
+/// One way in which an embedding's vectors moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Way {
+    /// The metric that saw it: `embedding_mean`, `embedding_components`, `embedding_shape` or `embedding_covariance`.
+    pub part: String,
+    /// What `baseline` and `window` are: `component_mean`, `component_sd`, `reconstruction_error`, `norm`, `distance`,
+    /// `component_product`, `within_components` or `dimension_mean`.
+    pub kind: String,
+    /// Which components, from 1, or which dimension, from 0 as in the vector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<u64>,
+    /// What a person would call it.
+    pub label: String,
+    /// The number of the baseline.
+    #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    /// The number of the window.
+    #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
+    pub window: Option<f64>,
+    /// The area under the curve of a classifier that looks at it alone, from 0.5 to 1.
+    #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// Its share of the squared distance of the means, from 0 to 1.
+    #[serde(default, with = "finite", skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+}
+
+/// Vectors in each cell of the first two principal components.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Map {
+    /// The edges of cells along the first component, from the baseline's center; there is one cell more.
+    pub first: Vec<f64>,
+    /// The same along the second.
+    pub second: Vec<f64>,
+    /// The baseline's vectors: 16 cells of the second component for each of 16 of the first; cells beyond the edges' are
+    /// empty.
+    pub baseline: Vec<u64>,
+    /// The window's.
+    pub window: Vec<u64>,
 }
 
 /// A metric as another tool computes it (SEMANTICS S24). It never enters a verdict of ours.

@@ -14,7 +14,7 @@ mod window;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::feature::{Cell, CompatMetric, Feature};
+pub use self::feature::{Cell, CompatMetric, Feature, Map, Way};
 pub use self::measure::{Bounds, Direction, Measure, Metrics, On, ThresholdSource};
 pub use self::run::{Paths, Run};
 pub use self::segment::Segment;

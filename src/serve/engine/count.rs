@@ -84,7 +84,13 @@ impl Engine {
         let splits: Vec<Split<'_>> =
             rows.segments.iter().map(|own| Split { segments: &own.segments, rows: &own.rows }).collect();
         let failed = working.model.failed(&rows);
-        let batch = SeriesRows { times: &rows.times, features: &features, failed: &failed, splits: &splits };
+        let batch = SeriesRows {
+            times: &rows.times,
+            features: &features,
+            failed: &failed,
+            splits: &splits,
+            ids: rows.ids.as_ref(),
+        };
         for watch in &mut working.watches {
             let added = watch.add(series_id(partition), &batch)?;
             let of = OfWindow {

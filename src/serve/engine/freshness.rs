@@ -121,6 +121,7 @@ impl Engine {
                 threshold: look.bound,
                 share: None,
                 top: Vec::new(),
+                directions: Vec::new(),
             }],
             segments: Vec::new(),
         };

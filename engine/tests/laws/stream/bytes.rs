@@ -54,6 +54,7 @@ fn sample_of(timing: Timing) -> (Series, Vec<u8>, Slots) {
             features: &[],
             failed: &[(0, "no such field"), (1, "no such word")],
             splits: &[],
+            ids: None,
         },
     );
     let slots = series.dirty_slots().collect();

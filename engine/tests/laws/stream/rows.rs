@@ -76,6 +76,7 @@ pub(super) fn with_batch<T>(rows: &[Row], use_it: impl FnOnce(&Rows<'_>) -> T) -
         features: &features,
         failed: &[],
         splits: &[Split { segments: &segments(), rows: &numbers }],
+        ids: None,
     })
 }
 

@@ -397,7 +397,7 @@ fn a_column_that_cannot_be_read_spoils_its_feature_in_its_panes() {
     let column = |array| Column { array, errors: None };
     let mut at = |second: i64, features: &[(usize, Column<'_>)], failed: &[(usize, &str)]| {
         let times = [Some(second * SECOND); 2];
-        series.add(PartitionId(0), &Rows { times: &times, features, failed, splits: &[] })
+        series.add(PartitionId(0), &Rows { times: &times, features, failed, splits: &[], ids: None })
     };
     let (x, word) = ((0, column(numbers.as_ref())), (1, column(words.as_ref())));
     at(0, &[x, word], &[]);
@@ -429,8 +429,10 @@ fn a_column_of_another_length_spoils_no_other_in_long_runs() {
     let (numbers, words) = (doubles(&vec![1.0; 999]), texts(&vec!["red"; 1_000]));
     let column = |array| Column { array, errors: None };
     let features = [(1, column(words.as_ref())), (0, column(numbers.as_ref()))];
-    let added =
-        series.add(PartitionId(0), &Rows { times: &times, features: &features, failed: &[], splits: &[] });
+    let added = series.add(
+        PartitionId(0),
+        &Rows { times: &times, features: &features, failed: &[], splits: &[], ids: None },
+    );
     assert_eq!(added, counted(1_000));
     for pane in [0, 1] {
         let key = SlotKey { pane: Some(pane), segment: None };
