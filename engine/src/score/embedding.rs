@@ -118,14 +118,18 @@ pub(super) fn statistics(
     ([mean, of_cells(&baseline.codes(), &window.codes())], scores)
 }
 
-/// The least p of the parts, times how many there are; the largest effect among them.
+/// The least p of the parts, times how many there are; the largest area among those that have one, with their least p: an
+/// area must not be called significant because something without an area is.
 fn combine(scores: &BTreeMap<Metric, Score>, sides: &Sides<'_>) -> Score {
-    let parts = PARTS.iter().filter_map(|metric| scores.get(metric));
-    let tested: Vec<f64> = parts.filter_map(|score| score.p_value).collect();
-    let p = tested.iter().copied().reduce(f64::min).map(|p| (p * tested.len() as f64).min(1.0));
-    let sizes = PARTS.iter().filter(|metric| **metric != Metric::EmbeddingCovariance);
-    let value = sizes.filter_map(|metric| scores.get(metric)?.value).reduce(f64::max);
-    Score { value, p_value: p, p_effect: p, ..sides.shown(0.5) }
+    let with_area = |metric: &Metric| *metric != Metric::EmbeddingCovariance;
+    let least = |is_part: fn(&Metric) -> bool| {
+        let parts = PARTS.iter().filter(|metric| is_part(metric)).filter_map(|metric| scores.get(metric));
+        let tested: Vec<f64> = parts.filter_map(|score| score.p_value).collect();
+        tested.iter().copied().reduce(f64::min).map(|p| (p * tested.len() as f64).min(1.0))
+    };
+    let areas = PARTS.iter().filter(|metric| with_area(metric));
+    let value = areas.filter_map(|metric| scores.get(metric)?.value).reduce(f64::max);
+    Score { value, p_value: least(|_| true), p_effect: least(with_area), ..sides.shown(0.5) }
 }
 
 /// A window and its baseline, both with vectors.
