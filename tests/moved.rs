@@ -59,7 +59,7 @@ fn what_moved_is_told_with_the_ids_of_rows_that_did() {
     assert_eq!(json(&[&model, &text]), found);
     let order = Random::new(19).order(rows.len());
     let mixed: Vec<Vec<f32>> = order.iter().map(|at| rows[*at].clone()).collect();
-    let of = |at: &usize| (at % 100 != 0).then_some(*at as i64);
+    let of = |at: &usize| (!at.is_multiple_of(100)).then_some(*at as i64);
     let ids: ArrayRef = Arc::new(order.iter().map(of).collect::<Int64Array>());
     let again = folder.parquet("mixed.parquet", vec![("v", lists(&mixed)), ("request", ids)]);
     assert_eq!(json(&[&model, &again]), found);

@@ -68,7 +68,7 @@ fn draw(random: &mut Random, time: i64, drift: f64) -> Wide {
     let kind = random.below(30);
     Wide {
         time,
-        id: (kind != 14).then(|| time / 7),
+        id: (kind != 14).then_some(time / 7),
         single: some(random).then(|| match kind {
             0 => f32::NAN,
             1 => f32::MIN_POSITIVE / 2.0,

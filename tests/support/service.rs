@@ -136,6 +136,7 @@ fn well((status, log): (ExitStatus, Vec<String>)) -> Vec<String> {
 }
 
 impl Drop for Service {
+    #[expect(clippy::print_stderr, reason = "what a test that fails shows")]
     fn drop(&mut self) {
         // A test that fails must not leave it behind; one that has ended is no error.
         drop(self.child.kill());

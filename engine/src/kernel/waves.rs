@@ -3,8 +3,6 @@
 //! A phase is in turns, so that what is left of whole turns is exact; a polynomial does the rest, the same on every
 //! instruction set.
 
-#![expect(clippy::needless_range_loop, reason = "counted loops over lanes and rows become vector code")]
-
 use super::level::Task;
 use super::vectors::{BLOCK, Column, VectorKernel, rounded};
 

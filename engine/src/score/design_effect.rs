@@ -61,8 +61,8 @@ pub fn design_effect(
             let (of_pane, of_scores) = embedding::statistics(cells, rest, pane);
             let all = single.iter_mut().chain(&mut scores).zip(of_pane.into_iter().chain(of_scores));
             for (panes, found) in all {
-                if let Some((ratio, freedom)) = found {
-                    panes.add(ratio, (1.0, freedom));
+                if let Some(ratio) = found {
+                    panes.add(ratio.value, (1.0, ratio.freedom));
                 }
             }
             continue;

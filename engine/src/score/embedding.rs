@@ -93,21 +93,29 @@ pub(super) fn measure(
     }
 }
 
-/// How far a window is from a baseline, in units of what that is on average where nothing has changed, with the degrees of
-/// freedom: of the mean and the clusters, and of each score's cells.
+/// How far a window is from a baseline, in units of what that is on average where nothing has changed, and the degrees of
+/// freedom of that.
+pub(super) struct Ratio {
+    pub(super) value: f64,
+    pub(super) freedom: f64,
+}
+
+/// The ratios of the mean and the clusters, and those of each score's cells.
 pub(super) fn statistics(
     cells: &EmbeddingCells,
     baseline: &EmbeddingState,
     window: &EmbeddingState,
-) -> ([Option<(f64, f64)>; 2], Vec<Option<(f64, f64)>>) {
+) -> ([Option<Ratio>; 2], Vec<Option<Ratio>>) {
     let sides = Sides { cells, baseline, window, deff: 1.0 };
     let of_cells = |baseline: &[u64], window: &[u64]| {
         let (tested, refusal) = pool_tested(baseline, window, &[]);
         let score = chi2(&tested.baseline, &tested.window);
         let freedom = score.cells.filter(|cells| refusal.is_none() && *cells > 1)? as f64 - 1.0;
-        Some((score.value? / freedom, freedom))
+        Some(Ratio { value: score.value? / freedom, freedom })
     };
-    let mean = sides.whitened(&sides.means()).map(|own| (own.square / own.sampling, own.freedom));
+    let mean = sides
+        .whitened(&sides.means())
+        .map(|own| Ratio { value: own.square / own.sampling, freedom: own.freedom });
     let (of_baseline, of_window) = (baseline.cells.to_vec(), window.cells.to_vec());
     let scores = (0..SCORES)
         .map(|score| {
