@@ -37,6 +37,7 @@ mod sinks;
 pub(crate) mod slow;
 mod topic;
 mod truth;
+mod vectors;
 mod volume;
 mod wide;
 
