@@ -70,9 +70,7 @@ fn an_alert_and_the_api_say_what_moved_and_which_rows_did() {
     let path = "/api/v1/models/prompts/features?feature=v";
     let shown = || ask(&address, "GET", path, &[], b"").expect("an answer").json();
     let end = Timestamp::from_micros(BEGIN + 3 * WINDOW).to_string();
-    eventually("the third window is final", || {
-        shown()["items"][0]["windows"][0]["end"] == Value::from(end.clone())
-    });
+    eventually("the third window is final", || shown()["items"][0]["windows"][0]["end"] == end.as_str());
     let shown = shown();
     let histogram = &shown["items"][0]["baseline"]["histogram"];
     let total =
