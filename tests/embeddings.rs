@@ -104,6 +104,9 @@ fn a_baseline_file_of_vectors_gives_the_report_of_its_rows() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let rows = fs::metadata(workspace().join(speeches("baseline"))).expect("the rows").len();
     assert!(fs::metadata(&file).expect("written").len() < rows / 4);
+    let shown = driftlead(&["inspect", &file]).out;
+    assert!(shown.contains("vectors of 384 numbers: 1,974 fitted, 2,026 to compare with"), "{shown}");
+    assert!(shown.contains("64 clusters "), "{shown}");
     for name in ["held-out", "mixed"] {
         let [of_rows, of_file] =
             [report(&[MODEL, &speeches(name)]), report(&[MODEL, &speeches(name), "--baseline", &file])];

@@ -7,6 +7,7 @@ use driftlead_connectors::baseline_file::{self, FeatureRow};
 use driftlead_connectors::dataset::Remotes;
 use driftlead_engine::accumulate::FeatureState;
 use driftlead_engine::codec;
+use driftlead_engine::embedding::{EmbeddingCells, EmbeddingState};
 use driftlead_engine::feature::FeatureCells;
 
 use crate::cli::Inspect;
@@ -115,9 +116,32 @@ fn feature(out: &mut String, row: &FeatureRow, segments: usize) -> driftlead_eng
                 let _ = writeln!(out, "  {line}");
             }
         }
+        (FeatureCells::Embedding(cells), Some(FeatureState::Embedding(state))) => vectors(out, cells, state),
         _ => {}
     }
     Ok(())
+}
+
+fn vectors(out: &mut String, cells: &EmbeddingCells, state: &EmbeddingState) {
+    let _ = writeln!(
+        out,
+        "  vectors of {} numbers: {} fitted, {} to compare with",
+        cells.dim(),
+        count(state.fitted),
+        count(state.values())
+    );
+    let apart = [(state.zeros, "all zero"), (state.wrong_dims, "of another length")];
+    for (number, what) in apart.into_iter().filter(|(number, _)| *number > 0) {
+        let _ = writeln!(out, "  {} {what}", count(number));
+    }
+    let codes: Vec<u64> = state.codes().into_iter().take(cells.n_codes()).collect();
+    let _ = writeln!(out, "  {} {}", plural(codes.len() as u64, "cluster"), histogram::sparkline(&codes));
+    if cells.whitening().is_none() {
+        let _ = writeln!(out, "  too few for `embedding_mean`: ten for each number");
+    }
+    if let Some(waves) = cells.waves() {
+        let _ = writeln!(out, "  measured with `mmd`, its kernel {} wide", number(waves.bandwidth()));
+    }
 }
 
 /// Five quantiles, each the edge at which that share of the rows is reached.
