@@ -12,8 +12,8 @@ use crate::support::service::{Service, eventually};
 const SOURCE: &str = "{lines: {path: rows.ndjson}, format: json}";
 
 fn said(folder: &Folder) -> Vec<Json> {
-    let text = std::fs::read_to_string(folder.path("diary.ndjson")).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    let lines = folder.whole_lines("diary.ndjson");
+    lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 fn operations(folder: &Folder) -> Vec<String> {

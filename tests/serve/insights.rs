@@ -250,9 +250,8 @@ fn after_an_outage_of_more_than_an_hour_all_alerts_arrive_and_the_statuses_of_th
     let begin = rows::BEGIN + 1_000 * 24 * 60 * MINUTE + 2 * MINUTE;
     let mut world = World::start(&folder, &connection(&stub), begin);
     let said = || {
-        let text = std::fs::read_to_string(folder.path("diary.ndjson")).unwrap_or_default();
-        let lines = text.lines().map(|line| serde_json::from_str::<Json>(line).expect("JSON"));
-        lines.collect::<Vec<Json>>()
+        let lines = folder.whole_lines("diary.ndjson");
+        lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Json>>()
     };
     let statuses = || said().iter().filter(|own| own["operation"] == "status").count();
     eventually("it was tried", || !stub.requests().is_empty());

@@ -78,6 +78,12 @@ fn numbers_reach_azure_and_prometheus_through_an_outage_and_a_power_cut() {
     let address = running.address();
     let all = || -> Vec<_> { azure.requests()[before..].iter().flat_map(series).collect() };
     eventually("the alert arrived", || all().iter().any(|(metric, _, _)| metric == "open_alerts"));
+    let windows = || -> u64 {
+        let all = all();
+        let counts = all.iter().filter(|(metric, at, _)| metric == "row_count" && at["Segment"] == "(whole)");
+        counts.filter_map(|(_, _, own)| own["count"].as_u64()).sum()
+    };
+    eventually("most windows arrived", || windows() >= 10);
     eventually("samples arrived", || prometheus.requests().len() > before_samples);
     let status = asked(&address, "/api/v1/status");
     let counted = asked(&address, "/metrics");

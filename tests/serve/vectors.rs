@@ -83,8 +83,8 @@ fn an_alert_and_the_api_say_what_moved_and_which_rows_did() {
     assert!(directions.iter().any(|own| own["part"] == "embedding_mean"), "{directions:?}");
 
     let opened = || -> Option<Value> {
-        let text = std::fs::read_to_string(folder.path("events.ndjson")).unwrap_or_default();
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let lines = folder.whole_lines("events.ndjson");
+        let events = lines.iter().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         events.into_iter().find(|event| event["type"] == "alert" && event["status"] == "open")
     };
     eventually("the alert is sent", || opened().is_some());

@@ -18,7 +18,7 @@ const OUTLIER: f64 = 16.0;
 const MIN_PER_DIM: usize = 10;
 /// The ridge, as a share of the mean variance of a component.
 const RIDGE: f64 = 0.05;
-/// Vectors of each half of those held out that are whitened.
+/// Vectors of each half of those held out that are whitened, spread evenly over the baseline.
 const WHITENED: usize = 4096;
 /// How much farther out than the sample's farthest a number may be and still enter a sum.
 const HEADROOM: f32 = 8.0;
@@ -185,11 +185,12 @@ fn whitening(mut covariance: Array2<f64>, held: &[f32], dim: usize) -> Option<Wh
     #[expect(clippy::cast_possible_truncation, reason = "the factor is kept as float32")]
     let factor: Vec<f32> =
         (0..dim).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|at| covariance[at] as f32).collect();
-    let n = (held.len() / dim / 2).min(WHITENED);
+    let pairs = held.len() / dim / 2;
+    let n = pairs.min(WHITENED);
     let half = |first: usize| -> Array2<f64> {
         let rows = ArrayView2::from_shape((held.len() / dim, dim), held).ok();
         let mut half = Array2::from_shape_fn((n, dim), |(i, j)| {
-            rows.as_ref().map_or(0.0, |rows| f64::from(rows[[2 * i + first, j]]))
+            rows.as_ref().map_or(0.0, |rows| f64::from(rows[[2 * (i * pairs / n) + first, j]]))
         });
         if let Some(mean) = half.mean_axis(ndarray::Axis(0)) {
             half -= &mean;
