@@ -35,7 +35,7 @@ impl Folder {
 
     /// The lines of a file that is being written, as far as they are whole; none of one that is not there yet.
     pub(crate) fn whole_lines(&self, name: &str) -> Vec<String> {
-        let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        let text = fs::read_to_string(self.path(name)).unwrap_or_default();
         text.split_inclusive('\n').filter_map(|line| Some(line.strip_suffix('\n')?.to_owned())).collect()
     }
 
